@@ -1,0 +1,24 @@
+/* From collectd's configuration tree to settings. */
+#ifndef TCPSTATES_CONFIG_H
+#define TCPSTATES_CONFIG_H
+
+#include "settings.h"
+
+struct oconfig_item_s;
+
+/* Why a configuration is refused: one line, without the plugin's name. */
+struct config_error {
+  char text[512];
+};
+
+/* Adds one <Plugin tcpstates> block to the settings.
+ * Returns 0; -EINVAL: refused, error says why; -ENOMEM, error says so too.
+ * After an error the settings can only be freed. */
+int config_block(struct settings *settings, const struct oconfig_item_s *block,
+                 struct config_error *error);
+
+/* To be called after the last block: gives the options that nobody has set
+ * their defaults, which depend on the others. */
+void config_finish(struct settings *settings);
+
+#endif

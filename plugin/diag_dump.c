@@ -1,0 +1,144 @@
+/* Moves a request to the kernel and its replies back; diag_msg.c reads them. */
+#include "diag_dump.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+/* The kernel fills up to 32 KiB a message once it has seen a receive of that
+ * size; MNL_SOCKET_BUFFER_SIZE is at most 8 KiB (af_netlink.c, netlink_dump())
+ */
+#define RECEIVE_SIZE 32768
+
+/* A dump is made while we receive it, so nothing but a lost answer waits. */
+#define RECEIVE_SECONDS 5
+
+static void close_socket(struct diag_dump *dump) {
+  if (dump->nl != NULL)
+    mnl_socket_close(dump->nl);
+  dump->nl = NULL;
+}
+
+static int configure_socket(int fd, struct mnl_socket *nl) {
+  if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
+    return -errno;
+  /* Connected to the kernel, it takes messages from nobody else: their senders
+   * get ECONNREFUSED (af_netlink.c, netlink_getsockbyportid()). */
+  const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+    return -errno;
+  const struct timeval limit = {.tv_sec = RECEIVE_SECONDS};
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
+    return -errno;
+  return 0;
+}
+
+static int open_socket(struct diag_dump *dump) {
+  struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+  if (nl == NULL)
+    return -errno;
+
+  int err = configure_socket(mnl_socket_get_fd(nl), nl);
+  if (err != 0) {
+    mnl_socket_close(nl);
+    return err;
+  }
+  dump->nl = nl;
+  return 0;
+}
+
+static int reserve(struct diag_dump *dump, size_t size) {
+  if (size < RECEIVE_SIZE)
+    size = RECEIVE_SIZE;
+  if (size <= dump->size)
+    return 0;
+  char *buf = realloc(dump->buf, size);
+  if (buf == NULL)
+    return -ENOMEM;
+  dump->buf = buf;
+  dump->size = size;
+  return 0;
+}
+
+static int receive(struct diag_dump *dump, diag_socket_cb cb, void *data) {
+  unsigned portid = mnl_socket_get_portid(dump->nl);
+  int status;
+  do {
+    ssize_t len;
+    do
+      len = mnl_socket_recvfrom(dump->nl, dump->buf, dump->size);
+    while (len < 0 && errno == EINTR);
+    if (len < 0 && errno == EAGAIN)
+      return -ETIMEDOUT;
+    if (len < 0 && errno == ENOSPC) /* libmnl's word for MSG_TRUNC */
+      return -EMSGSIZE;
+    if (len < 0)
+      return -errno;
+    status =
+        diag_msg_decode(dump->buf, (size_t)len, dump->seq, portid, cb, data);
+  } while (status > 0);
+  return status;
+}
+
+static int run(struct diag_dump *dump, const struct diag_request *request,
+               diag_socket_cb cb, void *data) {
+  int err = dump->nl == NULL ? open_socket(dump) : 0;
+  if (err != 0)
+    return err;
+  size_t len = diag_msg_request_size(request);
+  err = reserve(dump, len);
+  if (err != 0)
+    return err;
+  err = diag_msg_request(dump->buf, request, ++dump->seq);
+  if (err != 0)
+    return err;
+  if (mnl_socket_sendto(dump->nl, dump->buf, len) < 0)
+    return -errno;
+  return receive(dump, cb, data);
+}
+
+int diag_dump_run(struct diag_dump *dump, const struct diag_request *request,
+                  diag_socket_cb cb, void *data) {
+  int err = run(dump, request, cb, data);
+  if (err != 0)
+    close_socket(dump);
+  return err;
+}
+
+void diag_dump_close(struct diag_dump *dump) {
+  close_socket(dump);
+  free(dump->buf);
+  memset(dump, 0, sizeof(*dump));
+}
+
+const char *diag_dump_strerror(int err) {
+  switch (-err) {
+  case ENOENT:
+  case EOPNOTSUPP:
+    return "tcp_diag is not available (CONFIG_INET_TCP_DIAG, or: modprobe "
+           "tcp_diag)";
+  case EPROTONOSUPPORT:
+    return "sock_diag is not available (CONFIG_INET_DIAG, or: modprobe "
+           "inet_diag)";
+  case EAFNOSUPPORT:
+  case EACCES:
+  case EPERM:
+    return "netlink sockets are not allowed here (systemd: add AF_NETLINK to "
+           "RestrictAddressFamilies; SELinux, AppArmor, seccomp: allow them)";
+  case ETIMEDOUT:
+    return "the kernel did not answer within 5 s";
+  case EINTR:
+    return "the dump was interrupted, twice in a row";
+  case EMSGSIZE:
+  case EBADMSG:
+  case EPROTO:
+  case EOVERFLOW:
+    return "the kernel's answer was truncated or not understood";
+  default:
+    return strerror(-err);
+  }
+}

@@ -1,0 +1,35 @@
+/* One dump from the kernel over a netlink socket. */
+#ifndef TCPSTATES_DIAG_DUMP_H
+#define TCPSTATES_DIAG_DUMP_H
+
+#include "diag_msg.h"
+
+struct mnl_socket;
+
+/* Zero-initialised it is ready for use; it belongs to one thread at a time. */
+struct diag_dump {
+  struct mnl_socket *nl; /* NULL: not open */
+  uint32_t seq;
+  char *buf; /* for the request, then for its replies */
+  size_t size;
+};
+
+/* Sends the request and hands every socket of the answer to cb. Opens the
+ * netlink socket, in the calling thread's network namespace, when it is not
+ * open; after an error it is closed, so that no late answer can mix with the
+ * next dump. Allocates memory only for the first dump and for a longer request.
+ * Returns 0, or -errno as diag_msg_decode() does, or of socket(2), bind(2),
+ * connect(2), sendto(2) and recvmsg(2); -ETIMEDOUT: no answer within 5 s;
+ * -EMSGSIZE: a reply was truncated; -ENOMEM. On error some sockets may have
+ * been handed out: what they were counted into is void. */
+int diag_dump_run(struct diag_dump *dump, const struct diag_request *request,
+                  diag_socket_cb cb, void *data);
+
+/* Closes the netlink socket and frees the memory; dump is as new then. */
+void diag_dump_close(struct diag_dump *dump);
+
+/* What err, a return value of diag_dump_run(), means and what to do about it:
+ * a sentence without full stop. */
+const char *diag_dump_strerror(int err);
+
+#endif

@@ -1,0 +1,118 @@
+/* Builds the dump's request and decodes its replies; diag_dump.c moves them. */
+#include "diag_msg.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+/* idiag_timer of a minisocket (net/ipv4/inet_diag.c, inet_twsk_diag_fill()) */
+#define TIMER_TIME_WAIT 3
+
+size_t diag_msg_request_size(const struct diag_request *request) {
+  size_t attribute = request->bytecode == NULL
+                         ? 0
+                         : MNL_ATTR_HDRLEN + MNL_ALIGN(request->bytecode_len);
+  return MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct inet_diag_req)) + attribute;
+}
+
+int diag_msg_request(void *buf, const struct diag_request *request,
+                     uint32_t seq) {
+  if (request->bytecode_len > UINT16_MAX - MNL_ATTR_HDRLEN)
+    return -EMSGSIZE;
+
+  /* The legacy request: its dump walks the hash table once for both address
+   * families, SOCK_DIAG_BY_FAMILY needs a walk for each. */
+  struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+  nlh->nlmsg_type = TCPDIAG_GETSOCK;
+  nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  nlh->nlmsg_seq = seq;
+  struct inet_diag_req *req = mnl_nlmsg_put_extra_header(nlh, sizeof(*req));
+  req->idiag_family = AF_INET;
+  req->idiag_states = request->states;
+  if (request->bytecode != NULL)
+    mnl_attr_put(nlh, INET_DIAG_REQ_BYTECODE, request->bytecode_len,
+                 request->bytecode);
+  return 0;
+}
+
+static int decode_attributes(const char *pos, const char *end,
+                             struct diag_socket *socket) {
+  const struct nlattr *attr = (const void *)pos;
+  while (mnl_attr_ok(attr, (int)(end - (const char *)attr))) {
+    /* Every full socket carries this attribute, and no request sock: that
+     * tells a TCP Fast Open child, a full socket in SYN_RECV. */
+    if (mnl_attr_get_type(attr) == INET_DIAG_SHUTDOWN)
+      socket->request_sock = false;
+    attr = mnl_attr_next(attr);
+  }
+  return (const char *)attr < end ? -EBADMSG : 0;
+}
+
+static int decode_socket(const struct nlmsghdr *nlh, diag_socket_cb cb,
+                         void *data) {
+  if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct inet_diag_msg))
+    return -EBADMSG;
+  const struct inet_diag_msg *msg = mnl_nlmsg_get_payload(nlh);
+  /* We get only the states that we ask for: anything else is no answer. */
+  if (msg->idiag_state < TCP_ESTABLISHED || msg->idiag_state > TCP_CLOSING)
+    return -EBADMSG;
+
+  struct diag_socket socket = {
+      .state = msg->idiag_state,
+      .family = msg->idiag_family,
+      .minisocket = msg->idiag_timer == TIMER_TIME_WAIT,
+      .request_sock = msg->idiag_state == TCP_SYN_RECV,
+      .inode = msg->idiag_inode,
+      .local_port = ntohs(msg->id.idiag_sport),
+      .remote_port = ntohs(msg->id.idiag_dport),
+  };
+  int err = decode_attributes((const char *)(msg + 1),
+                              (const char *)nlh + nlh->nlmsg_len, &socket);
+  return err != 0 ? err : cb(&socket, data);
+}
+
+/* The error number in the payload of NLMSG_DONE and NLMSG_ERROR, 0: none. */
+static int decode_status(const struct nlmsghdr *nlh) {
+  int err;
+  if (mnl_nlmsg_get_payload_len(nlh) < sizeof(err))
+    return -EBADMSG;
+  memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
+  return err > 0 ? -EBADMSG : err;
+}
+
+int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
+                    diag_socket_cb cb, void *data) {
+  const struct nlmsghdr *nlh = buf;
+  int left = (int)len;
+  for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+    if (nlh->nlmsg_seq != seq || nlh->nlmsg_pid != portid)
+      return -EPROTO;
+    if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+      return -EINTR;
+
+    int err;
+    switch (nlh->nlmsg_type) {
+    case TCPDIAG_GETSOCK:
+      err = decode_socket(nlh, cb, data);
+      if (err != 0)
+        return err;
+      break;
+    case NLMSG_DONE:
+      return decode_status(nlh);
+    case NLMSG_ERROR:
+      err = decode_status(nlh);
+      return err != 0 ? err
+                      : -EBADMSG; /* 0 is an ACK, which we never ask for */
+    case NLMSG_OVERRUN:
+      return -EOVERFLOW;
+    case NLMSG_NOOP:
+      break;
+    default:
+      return -EBADMSG;
+    }
+  }
+  return left > 0 || len == 0 ? -EBADMSG : 1;
+}

@@ -1,0 +1,58 @@
+/* The wire format of inet_diag: requests into a buffer, sockets out of one.
+ * No socket is touched here. Source: linux/inet_diag.h, sock_diag(7),
+ * net/ipv4/inet_diag.c. */
+#ifndef TCPSTATES_DIAG_MSG_H
+#define TCPSTATES_DIAG_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The bit that asks for bound-only sockets (TCP_BOUND_INACTIVE, Linux 6.8);
+ * an older kernel ignores it. They arrive in state TCP_CLOSE. */
+#define DIAG_STATE_BOUND_INACTIVE 13
+
+/* What to ask the kernel for. */
+struct diag_request {
+  uint32_t states;      /* bit mask of 1 << TCP_ESTABLISHED and so on */
+  const void *bytecode; /* which sockets of these; NULL: all */
+  size_t bytecode_len;  /* bytes */
+};
+
+/* One socket of a reply. The pointers lead into the reply's buffer. */
+struct diag_socket {
+  uint8_t state;       /* TCP_ESTABLISHED ... TCP_CLOSING */
+  uint8_t family;      /* AF_INET, AF_INET6 (v4-mapped ones too) */
+  bool minisocket;     /* TIME_WAIT, or an orphaned FIN_WAIT2 in its last
+                          stage: never has an owner or attributes */
+  bool request_sock;   /* SYN_RECV before the handshake is complete */
+  uint32_t inode;      /* 0: nobody owns it */
+  uint16_t local_port; /* host byte order */
+  uint16_t remote_port;
+};
+
+/* Takes one socket. Returns 0 to go on, or -errno, which ends the decoding. */
+typedef int (*diag_socket_cb)(const struct diag_socket *socket, void *data);
+
+/* Bytes that diag_msg_request() writes for a request. */
+size_t diag_msg_request_size(const struct diag_request *request);
+
+/* Writes the netlink message that asks for a dump of IPv4 and IPv6 TCP sockets
+ * into buf, which is aligned to 4 bytes and holds diag_msg_request_size()
+ * bytes. seq is the number that the replies will carry.
+ * Returns 0; -EMSGSIZE: the bytecode is too long for a netlink attribute. */
+int diag_msg_request(void *buf, const struct diag_request *request,
+                     uint32_t seq);
+
+/* Decodes what one receive returned: calls cb for each socket in buf[0..len),
+ * which is aligned to 4 bytes. portid is that of our netlink socket.
+ * Returns 1: the dump goes on in the next receive; 0: it is complete;
+ * -EINTR: the kernel says that the dump is inconsistent (NLM_F_DUMP_INTR);
+ * -EPROTO: another sequence number or port id than ours; -EBADMSG: truncated or
+ * malformed; -EOVERFLOW: NLMSG_OVERRUN; -errno that the kernel sent in
+ * NLMSG_ERROR or NLMSG_DONE (-ENOENT: no tcp_diag, -EOPNOTSUPP: no inet_diag);
+ * or what cb returned. On error some sockets may have been handed out. */
+int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
+                    diag_socket_cb cb, void *data);
+
+#endif

@@ -1,0 +1,13 @@
+/* Small files under /proc, read whole. */
+#ifndef TCPSTATES_PROC_FILE_H
+#define TCPSTATES_PROC_FILE_H
+
+#include <stddef.h>
+
+/* Reads the file at path whole into buf and ends it with a NUL byte.
+ * Returns 0; -EFBIG: it does not fit into size - 1 bytes; or the -errno of
+ * open(2) or read(2), -ENOENT for a file that this kernel or this network
+ * namespace does not have. On error buf holds an empty string. */
+int proc_file_read(const char *path, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,52 @@
+/* One look at the TCP sockets and limits of a network namespace. */
+#ifndef TCPSTATES_SNAPSHOT_H
+#define TCPSTATES_SNAPSHOT_H
+
+#include "diag_dump.h"
+#include "proc_text.h"
+#include "tally.h"
+
+/* What one look has found. */
+struct snapshot {
+  /* 0: index and tally hold the counts of one complete dump; else -errno, see
+   * diag_dump_strerror(): there are no counts */
+  int sockets_error;
+  bool closed_known; /* this kernel tells bound-only sockets */
+  const struct group_index *index;
+  const struct tally *tally;
+
+  /* PROC_UNKNOWN: the file is not there, or could not be read */
+  struct proc_sockstat sockstat;
+  int64_t tcp_fin_timeout; /* seconds, of this namespace */
+  int64_t tcp_max_tw_buckets;
+  int64_t tcp_max_orphans;
+  int64_t tcp_mem[3]; /* low, pressure, high: pages */
+
+  /* The first file that is there and could not be read; NULL: none */
+  const char *file;
+  int file_error; /* -errno; -EBADMSG: its text is not understood */
+};
+
+/* What is kept from one look to the next. */
+struct snapshot_reader {
+  const char *proc; /* "/proc" */
+  const struct settings *settings;
+  struct diag_dump dump;
+  struct port_bitmap listening;
+  struct group_index index;
+  struct tally tally;
+};
+
+/* Makes a reader, for one thread at a time; settings and proc, the path where
+ * procfs is mounted, are referred to until snapshot_close().
+ * Returns 0 or -ENOMEM, reader needs no closing then. */
+int snapshot_open(struct snapshot_reader *reader,
+                  const struct settings *settings, const char *proc);
+
+/* Takes a look. What out points to is valid until the next call. Allocates
+ * memory only for the first dump and when there are more groups. */
+void snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
+
+void snapshot_close(struct snapshot_reader *reader);
+
+#endif

@@ -1,0 +1,36 @@
+/* Classifies one socket and counts it in every group that it belongs to. */
+#ifndef TCPSTATES_TALLY_H
+#define TCPSTATES_TALLY_H
+
+#include "diag_msg.h"
+#include "group_index.h"
+
+#include <netinet/tcp.h>
+
+/* The sockets of one group. */
+struct tally_counts {
+  uint32_t state[TCP_CLOSING + 1]; /* by TCP_ESTABLISHED and so on; TCP_CLOSE:
+                                      bound only */
+  uint32_t fin_wait2_held;
+  uint32_t fin_wait2_orphaned;
+  uint32_t orphaned; /* full sockets without owner, as sockstat's "orphan" */
+};
+
+struct tally {
+  const struct group_index *index;
+  struct tally_counts all;     /* every socket */
+  struct tally_counts *groups; /* group_index_num() of them */
+  size_t size;                 /* for how many groups there is memory */
+};
+
+/* Sets all counts to 0. To be called before each dump, and after each change
+ * of the index; allocates when there are more groups than ever before.
+ * Returns 0 or -ENOMEM. */
+int tally_reset(struct tally *tally, const struct group_index *index);
+
+/* Counts a socket; tally is a struct tally. Returns 0. */
+int tally_socket(const struct diag_socket *socket, void *tally);
+
+void tally_free(struct tally *tally);
+
+#endif
