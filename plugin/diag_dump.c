@@ -96,8 +96,9 @@ static int run(struct diag_dump *dump, const struct diag_request *request,
   err = diag_msg_request(dump->buf, request, ++dump->seq);
   if (err != 0)
     return err;
-  if (mnl_socket_sendto(dump->nl, dump->buf, len) < 0)
-    return -errno;
+  while (mnl_socket_sendto(dump->nl, dump->buf, len) < 0)
+    if (errno != EINTR)
+      return -errno;
   return receive(dump, cb, data);
 }
 

@@ -20,8 +20,10 @@ size_t diag_msg_request_size(const struct diag_request *request) {
 
 int diag_msg_request(void *buf, const struct diag_request *request,
                      uint32_t seq) {
-  if (request->bytecode_len > UINT16_MAX - MNL_ATTR_HDRLEN)
+  if (request->bytecode != NULL &&
+      request->bytecode_len > UINT16_MAX - MNL_ATTR_HDRLEN)
     return -EMSGSIZE;
+  memset(buf, 0, diag_msg_request_size(request));
 
   /* The legacy request: its dump walks the hash table once for both address
    * families, SOCK_DIAG_BY_FAMILY needs a walk for each. */
@@ -88,6 +90,9 @@ int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
   const struct nlmsghdr *nlh = buf;
   int left = (int)len;
   for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+    /* mnl_nlmsg_ok() takes a length of 2^31 and more for a negative one. */
+    if (nlh->nlmsg_len > (uint32_t)left)
+      return -EBADMSG;
     if (nlh->nlmsg_seq != seq || nlh->nlmsg_pid != portid)
       return -EPROTO;
     if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)

@@ -65,6 +65,7 @@ struct builder {
   struct port_index index;
   size_t lists_num, lists_size;
   size_t members_num, members_size;
+  uint32_t *listed; /* by group: 1 + the last list that it stands in */
 };
 
 static int reserve(void **array, size_t *size, size_t need, size_t item) {
@@ -83,8 +84,6 @@ static int reserve(void **array, size_t *size, size_t need, size_t item) {
  * of which two ranges overlap stands in it once. */
 static int add_list(struct builder *b, unsigned first, unsigned last,
                     const struct members *active) {
-  if (active->num == 0 && b->lists_num > 0)
-    return 0;
   if (reserve((void **)&b->index.lists, &b->lists_size, b->lists_num + 1,
               sizeof(*b->index.lists)) != 0 ||
       reserve((void **)&b->index.members, &b->members_size,
@@ -95,15 +94,14 @@ static int add_list(struct builder *b, unsigned first, unsigned last,
   *list = (struct port_list){.first = (uint32_t)b->members_num};
   for (size_t i = 0; i < active->num; i++) {
     uint32_t group = active->member[i].group;
-    bool known = false;
-    for (uint32_t k = 0; k < list->num; k++)
-      known = known || b->index.members[list->first + k] == group;
-    if (!known)
-      b->index.members[list->first + list->num++] = group;
+    if (b->listed[group] == b->lists_num + 1)
+      continue;
+    b->listed[group] = (uint32_t)b->lists_num + 1;
+    b->index.members[list->first + list->num++] = group;
   }
   b->members_num += list->num;
 
-  for (unsigned port = first; active->num > 0 && port <= last; port++)
+  for (unsigned port = first; port <= last; port++)
     b->index.list_of[port] = (uint16_t)b->lists_num;
   b->lists_num++;
   return 0;
@@ -121,7 +119,7 @@ static void drop_ended(struct members *active, unsigned port) {
  * begins or ends, all ports have the same groups. */
 static int sweep(struct builder *b, const struct members *members,
                  struct members *active) {
-  int err = add_list(b, 0, 0, active); /* list 0: no group */
+  int err = add_list(b, 1, 0, active); /* list 0: no port, no group */
   size_t next = 0;
   unsigned port = 0;
   while (err == 0 && (next < members->num || active->num > 0)) {
@@ -158,15 +156,19 @@ static int port_index_build(const struct group_index *index, bool local,
   struct members active = {malloc((num + 1) * sizeof(struct member)), 0};
   /* calloc() gives pages of this size straight from the kernel: those of ports
    * without a group are never written and take no memory. */
-  struct builder b = {.index.list_of = calloc(PORTS_NUM, sizeof(uint16_t))};
+  struct builder b = {
+      .index.list_of = calloc(PORTS_NUM, sizeof(uint16_t)),
+      .listed = calloc(group_index_num(index) + 1, sizeof(uint32_t)),
+  };
   int err = -ENOMEM;
   if (members.member != NULL && active.member != NULL &&
-      b.index.list_of != NULL) {
+      b.index.list_of != NULL && b.listed != NULL) {
     collect_members(index, local, &members);
     err = sweep(&b, &members, &active);
   }
   free(members.member);
   free(active.member);
+  free(b.listed);
   if (err != 0)
     port_index_free(&b.index);
   else
@@ -174,21 +176,11 @@ static int port_index_build(const struct group_index *index, bool local,
   return err;
 }
 
-static int build(struct group_index *index) {
-  struct port_index local, remote;
-  int err = port_index_build(index, true, &local);
-  if (err != 0)
-    return err;
-  err = port_index_build(index, false, &remote);
-  if (err != 0) {
-    port_index_free(&local);
-    return err;
-  }
+void group_index_free(struct group_index *index) {
   port_index_free(&index->local);
   port_index_free(&index->remote);
-  index->local = local;
-  index->remote = remote;
-  return 0;
+  free(index->listening_ports);
+  memset(index, 0, sizeof(*index));
 }
 
 int group_index_init(struct group_index *index, const struct group *groups,
@@ -196,7 +188,12 @@ int group_index_init(struct group_index *index, const struct group *groups,
   memset(index, 0, sizeof(*index));
   index->groups = groups;
   index->groups_num = num;
-  return build(index);
+  int err = port_index_build(index, true, &index->local);
+  if (err == 0)
+    err = port_index_build(index, false, &index->remote);
+  if (err != 0)
+    group_index_free(index);
+  return err;
 }
 
 /* Takes the ports out that are a configured group already. */
@@ -213,11 +210,12 @@ static void drop_configured(const struct group_index *index,
 
 int group_index_listen(struct group_index *index,
                        const struct port_bitmap *listening) {
-  if (memcmp(&index->listening, listening, sizeof(*listening)) == 0)
+  struct port_bitmap own = *listening;
+  own.bits[0] &= ~UINT64_C(1);
+  drop_configured(index, &own);
+  if (memcmp(&index->listening, &own, sizeof(own)) == 0)
     return 0;
 
-  struct port_bitmap own = *listening;
-  drop_configured(index, &own);
   size_t num = 0;
   for (unsigned port = 0; port < PORTS_NUM; port++)
     num += port_bitmap_has(&own, (uint16_t)port);
@@ -232,20 +230,14 @@ int group_index_listen(struct group_index *index,
   struct group_index changed = *index;
   changed.listening_ports = ports;
   changed.listening_num = num;
-  changed.listening = *listening;
-  int err = build(&changed);
+  changed.listening = own;
+  int err = port_index_build(&changed, true, &changed.local);
   if (err != 0) {
     free(ports);
     return err;
   }
+  port_index_free(&index->local);
   free(index->listening_ports);
   *index = changed;
   return 1;
-}
-
-void group_index_free(struct group_index *index) {
-  port_index_free(&index->local);
-  port_index_free(&index->remote);
-  free(index->listening_ports);
-  memset(index, 0, sizeof(*index));
 }

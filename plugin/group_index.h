@@ -36,7 +36,7 @@ struct port_index {
 struct group_index {
   const struct group *groups;
   size_t groups_num;
-  struct port_bitmap listening; /* as last given */
+  struct port_bitmap listening; /* those of listening_ports */
   uint16_t *listening_ports;
   size_t listening_num;
   struct port_index local;
@@ -48,10 +48,11 @@ struct group_index {
 int group_index_init(struct group_index *index, const struct group *groups,
                      size_t num);
 
-/* Says which ports are listened on: each of them is a group from now on, those
- * said before are none any more. Allocates only when that is a change.
- * Returns 1: the numbers of groups have changed; 0: they are as before;
- * -ENOMEM, and nothing has changed. */
+/* Says which ports are listened on: each of them is a group from now on, but
+ * port 0 and those that are a group by configuration; those said before are
+ * none any more. Allocates only when that is a change. Returns 1: the numbers
+ * of groups have changed; 0: they are as before; -ENOMEM, and nothing has
+ * changed. */
 int group_index_listen(struct group_index *index,
                        const struct port_bitmap *listening);
 

@@ -157,6 +157,7 @@ static void each_group_value(struct walk *w, const char *name,
     const uint32_t *count = (const void *)((const char *)counts + v->offset);
     bool closed = count == &counts->state[TCP_CLOSE];
     if (!(w->settings->report & v->report) ||
+        (closed && !(w->settings->report & REPORT_CLOSED)) ||
         (closed && !w->snapshot->closed_known))
       continue;
     emit(w, &(struct metric){name, v->type, v->type_instance, *count});

@@ -56,7 +56,8 @@ static int parse_line(const char *text, const char *label,
           memcmp(fields[i].key, key, key_len) == 0)
         *fields[i].value = value;
   }
-  return 0;
+  /* Without its end, the last number may be the half of one. */
+  return *pos == '\n' ? 0 : -EBADMSG;
 }
 
 int proc_text_sockstat(const char *text, struct proc_sockstat *out) {
@@ -87,14 +88,14 @@ int proc_text_sysctl(const char *text, int64_t *out, size_t num) {
     return -EBADMSG;
 
   const char *pos = text;
-  const char *word;
   for (size_t i = 0; i < num; i++) {
+    const char *word;
     size_t len = next_word(&pos, &word);
     int err = parse_count(word, len, &values[i]);
     if (err != 0)
       return err;
   }
-  if (next_word(&pos, &word) > 0)
+  if (pos[strspn(pos, " \t\n")] != '\0')
     return -EBADMSG;
 
   memcpy(out, values, num * sizeof(*out));
