@@ -1,0 +1,218 @@
+#!/usr/bin/env bash
+# Installs what a purpose needs and the machine lacks; quickstart.sh and
+# tests/run.sh call it.
+set -euo pipefail
+export LC_ALL=C
+
+usage() {
+  cat <<'END'
+Usage: install-deps.sh [--missing] PURPOSE...
+
+Installs the packages that are missing for each PURPOSE:
+  build    C compiler, make, autotools, pkg-config, pod2man, libmnl and collectd headers
+  run      the collectd daemon with its csv and logfile plugins
+  test     check, iproute2, unshare, ps, /etc/services
+  fuzz     clang with libFuzzer
+  lint     shellcheck, clang-format
+
+Options:
+  --missing   print the names of the missing packages and install nothing
+  --help      print this
+
+Where nothing is missing, it prints nothing and does nothing.
+
+Touches: packages only, through apt-get (Debian, Ubuntu) or dnf (Fedora, RHEL),
+as root or with sudo. No collectd service is started: Debian's collectd-core
+enables one, but has no configuration, and the service does not start without.
+
+Exit codes: 0 everything is there, 1 an installation failed, 2 wrong usage,
+3 no known package manager, or a package that the distribution does not have.
+END
+}
+
+say() { printf 'install-deps: %s\n' "$*" >&2; }
+die() {
+  local code=$1
+  shift
+  say "$*"
+  exit "$code"
+}
+
+# Checks look for the thing itself, not for the package: a collectd that was
+# built by hand counts too.
+command_found() {
+  local name
+  for name; do
+    if PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/opt/collectd/sbin type -P "$name" >/dev/null; then
+      return 0
+    fi
+  done
+  return 1
+}
+file_found() {
+  local file
+  for file; do
+    if [[ -e $file ]]; then return 0; fi
+  done
+  return 1
+}
+library_found() {
+  command_found pkg-config && pkg-config --exists "$1"
+}
+c_compiler_found() {
+  command_found cc gcc clang && file_found /usr/include/stdio.h
+}
+collectd_headers_found() {
+  [[ -n ${COLLECTD_CFLAGS-} ]] ||
+    file_found {/usr,/usr/local,/opt/collectd}/include/collectd/core/daemon/plugin.h
+}
+collectd_plugin_found() {
+  file_found {/usr,/usr/local,/opt/collectd}/lib{,64}/{,*/}collectd/"$1".so
+}
+libfuzzer_found() {
+  command_found clang &&
+    clang -x c -fsanitize=fuzzer -o /dev/null - 2>/dev/null \
+      <<<'int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return !data && size; }'
+}
+
+# purpose; check; Debian's packages; Fedora's packages; words for people.
+# "-": the distribution does not have it.
+readonly needs=(
+  'build; c_compiler_found; gcc libc6-dev; gcc glibc-devel; a C compiler with the C library headers'
+  'build; command_found make; make; make; make'
+  'build; command_found autoreconf; autoconf; autoconf; autoconf 2.69 or later'
+  'build; command_found automake; automake; automake; automake 1.14 or later'
+  'build; command_found libtoolize; libtool; libtool; libtool'
+  'build; command_found pkg-config; pkg-config; pkgconf-pkg-config; pkg-config'
+  'build; library_found libmnl; libmnl-dev; libmnl-devel; libmnl 1.0.4 or later with its headers'
+  'build; collectd_headers_found; collectd-dev; -; the headers of collectd 5.10 or later'
+  'build; command_found pod2man; perl; perl-podlators; pod2man (perl)'
+  'run; command_found collectd; collectd-core; collectd; the collectd daemon 5.10 or later'
+  'run; collectd_plugin_found csv; collectd-core; collectd; the csv plugin of collectd'
+  'run; collectd_plugin_found logfile; collectd-core; collectd; the logfile plugin of collectd'
+  'test; library_found check; check pkg-config; check-devel pkgconf-pkg-config; check 0.10 or later'
+  'test; command_found ss; iproute2; iproute; ss and ip (iproute2)'
+  'test; command_found unshare; util-linux; util-linux; unshare (util-linux)'
+  'test; command_found ps; procps; procps-ng; ps (procps)'
+  'test; file_found /etc/services; netbase; setup; /etc/services'
+  'fuzz; libfuzzer_found; clang libclang-rt-dev; clang compiler-rt; clang with libFuzzer'
+  'lint; command_found shellcheck; shellcheck; ShellCheck; shellcheck'
+  'lint; command_found clang-format; clang-format; clang-tools-extra; clang-format'
+)
+
+run_logged() {
+  "$@" >>"$log" 2>&1 </dev/null
+}
+
+install_failed() {
+  cat "$log" >&2
+  if [[ $1 == dnf ]]; then
+    say "RHEL and its like have collectd in EPEL and -devel packages in CodeReady Builder (CRB); enable both first"
+  fi
+  die 1 "the installation failed; what was tried: $*"
+}
+
+# A daemon that was not there before must not run afterwards. The service of
+# Debian's package is enabled, but waits for a configuration.
+check_leftover_configuration() {
+  # collectd-dev depends on collectd-core.
+  if [[ " $* " == *' collectd-'* && -e /etc/collectd/collectd.conf ]] && ! command_found collectd; then
+    die 1 "an earlier collectd has left /etc/collectd/collectd.conf: with it, the package would start" \
+      "that daemon again. Move the file away, or install it knowingly: apt-get install collectd-core"
+  fi
+}
+
+main() {
+  local only_list=false
+  local -a purposes=()
+  while (($# > 0)); do
+    case $1 in
+      --help | -h) usage && exit 0 ;;
+      --missing) only_list=true ;;
+      build | run | test | fuzz | lint) purposes+=("$1") ;;
+      *) die 2 "\"$1\" is neither an option nor a purpose; write one of build, run, test, fuzz, lint, or --help" ;;
+    esac
+    shift
+  done
+  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of build, run, test, fuzz, lint"; fi
+
+  local -a words_missing=() debian_missing=() fedora_missing=() unpackaged=()
+  local need purpose check debian fedora words
+  for need in "${needs[@]}"; do
+    IFS=';' read -r purpose check debian fedora words <<<"$need"
+    if [[ " ${purposes[*]} " != *" $purpose "* ]]; then continue; fi
+    read -ra check <<<"$check"
+    if "${check[@]}"; then continue; fi
+    words_missing+=("${words# }")
+    read -ra debian <<<"$debian"
+    read -ra fedora <<<"$fedora"
+    local name
+    for name in "${debian[@]}"; do
+      if [[ " ${debian_missing[*]-} " != *" $name "* ]]; then debian_missing+=("$name"); fi
+    done
+    for name in "${fedora[@]}"; do
+      if [[ $name == - ]]; then
+        unpackaged+=("${words# }")
+      elif [[ " ${fedora_missing[*]-} " != *" $name "* ]]; then
+        fedora_missing+=("$name")
+      fi
+    done
+  done
+  if ((${#words_missing[@]} == 0)); then exit 0; fi
+
+  local -a packages command refresh=()
+  if command_found apt-get; then
+    packages=("${debian_missing[@]}")
+    refresh=(apt-get -q -o DPkg::Lock::Timeout=300 update)
+    command=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends)
+    unpackaged=()
+  elif command_found dnf; then
+    packages=("${fedora_missing[@]}")
+    command=(dnf -q -y install)
+  else
+    say "no apt-get and no dnf here. Please install, by whatever this system has for it:"
+    printf '  %s\n' "${words_missing[@]}" >&2
+    exit 3
+  fi
+  if $only_list; then
+    printf '%s\n' "${packages[@]}" "${unpackaged[@]}"
+    exit 0
+  fi
+
+  local -a as_root=()
+  if ((EUID != 0)); then
+    if command_found sudo; then
+      # Without a terminal nobody can type a password.
+      as_root=(sudo)
+      if [[ ! -t 2 ]]; then as_root+=(-n); fi
+    elif ((${#packages[@]} > 0)); then
+      local advice="${command[*]} ${packages[*]}"
+      if ((${#refresh[@]} > 0)); then advice="${refresh[*]} && $advice"; fi
+      die 1 "packages are missing, and there is neither root nor sudo; run as root: $advice"
+    fi
+  fi
+
+  if ((${#packages[@]} > 0)); then
+    check_leftover_configuration "${packages[@]}"
+    log=$(mktemp "${TMPDIR:-/tmp}/install-deps.XXXXXX")
+    trap 'rm -f -- "$log"' EXIT
+    if ((${#as_root[@]} > 0)); then
+      "${as_root[@]}" true ||
+        die 1 "packages are missing, and sudo did not work; run as root: ${command[*]} ${packages[*]}"
+    fi
+    # One source of several that fails need not matter: the installation tells.
+    if ((${#refresh[@]} > 0)); then
+      run_logged "${as_root[@]}" "${refresh[@]}" || say "apt-get update failed; trying with the lists that there are"
+    fi
+    say "installing ${packages[*]}"
+    run_logged "${as_root[@]}" "${command[@]}" "${packages[@]}" || install_failed "${command[@]}" "${packages[@]}"
+  fi
+  if ((${#unpackaged[@]} > 0)); then
+    say "this distribution has no package with $(printf '%s; ' "${unpackaged[@]}" | sed 's/; $//')." \
+      "For collectd: unpack the source of the installed version (collectd -h names it), run its ./configure there," \
+      "and set COLLECTD_CFLAGS=\"-I\$DIR/src -I\$DIR/src/daemon\" with DIR as that directory."
+    exit 3
+  fi
+}
+
+main "$@"
