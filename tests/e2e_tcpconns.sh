@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The same configuration under collectd's own tcpconns and under tcpstates gives
+# the same groups with the same numbers.
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+enter_netns "$@"
+collectd_plugin tcpconns >/dev/null || skip_all "this collectd has no tcpconns.so"
+
+port=19000
+sockets_of_every_kind $port
+# tcpconns does not know bound-only sockets.
+sockets release bound ipv4 0
+sockets release bound ipv6 0
+sockets release bound mapped 0
+sockets make listen ipv4 19100 1
+
+# compare NAME BLOCK-LINE...: a port a line, as tcpconns takes only the first.
+compare() {
+  local name=$1 plugin
+  local -A got=()
+  shift
+  for plugin in tcpconns tcpstates; do
+    collectd_configure tcpconns < <(
+      echo "LoadPlugin $plugin"
+      echo "<Plugin $plugin>"
+      printf '  %s\n' "$@"
+      echo "</Plugin>"
+    )
+    collectd_start
+    got[$plugin]=$(values "$plugin" | grep ' tcp_connections-')
+    collectd_stop
+  done
+  is "$name: the same groups and numbers" "${got[tcpstates]}" "${got[tcpconns]}"
+  ok "$name: and there are some" grep -q '[1-9]$' <<<"${got[tcpconns]}"
+}
+
+compare "local ports" 'LocalPort "19000"' 'LocalPort 19001'
+compare "remote ports" 'RemotePort 19000' 'RemotePort 19002'
+compare "listening ports" 'ListeningPorts true'
+compare "a summary and ports" 'AllPortsSummary true' 'LocalPort 19002' 'RemotePort "19001"'
+compare "everything" 'AllPortsSummary true' 'ListeningPorts true' 'LocalPort 19000' 'LocalPort 22' \
+  'RemotePort 19001' 'RemotePort 19000' 'RemotePort 443'
+compare "no summary" 'AllPortsSummary false'
+done_testing

@@ -1,0 +1,284 @@
+# What the tests written as scripts share; each sources it first. Results go to
+# stdout as TAP (https://testanything.org), which make check collects.
+# shellcheck shell=bash disable=SC2034 # variables that only the scripts read
+set -euo pipefail
+export LC_ALL=C
+# make check-build hands TESTS= down to every make below it.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+build=$(cd -- "${builddir:-.}" && pwd -P)
+work=$(mktemp -d "${TMPDIR:-/tmp}/tcpstates-test.XXXXXX")
+chmod 755 "$work"
+
+# ---- results ----------------------------------------------------------------
+
+tests_run=0
+
+pass() {
+  tests_run=$((tests_run + 1))
+  echo "ok $tests_run - $1"
+}
+
+# fail NAME [TEXT]
+fail() {
+  tests_run=$((tests_run + 1))
+  echo "not ok $tests_run - $1"
+  if [[ -n ${2-} ]]; then sed 's/^/# /' <<<"$2"; fi
+}
+
+# skip NAME REASON
+skip() {
+  tests_run=$((tests_run + 1))
+  echo "ok $tests_run - $1 # SKIP $2"
+}
+
+# skip_all REASON: nothing here can run.
+skip_all() {
+  echo "1..0 # SKIP $1"
+  exit 0
+}
+
+# is NAME GOT WANTED: the texts are equal.
+is() {
+  if [[ $2 == "$3" ]]; then
+    pass "$1"
+  else
+    fail "$1" "$(diff <(printf '%s\n' "$3") <(printf '%s\n' "$2") | sed '1i wanted < > got')"
+  fi
+}
+
+# ok NAME COMMAND...: the command succeeds; its output is shown when it does not.
+ok() {
+  local name=$1 output
+  shift
+  if output=$("$@" 2>&1); then pass "$name"; else fail "$name" "$* failed: $(tail -n 20 <<<"$output")"; fi
+}
+
+done_testing() {
+  echo "1..$tests_run"
+}
+
+# ---- a network namespace ----------------------------------------------------
+
+# enter_netns "$@": starts the script again in a network namespace of its own.
+enter_netns() {
+  if [[ ${TCPSTATES_TEST_NETNS-} != "$$" ]]; then
+    local -a unshare=(unshare --net)
+    if ((EUID != 0)); then unshare=(unshare --map-root-user --net); fi
+    "${unshare[@]}" true 2>"$work/unshare" ||
+      skip_all "no network namespace of its own: $(<"$work/unshare")"
+    rm -r -- "$work"
+    # exec keeps the process id.
+    export TCPSTATES_TEST_NETNS=$$
+    exec "${unshare[@]}" "$BASH" "$0" "$@"
+  fi
+  PATH=$PATH:/usr/sbin:/sbin
+  ip link set lo up
+}
+
+# ---- sockets ----------------------------------------------------------------
+
+# sockets COMMAND...: tests/sockmake.c does it; prints what it answers.
+sockets() {
+  local line
+  if [[ -z ${sockmake_pid-} ]]; then
+    coproc sockmake_io { exec "$build/sockmake"; }
+    # shellcheck disable=SC2154 # coproc sets it
+    sockmake_pid=$sockmake_io_PID
+  fi
+  echo "$*" >&"${sockmake_io[1]}"
+  while IFS= read -r line <&"${sockmake_io[0]}"; do
+    case $line in
+      ok) return 0 ;;
+      error:*) break ;;
+      *) echo "$line" ;;
+    esac
+  done
+  echo "sockmake: $*: ${line:-ended}" >&2
+  exit 99
+}
+
+# sockets_of_every_kind PORT: all states, held and orphaned, in each family; the
+# families use PORT, PORT+1 and PORT+2.
+sockets_of_every_kind() {
+  local family kind count=0 port=$1
+  for family in ipv4 ipv6 mapped; do
+    for kind in established fin-wait1-held fin-wait1-orphaned fin-wait2-held \
+      fin-wait2-orphaned time-wait last-ack-orphaned last-ack-held closing-held closing-orphaned bound syn unaccepted; do
+      # Numbers that tell the kinds apart when they are mixed up.
+      count=$((count % 5 + 1))
+      if [[ $kind == bound ]]; then
+        sockets make bound "$family" 0 "$count"
+      else
+        sockets make "$kind" "$family" "$port" "$count"
+      fi
+    done
+    port=$((port + 1))
+  done
+}
+
+# wanted GROUP...: what tcpstates has to say about the groups by what sockmake
+# has made, a line "GROUP TYPE-INSTANCE VALUE" for each value, sorted.
+wanted() {
+  sockets list >"$work/sockets"
+  local group
+  for group; do
+    awk -v group="$group" '
+      BEGIN {
+        split("ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED CLOSE_WAIT LAST_ACK LISTEN CLOSING", states)
+        num = split(group, part, "-")
+        low = part[1]
+        high = num == 3 ? part[2] : low
+        side = part[num]
+      }
+      group == "all" || (side == "local" && $5 >= low && $5 <= high) || (side == "remote" && $7 >= low && $7 <= high) {
+        count[$1]++
+        if ($1 == "FIN_WAIT2" && $2 == "held") held++
+        if ($1 == "FIN_WAIT2" && $2 == "orphaned") fin_wait2_orphaned++
+        # An orphaned FIN_WAIT2 is a minisocket, not an orphan, while tcp_fin_timeout is at most 60.
+        if ($1 != "FIN_WAIT2" && $2 == "orphaned") orphaned++
+      }
+      END {
+        for (i in states) print group, "tcp_connections-" states[i], count[states[i]] + 0
+        print group, "current_connections-fin_wait2_held", held + 0
+        print group, "current_connections-fin_wait2_orphaned", fin_wait2_orphaned + 0
+        print group, "current_connections-orphaned", orphaned + 0
+      }' "$work/sockets"
+  done | sort
+}
+
+# ---- collectd ---------------------------------------------------------------
+
+readonly interval=0.5 # seconds
+collectd_pid=
+as_user=()            # what collectd is started by
+
+unprivileged=(setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs)
+
+# first_file FILE...: the first that exists.
+first_file() {
+  local file
+  for file; do
+    if [[ -e $file ]]; then
+      echo "$file"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# collectd_plugin NAME: the path of a plugin of collectd's own.
+collectd_plugin() {
+  first_file {/usr,/usr/local,/opt/collectd}/lib{,64}/{,*/}collectd/"$1".so
+}
+
+# collectd_configure [PLUGIN...]: what follows on stdin becomes the configuration
+# of a collectd in a directory of its own, with tcpstates and these plugins of
+# collectd's. Its values and messages go to the file $work/output.
+collectd_configure() {
+  local name
+  mkdir -p "$work/plugins" "$work/run"
+  chmod 777 "$work/run"
+  cp -- "$build/.libs/tcpstates.so" "$work/plugins/"
+  # A copy: collectd refuses symbolic links.
+  for name in csv logfile "$@"; do cp -L -- "$(collectd_plugin "$name")" "$work/plugins/"; done
+  {
+    cat <<END
+BaseDir "$work/run"
+PIDFile "$work/run/pid"
+PluginDir "$work/plugins"
+TypesDB "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)"
+Interval $interval
+Hostname "localhost"
+FQDNLookup false
+ReadThreads 1
+WriteThreads 1
+LoadPlugin logfile
+<Plugin logfile>
+  LogLevel info
+  File "stderr"
+  Timestamp false
+  PrintSeverity true
+</Plugin>
+LoadPlugin csv
+<Plugin csv>
+  DataDir "stderr"
+</Plugin>
+END
+    cat
+  } >"$work/collectd.conf"
+}
+
+# It takes the paths of its files for patterns, hence a relative one.
+collectd_exec() {
+  PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/opt/collectd/sbin
+  cd -- "$work"
+  exec "${as_user[@]}" "$(type -P collectd)" "$1" -C collectd.conf
+}
+
+# collectd_run: reads once and ends; returns its exit status.
+collectd_run() {
+  (collectd_exec -T) >"$work/output" 2>&1 </dev/null
+}
+
+collectd_start() {
+  (collectd_exec -f) >"$work/output" 2>&1 </dev/null &
+  collectd_pid=$!
+}
+
+# collectd_stop: ends it and waits; returns its exit status.
+collectd_stop() {
+  local pid=$collectd_pid
+  collectd_pid=
+  kill -TERM "$pid"
+  wait "$pid"
+}
+
+# messages PATTERN: what collectd has logged so far, of the lines that match.
+messages() {
+  grep -v '^PUTVAL ' "$work/output" | grep -E -- "$1" || true
+}
+
+# values [PLUGIN]: all values of one read that has begun after the call, as lines
+# "GROUP TYPE-INSTANCE VALUE", sorted. Fails when none comes within 20 s.
+values() {
+  local tenths now
+  now=$(date +%s.%N)
+  for ((tenths = 0; tenths < 200; tenths++)); do
+    sleep 0.1
+    # A read is whole when its first value comes a second time.
+    if awk -v plugin="${1:-tcpstates}" -v now="$now" '
+        $1 != "PUTVAL" { next }
+        {
+          split($2, id, "/")
+          if (substr(id[2], 1, length(plugin) + 1) != plugin "-") next
+          split($4, sample, ":")
+          if (sample[1] <= now) next
+          key = substr(id[2], length(plugin) + 2) " " id[3]
+          if (key == first) { whole = 1; exit }
+          if (first == "") first = key
+          # csv prints six decimals.
+          sub(/\.?0+$/, "", sample[2])
+          print key, sample[2]
+        }
+        END { exit !whole }' "$work/output" >"$work/values"; then
+      sort "$work/values"
+      return 0
+    fi
+  done
+  echo "no values within 20 s; collectd says:" >&2
+  messages . >&2
+  return 1
+}
+
+# ---- the end ----------------------------------------------------------------
+
+clean_up() {
+  local status=$?
+  if [[ -n $collectd_pid ]]; then collectd_stop 2>/dev/null || true; fi
+  if [[ -n ${sockmake_pid-} ]]; then kill "$sockmake_pid" 2>/dev/null || true; fi
+  rm -rf -- "$work"
+  exit "$status"
+}
+trap clean_up EXIT

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs them.
+set -euo pipefail
+export LC_ALL=C
+
+usage() {
+  cat <<'END'
+Usage: run.sh [--help]
+
+Installs what is missing, builds the plugin in build-tests/ and runs all tests:
+modules alone, a real collectd with real sockets, other compilers, make install
+and make distcheck.
+
+Prints each result that is not a pass, with the log of what failed, and at the end
+one line: N passed, M failed, K skipped. The logs stay in build-tests/tests/ and
+build-tests/*.log.
+
+Touches: packages (contrib/install-deps.sh), the source tree (configure and its like,
+build-tests/), $TMPDIR [/tmp], and network namespaces of its own.
+
+Exit codes: 0 no test failed, 1 one did or the build failed, 2 wrong usage, 3 this
+system's packages are not known to install-deps.sh.
+END
+}
+
+case ${1-} in
+  --help | -h) usage && exit 0 ;;
+  '') ;;
+  *) echo "run.sh: \"$1\" is not an option; try --help" >&2 && exit 2 ;;
+esac
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+build=$top/build-tests
+jobs=$(nproc)
+
+"$top/contrib/install-deps.sh" build run test lint
+rm -rf -- "$build"
+mkdir -- "$build"
+cd -- "$build"
+
+# step TEXT COMMAND...: shows what it said only if it fails.
+step() {
+  echo "run.sh: $1" >&2
+  shift
+  "$@" >step.log 2>&1 </dev/null || { cat step.log >&2 && return 1; }
+}
+
+step "configure" bash -c 'cd "$1" && autoreconf -fi && cd "$2" && "$1/configure"' - "$top" "$build"
+step "make" make -j"$jobs"
+
+# check TEXT TARGET...: make goes on after a failed test; what failed is counted below.
+check() {
+  local text=$1
+  shift
+  echo "run.sh: $text" >&2
+  make -j"$jobs" -k "$@" >step.log 2>&1 </dev/null || true
+  grep -E '^(FAIL|ERROR|XPASS|SKIP):' step.log || true
+  # A test program that does not build has no result.
+  if grep -E '^make.*(Error|No rule)' step.log | grep -qv 'check-TESTS\|test-suite\|check-am\|check-e2e\|check-build\|Error 2'; then
+    cat step.log
+    broken=$((broken + 1))
+  fi
+}
+
+broken=0
+check "modules" check
+check "end to end" check-e2e
+check "builds" check-build
+
+count() {
+  find . -name '*.trs' -exec cat {} + | grep -cE "^:test-result: ($1)" || true
+}
+failed=$(($(count 'FAIL|ERROR|XPASS') + broken))
+passed=$(count PASS)
+if ((failed > 0)); then
+  for log in $(grep -lE '^:test-result: (FAIL|ERROR|XPASS)' -r --include='*.trs' .); do
+    echo "---- ${log%.trs}.log"
+    grep -v '^ok ' "${log%.trs}.log" | tail -n 100
+  done
+fi
+echo "$passed passed, $failed failed, $(count SKIP) skipped"
+((failed == 0 && passed > 0))
