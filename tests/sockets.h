@@ -88,8 +88,8 @@ int sockets_raise_limit(void);
  * (family, server, port) makes it; its entry is of kind LISTEN. Held ends have
  * reached their state on return, for the others see sockets_settle(). After an
  * error the entries made so far stay.
- * With default sysctls SYN_RECV lasts 63 s, SYN_SENT 135 s, TIME_WAIT and an
- * orphaned FIN_WAIT2 61 s, FIN_WAIT1, LAST_ACK and CLOSING 106 s.
+ * With default sysctls TIME_WAIT and an orphaned FIN_WAIT2 last 61 s, other
+ * orphans 106 s, SYN_SENT with its SYN_RECV 134 s, held ends longer.
  * -EINVAL         not possible for this kind, or an address of another family
  * -EADDRNOTAVAIL  no address of this machine, or connections to 0.0.0.0 or ::
  * -EADDRINUSE     IPV4 and MAPPED share ports
