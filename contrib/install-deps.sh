@@ -14,6 +14,7 @@ Installs the packages that are missing for each PURPOSE:
   test     check, clang, iproute2, unshare, ps, xz, podchecker, /etc/services
   fuzz     clang with libFuzzer
   lint     shellcheck, clang-format
+  lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
 
 Options:
   --missing   print the names of the missing packages and install nothing
@@ -101,6 +102,11 @@ readonly needs=(
   'fuzz; libfuzzer_found; clang libclang-rt-dev; clang compiler-rt; clang with libFuzzer'
   'lint; command_found shellcheck; shellcheck; ShellCheck; shellcheck'
   'lint; command_found clang-format; clang-format; clang-tools-extra; clang-format'
+  'lab; command_found rrdtool; rrdtool; rrdtool; rrdtool'
+  'lab; collectd_plugin_found rrdtool; collectd-core; collectd-rrdtool; the rrdtool plugin of collectd'
+  'lab; command_found unshare; util-linux; util-linux; unshare (util-linux)'
+  'lab; command_found nsenter; util-linux; util-linux; nsenter (util-linux)'
+  'lab; command_found setpriv; util-linux; util-linux; setpriv (util-linux)'
 )
 
 run_logged() {
@@ -132,12 +138,12 @@ main() {
     case $1 in
       --help | -h) usage && exit 0 ;;
       --missing) only_list=true ;;
-      build | run | test | fuzz | lint) purposes+=("$1") ;;
-      *) die 2 "\"$1\" is neither an option nor a purpose; write one of build, run, test, fuzz, lint, or --help" ;;
+      build | run | test | fuzz | lint | lab) purposes+=("$1") ;;
+      *) die 2 "\"$1\" is neither an option nor a purpose; write one of build, run, test, fuzz, lint, lab, or --help" ;;
     esac
     shift
   done
-  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of build, run, test, fuzz, lint"; fi
+  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of build, run, test, fuzz, lint, lab"; fi
 
   local -a words_missing=() debian_missing=() fedora_missing=() unpackaged=()
   local need purpose check debian fedora words
