@@ -1,173 +1,38 @@
-/* Checks the configuration tree that collectd has parsed and turns it into
- * settings; nothing but text and numbers goes in, settings or one error line
- * come out. */
+/* Turns the configuration tree that collectd has parsed into settings, or into
+ * one error line; config_value.c checks the values. */
 #include "config.h"
 
-#include "number.h"
+#include "config_value.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <liboconfig/oconfig.h>
-#include <netdb.h>
-#include <stdarg.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
-#define PORT_HELP                                                              \
-  "write a number from 1 to 65535, a service name or a quoted range such as "  \
-  "\"8000-8099\""
+/* What a group's name may have, so that "@NAMESPACE" fits behind it in
+ * collectd's plugin_instance. */
+#define NAME_MAX_LEN 63
 
-/* Everything that an option's reader needs. */
+#define NAME_HELP "write a name such as <Filter \"db\">"
+#define NAMESPACE_HELP                                                         \
+  "write a name under /run/netns or a path, such as <Namespace \"blue\">"
+
+/* An option with what it changes. */
 struct parse {
+  struct config_option option;
   struct settings *settings;
-  const oconfig_item_t *item;
-  struct config_error *error;
+  struct filter *filter; /* inside a Filter block */
 };
 
-/* The value as the user wrote it, for an error text. */
-static const char *show(const oconfig_value_t *value, char *buf, size_t size) {
-  if (value->type == OCONFIG_TYPE_STRING)
-    snprintf(buf, size, "\"%s\"", value->value.string);
-  else if (value->type == OCONFIG_TYPE_NUMBER)
-    snprintf(buf, size, "%.15g", value->value.number);
-  else
-    snprintf(buf, size, "%s", value->value.boolean ? "true" : "false");
-  return buf;
-}
-
-__attribute__((format(printf, 2, 3))) static int
-refuse(struct config_error *error, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  vsnprintf(error->text, sizeof(error->text), format, args);
-  va_end(args);
-  /* One line, whatever the user's strings hold. */
-  for (char *c = error->text; *c != '\0'; c++)
-    if (iscntrl((unsigned char)*c))
-      *c = '?';
-  return -EINVAL;
-}
-
-/* "OPTION VALUE: reason" */
-static int refuse_value(const struct parse *p, const oconfig_value_t *value,
-                        const char *reason) {
-  char shown[160];
-  return refuse(p->error, "%s %s: %s", p->item->key,
-                show(value, shown, sizeof(shown)), reason);
-}
-
-static int out_of_memory(struct config_error *error) {
-  refuse(error, "out of memory");
-  return -ENOMEM;
-}
-
-static int read_boolean(const struct parse *p, bool *out) {
-  static const struct {
-    const char *word;
-    bool value;
-  } words[] = {{"true", true},   {"yes", true}, {"on", true},
-               {"false", false}, {"no", false}, {"off", false}};
-  if (p->item->values_num != 1)
-    return refuse(p->error, "%s: takes one value; write true or false",
-                  p->item->key);
-
-  const oconfig_value_t *value = &p->item->values[0];
-  if (value->type == OCONFIG_TYPE_BOOLEAN) {
-    *out = value->value.boolean;
-    return 0;
-  }
-  if (value->type == OCONFIG_TYPE_STRING)
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-      if (strcasecmp(words[i].word, value->value.string) == 0) {
-        *out = words[i].value;
-        return 0;
-      }
-  return refuse_value(p, value, "not a boolean; write true or false");
-}
-
-static int parse_port(const char *text, size_t len, uint16_t *out) {
-  uint64_t port;
-  int err = number_parse(text, len, UINT16_MAX, &port);
-  if (err == 0 && port == 0)
-    err = -ERANGE;
-  if (err == 0)
-    *out = (uint16_t)port;
-  return err;
-}
-
-static int read_service(const struct parse *p, const oconfig_value_t *value,
-                        struct port_range *out) {
-  const struct addrinfo hints = {.ai_family = AF_INET,
-                                 .ai_socktype = SOCK_STREAM};
-  const char *name = value->value.string;
-  /* Every service name has a letter (RFC 6335); without one, getaddrinfo()
-   * would take " 80" or "-1" for a number. */
-  bool letter = false;
-  for (const char *c = name; *c != '\0'; c++)
-    letter = letter || isalpha((unsigned char)*c);
-  struct addrinfo *found;
-  if (!letter || getaddrinfo(NULL, name, &hints, &found) != 0)
-    return refuse_value(
-        p, value, "no TCP service of this name in /etc/services; " PORT_HELP);
-  struct sockaddr_in address;
-  memcpy(&address, found->ai_addr, sizeof(address));
-  freeaddrinfo(found);
-  out->first = out->last = ntohs(address.sin_port);
-  return 0;
-}
-
-static int read_port_text(const struct parse *p, const oconfig_value_t *value,
-                          struct port_range *out) {
-  const char *text = value->value.string;
-  const char *digits = "0123456789";
-  size_t first_len = strspn(text, digits);
-  bool single = text[first_len] == '\0';
-  bool range =
-      text[first_len] == '-' &&
-      text[first_len + 1 + strspn(text + first_len + 1, digits)] == '\0';
-  if (first_len == 0 || (!single && !range))
-    return read_service(p, value, out);
-
-  const char *last = single ? text : text + first_len + 1;
-  if (parse_port(text, first_len, &out->first) != 0 ||
-      parse_port(last, strlen(last), &out->last) != 0)
-    return refuse_value(p, value, "not a port; " PORT_HELP);
-  if (out->first > out->last) {
-    char reason[80];
-    snprintf(reason, sizeof(reason),
-             "the range ends before it begins; write \"%u-%u\"", out->last,
-             out->first);
-    return refuse_value(p, value, reason);
-  }
-  return 0;
-}
-
-static int read_port(const struct parse *p, int i, struct port_range *out) {
-  const oconfig_value_t *value = &p->item->values[i];
-  if (value->type == OCONFIG_TYPE_STRING)
-    return read_port_text(p, value, out);
-  if (value->type != OCONFIG_TYPE_NUMBER)
-    return refuse_value(p, value, "not a port; " PORT_HELP);
-
-  double number = value->value.number;
-  /* collectd's parser reads 8000-8099 without quotes as 8000 and -8099. */
-  if (i > 0 && number < 0 &&
-      p->item->values[i - 1].type == OCONFIG_TYPE_NUMBER) {
-    char before[32], after[32];
-    return refuse(
-        p->error, "%s %s%s: quote the range; write %s \"%s%s\"", p->item->key,
-        show(&p->item->values[i - 1], before, sizeof(before)),
-        show(value, after, sizeof(after)), p->item->key, before, after);
-  }
-  if (!(number >= 1 && number <= UINT16_MAX) || number != (uint16_t)number)
-    return refuse_value(p, value, "not a port; " PORT_HELP);
-  out->first = out->last = (uint16_t)number;
-  return 0;
-}
+struct option {
+  const char *key;
+  int (*read)(const struct parse *p, unsigned arg);
+  unsigned arg;
+  bool block;
+};
 
 static struct group *find_group(const struct settings *settings,
                                 const char *name) {
@@ -206,40 +71,74 @@ static int add_port_group(const struct parse *p, struct port_range range,
 
   struct group *group = add_group(p->settings, name);
   if (group == NULL)
-    return out_of_memory(p->error);
+    return config_out_of_memory(&p->option);
   struct port_set *set =
       local ? &group->filter.local_ports : &group->filter.remote_ports;
-  return port_set_add(set, range) == 0 ? 0 : out_of_memory(p->error);
+  return port_set_add(set, range) == 0 ? 0 : config_out_of_memory(&p->option);
 }
 
-static int read_port_groups(const struct parse *p, bool local) {
-  if (p->item->values_num == 0)
-    return refuse(p->error, "%s: no port given; " PORT_HELP, p->item->key);
-  for (int i = 0; i < p->item->values_num; i++) {
+/* In a Filter ports are a condition, else each is a group. */
+static int read_ports(const struct parse *p, unsigned local) {
+  const oconfig_item_t *item = p->option.item;
+  int err = config_need_value(&p->option, PORT_HELP);
+  for (int i = 0; i < item->values_num && err == 0; i++) {
     struct port_range range = {0};
-    int err = read_port(p, i, &range);
-    if (err == 0)
-      err = add_port_group(p, range, local);
+    err = config_read_port(&p->option, i, &range);
     if (err != 0)
       return err;
+    if (p->filter == NULL)
+      err = add_port_group(p, range, local);
+    else if (port_set_add(local ? &p->filter->local_ports
+                                : &p->filter->remote_ports,
+                          range) != 0)
+      err = config_out_of_memory(&p->option);
   }
-  return 0;
+  return err;
+}
+
+static int read_addresses(const struct parse *p, unsigned local) {
+  const oconfig_item_t *item = p->option.item;
+  struct prefix_set *set =
+      local ? &p->filter->local_addresses : &p->filter->remote_addresses;
+  int err = config_need_value(&p->option, PREFIX_HELP);
+  for (int i = 0; i < item->values_num && err == 0; i++) {
+    struct prefix prefix;
+    err = config_read_prefix(&p->option, i, &prefix);
+    if (err == 0 && prefix_set_add(set, &prefix) != 0)
+      err = config_out_of_memory(&p->option);
+  }
+  return err;
+}
+
+static int read_family(const struct parse *p, unsigned arg) {
+  (void)arg;
+  const oconfig_item_t *item = p->option.item;
+  if (item->values_num != 1 || p->filter->family != FILTER_ANY_FAMILY)
+    return config_refuse(&p->option,
+                         "%s: takes one value, once; write \"ipv4\" or "
+                         "\"ipv6\", or leave it out for both",
+                         item->key);
+  return config_read_family(&p->option, 0, &p->filter->family);
+}
+
+static int read_cgroups(const struct parse *p, unsigned arg) {
+  (void)arg;
+  const oconfig_item_t *item = p->option.item;
+  int err = config_need_value(&p->option, CGROUP_HELP);
+  for (int i = 0; i < item->values_num && err == 0; i++) {
+    char path[PATH_MAX];
+    err = config_read_cgroup(&p->option, i, path, sizeof(path));
+    if (err == 0 && cgroup_set_add(&p->filter->cgroups, path) != 0)
+      err = config_out_of_memory(&p->option);
+  }
+  return err;
 }
 
 static int read_choice(const struct parse *p, enum settings_choice *out) {
   bool value;
-  int err = read_boolean(p, &value);
+  int err = config_read_boolean(&p->option, &value);
   if (err == 0)
     *out = value ? CHOICE_TRUE : CHOICE_FALSE;
-  return err;
-}
-
-static int read_report(const struct parse *p, unsigned flag) {
-  bool value;
-  int err = read_boolean(p, &value);
-  if (err == 0)
-    p->settings->report =
-        value ? p->settings->report | flag : p->settings->report & ~flag;
   return err;
 }
 
@@ -253,77 +152,301 @@ static int read_listening_ports(const struct parse *p, unsigned arg) {
   return read_choice(p, &p->settings->listening_ports);
 }
 
-static int read_local_port(const struct parse *p, unsigned arg) {
-  (void)arg;
-  return read_port_groups(p, true);
+static int read_report(const struct parse *p, unsigned flag) {
+  bool value;
+  int err = config_read_boolean(&p->option, &value);
+  if (err == 0)
+    p->settings->report =
+        value ? p->settings->report | flag : p->settings->report & ~flag;
+  return err;
 }
 
-static int read_remote_port(const struct parse *p, unsigned arg) {
+static int read_stuck_after(const struct parse *p, unsigned arg) {
   (void)arg;
-  return read_port_groups(p, false);
+  return config_read_number(&p->option, 1, 31536000,
+                            "write whole seconds from 1 to 31536000, or leave "
+                            "it out for the current tcp_fin_timeout",
+                            &p->settings->stuck_after);
 }
 
-struct option {
-  const char *key;
-  int (*read)(const struct parse *p, unsigned arg);
-  unsigned arg;
-};
+static int read_notify_stuck(const struct parse *p, unsigned arg) {
+  (void)arg;
+  return config_read_number(
+      &p->option, 0, UINT32_MAX,
+      "write from how many stuck sockets on to notify, up "
+      "to 4294967295, or 0 for never",
+      &p->settings->notify_stuck);
+}
 
-static const struct option options[] = {
-    {"AllPortsSummary", read_all_ports_summary, 0},
-    {"ListeningPorts", read_listening_ports, 0},
-    {"LocalPort", read_local_port, 0},
-    {"RemotePort", read_remote_port, 0},
-    {"ReportByState", read_report, REPORT_BY_STATE},
-    {"ReportClosed", read_report, REPORT_CLOSED},
-    {"ReportFinWait2", read_report, REPORT_FIN_WAIT2},
-    {"ReportOrphans", read_report, REPORT_ORPHANS},
-    {"ReportFinTimeout", read_report, REPORT_FIN_TIMEOUT},
-    {"ReportLimits", read_report, REPORT_LIMITS},
-};
-static const size_t options_num = sizeof(options) / sizeof(*options);
+static int read_notify_processes(const struct parse *p, unsigned arg) {
+  (void)arg;
+  return config_read_boolean(&p->option, &p->settings->notify_processes);
+}
 
-static int refuse_option(const char *key, struct config_error *error) {
-  char known[320] = "";
-  for (size_t i = 0, len = 0; i < options_num && len < sizeof(known); i++)
+static int read_counting(const struct parse *p, unsigned arg) {
+  (void)arg;
+  const char *text;
+  int err =
+      config_read_string(&p->option, "write \"auto\" or \"exact\"", &text);
+  if (err != 0)
+    return err;
+  bool exact = strcasecmp(text, "exact") == 0;
+  if (!exact && strcasecmp(text, "auto") != 0)
+    return config_refuse(&p->option,
+                         "%s \"%.100s\": write \"auto\" or \"exact\"",
+                         p->option.item->key, text);
+  p->settings->exact = exact;
+  return 0;
+}
+
+/* also: a further option that there is here; NULL: none */
+static int refuse_unknown(const struct parse *p, const struct option *options,
+                          size_t num, const char *also) {
+  char known[400] = "";
+  for (size_t i = 0, len = 0; i < num && len < sizeof(known); i++)
     len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s",
                             i == 0 ? "" : ", ", options[i].key);
-  return refuse(error, "unknown option \"%.100s\"; write one of %s", key,
-                known);
+  return config_refuse(&p->option,
+                       "unknown option \"%.60s\"; write one of %s%s%s",
+                       p->option.item->key, known, also == NULL ? "" : ", ",
+                       also == NULL ? "" : also);
 }
 
-static int read_option(const struct parse *p) {
-  for (size_t i = 0; i < options_num; i++) {
-    if (strcasecmp(options[i].key, p->item->key) != 0)
+static int read_option(const struct parse *p, const struct option *options,
+                       size_t num, const char *also) {
+  const oconfig_item_t *item = p->option.item;
+  for (size_t i = 0; i < num; i++) {
+    if (strcasecmp(options[i].key, item->key) != 0)
       continue;
-    if (p->item->children_num > 0)
-      return refuse(p->error, "<%s>: is not a block; write it on one line: %s",
-                    p->item->key, options[i].key);
+    if (item->children_num > 0 && !options[i].block)
+      return config_refuse(&p->option,
+                           "<%s>: is not a block; write it on one line: %s",
+                           item->key, options[i].key);
     return options[i].read(p, options[i].arg);
   }
-  return refuse_option(p->item->key, p->error);
+  return refuse_unknown(p, options, num, also);
+}
+
+#define LENGTH(array) (sizeof(array) / sizeof(*(array)))
+
+static const struct option filter_options[] = {
+    {"LocalPort", read_ports, true, false},
+    {"RemotePort", read_ports, false, false},
+    {"LocalAddress", read_addresses, true, false},
+    {"RemoteAddress", read_addresses, false, false},
+    {"AddressFamily", read_family, 0, false},
+    {"ControlGroup", read_cgroups, 0, false},
+};
+
+/* Is it a name that a port option would give: "N-local" or "N-M-remote"? */
+static bool is_port_name(const char *name) {
+  const char *digits = "0123456789";
+  size_t len = strspn(name, digits);
+  if (len == 0 || name[len] != '-')
+    return false;
+  const char *rest = name + len + 1;
+  len = strspn(rest, digits);
+  if (len > 0 && rest[len] == '-')
+    rest += len + 1;
+  return strcmp(rest, "local") == 0 || strcmp(rest, "remote") == 0;
+}
+
+/* Why it cannot be a group's name; NULL: it can. */
+static const char *find_fault(const char *name) {
+  if (name[0] == '\0')
+    return "is empty; " NAME_HELP;
+  if (strlen(name) > NAME_MAX_LEN)
+    return "is longer than 63 characters; write a shorter name";
+  for (const char *c = name; *c != '\0'; c++)
+    if (iscntrl((unsigned char)*c) || strchr("/@", *c) != NULL)
+      return "has a control character, \"/\" or \"@\" in it; write a name "
+             "without";
+  if (strcmp(name, "all") == 0 || strcmp(name, "machine") == 0 ||
+      is_port_name(name))
+    return "belongs to a group that the plugin makes itself; write another one";
+  return NULL;
+}
+
+static bool has_condition(const struct filter *filter) {
+  return filter->local_ports.num > 0 || filter->remote_ports.num > 0 ||
+         filter->local_addresses.num > 0 || filter->remote_addresses.num > 0 ||
+         filter->family != FILTER_ANY_FAMILY || filter->cgroups.paths_num > 0;
+}
+
+static int read_filter(const struct parse *p, unsigned arg) {
+  (void)arg;
+  const oconfig_item_t *item = p->option.item;
+  if (item->values_num != 1 || item->values[0].type != OCONFIG_TYPE_STRING)
+    return config_refuse(
+        &p->option, "<%s>: takes one text in quotes; " NAME_HELP, item->key);
+  const char *name = item->values[0].value.string;
+  const char *fault = find_fault(name);
+  if (fault == NULL && find_group(p->settings, name) != NULL)
+    fault = "belongs to another Filter; write another one";
+  if (fault != NULL)
+    return config_refuse(&p->option, "<%s \"%.100s\">: the name %s", item->key,
+                         name, fault);
+
+  struct group *group = add_group(p->settings, name);
+  if (group == NULL)
+    return config_out_of_memory(&p->option);
+  char where[NAME_MAX_LEN + 16];
+  snprintf(where, sizeof(where), "Filter \"%s\": ", name);
+  for (int i = 0; i < item->children_num; i++) {
+    const struct parse inside = {
+        .option = {&item->children[i], where, p->option.error},
+        .settings = p->settings,
+        .filter = &group->filter};
+    int err =
+        read_option(&inside, filter_options, LENGTH(filter_options), NULL);
+    if (err != 0)
+      return err;
+  }
+  return has_condition(&group->filter)
+             ? 0
+             : config_refuse(
+                   &p->option,
+                   "<%s \"%s\">: has no condition; write at least one "
+                   "option in it, such as LocalPort 443",
+                   item->key, name);
+}
+
+static const struct option options[] = {
+    {"AllPortsSummary", read_all_ports_summary, 0, false},
+    {"ListeningPorts", read_listening_ports, 0, false},
+    {"LocalPort", read_ports, true, false},
+    {"RemotePort", read_ports, false, false},
+    {"ReportByState", read_report, REPORT_BY_STATE, false},
+    {"ReportClosed", read_report, REPORT_CLOSED, false},
+    {"ReportFinWait2", read_report, REPORT_FIN_WAIT2, false},
+    {"ReportOrphans", read_report, REPORT_ORPHANS, false},
+    {"ReportFinTimeout", read_report, REPORT_FIN_TIMEOUT, false},
+    {"ReportLimits", read_report, REPORT_LIMITS, false},
+    {"ReportStuck", read_report, REPORT_STUCK, false},
+    {"StuckAfter", read_stuck_after, 0, false},
+    {"NotifyStuck", read_notify_stuck, 0, false},
+    {"NotifyProcesses", read_notify_processes, 0, false},
+    {"ReportAcceptQueue", read_report, REPORT_ACCEPT_QUEUE, false},
+    {"Counting", read_counting, 0, false},
+    {"Filter", read_filter, 0, true},
+};
+
+static struct settings_namespace *add_namespace(struct settings *settings,
+                                                const char *path) {
+  struct settings_namespace *namespaces =
+      realloc(settings->namespaces,
+              (settings->namespaces_num + 1) * sizeof(*namespaces));
+  if (namespaces == NULL)
+    return NULL;
+  settings->namespaces = namespaces;
+  struct settings_namespace *namespace = &namespaces[settings->namespaces_num];
+  *namespace = (struct settings_namespace){.path = strdup(path)};
+  settings_init(&namespace->settings);
+  namespace->settings.other_namespace = true;
+  if (namespace->path == NULL)
+    return NULL;
+  settings->namespaces_num++;
+  return namespace;
+}
+
+/* Why it cannot be the short name of a namespace; NULL: it can. */
+static const char *find_namespace_fault(const struct settings *settings,
+                                        const char *name) {
+  if (name[0] == '\0')
+    return "is empty; write one such as \"blue\"";
+  if (strlen(name) > NAME_MAX_LEN)
+    return "is longer than 63 characters; write Name \"...\" with a shorter "
+           "one in the block, and the path as the block's";
+  for (const char *c = name; *c != '\0'; c++)
+    if (iscntrl((unsigned char)*c) || strchr("/@", *c) != NULL)
+      return "has a control character, \"/\" or \"@\" in it; write one "
+             "without";
+  if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+    return "is no name; write one such as \"blue\"";
+  for (size_t i = 0; i < settings->namespaces_num; i++)
+    if (settings->namespaces[i].name != NULL &&
+        strcmp(settings->namespaces[i].name, name) == 0)
+      return "is that of another Namespace; write another one: Name \"...\" "
+             "in the block";
+  return NULL;
+}
+
+static int read_namespace(const struct parse *p) {
+  const oconfig_item_t *item = p->option.item;
+  const char *path;
+  int err = config_read_string(&p->option, NAMESPACE_HELP, &path);
+  if (err != 0)
+    return err;
+  const char *name = path;
+  char run[PATH_MAX];
+  if (path[0] != '/') {
+    snprintf(run, sizeof(run), "/run/netns/%s", path);
+    path = run;
+  }
+  struct settings_namespace *namespace = add_namespace(p->settings, path);
+  if (namespace == NULL)
+    return config_out_of_memory(&p->option);
+
+  char where[NAME_MAX_LEN + 80];
+  snprintf(where, sizeof(where), "Namespace \"%.100s\": ", name);
+  for (int i = 0; i < item->children_num; i++) {
+    const struct parse inside = {
+        .option = {&item->children[i], where, p->option.error},
+        .settings = &namespace->settings};
+    err = strcasecmp(item->children[i].key, "Name") == 0
+              ? config_read_string(&inside.option,
+                                   "write a short name such as \"blue\"", &name)
+              : read_option(&inside, options, LENGTH(options), "Name");
+    if (err != 0)
+      return err;
+  }
+  if (name[0] == '/')
+    return config_refuse(&p->option,
+                         "<%s \"%.100s\">: a path needs a short name for its "
+                         "groups; write Name \"...\" in the block",
+                         item->key, path);
+  const char *fault = find_namespace_fault(p->settings, name);
+  if (fault != NULL)
+    return config_refuse(&p->option, "<%s \"%.100s\">: the name %s", item->key,
+                         name, fault);
+  namespace->name = strdup(name);
+  return namespace->name != NULL ? 0 : config_out_of_memory(&p->option);
 }
 
 int config_block(struct settings *settings, const oconfig_item_t *block,
                  struct config_error *error) {
   for (int i = 0; i < block->children_num; i++) {
-    const struct parse p = {settings, &block->children[i], error};
-    int err = read_option(&p);
+    const struct parse p = {.option = {&block->children[i], "", error},
+                            .settings = settings};
+    int err = strcasecmp(block->children[i].key, "Namespace") == 0
+                  ? read_namespace(&p)
+                  : read_option(&p, options, LENGTH(options), "Namespace");
     if (err != 0)
       return err;
   }
   return 0;
 }
 
+static bool has_port_groups(const struct settings *settings) {
+  for (size_t i = 0; i < settings->groups_num; i++)
+    if (is_port_name(settings->groups[i].name))
+      return true;
+  return false;
+}
+
 void config_finish(struct settings *settings) {
+  for (size_t i = 0; i < settings->namespaces_num; i++)
+    config_finish(&settings->namespaces[i].settings);
   /* As in tcpconns: who selects ports gets "all" only when asking for it, and
    * who selects nothing but refuses "all" gets the listening ports. */
   bool ports =
-      settings->groups_num > 0 || settings->listening_ports == CHOICE_TRUE;
+      has_port_groups(settings) || settings->listening_ports == CHOICE_TRUE;
   if (settings->all_ports_summary == CHOICE_DEFAULT)
     settings->all_ports_summary = ports ? CHOICE_FALSE : CHOICE_TRUE;
   if (settings->listening_ports == CHOICE_DEFAULT)
     settings->listening_ports =
-        !ports && settings->all_ports_summary == CHOICE_FALSE ? CHOICE_TRUE
-                                                              : CHOICE_FALSE;
+        settings->groups_num == 0 && !ports &&
+                settings->all_ports_summary == CHOICE_FALSE
+            ? CHOICE_TRUE
+            : CHOICE_FALSE;
 }

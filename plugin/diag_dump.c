@@ -17,7 +17,7 @@
 /* A dump is made while we receive it, so nothing but a lost answer waits. */
 #define RECEIVE_SECONDS 5
 
-static void close_socket(struct diag_dump *dump) {
+void diag_dump_disconnect(struct diag_dump *dump) {
   if (dump->nl != NULL)
     mnl_socket_close(dump->nl);
   dump->nl = NULL;
@@ -106,12 +106,12 @@ int diag_dump_run(struct diag_dump *dump, const struct diag_request *request,
                   diag_socket_cb cb, void *data) {
   int err = run(dump, request, cb, data);
   if (err != 0)
-    close_socket(dump);
+    diag_dump_disconnect(dump);
   return err;
 }
 
 void diag_dump_close(struct diag_dump *dump) {
-  close_socket(dump);
+  diag_dump_disconnect(dump);
   free(dump->buf);
   memset(dump, 0, sizeof(*dump));
 }

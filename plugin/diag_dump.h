@@ -25,6 +25,9 @@ struct diag_dump {
 int diag_dump_run(struct diag_dump *dump, const struct diag_request *request,
                   diag_socket_cb cb, void *data);
 
+/* Closes the netlink socket; the next dump opens one in its namespace. */
+void diag_dump_disconnect(struct diag_dump *dump);
+
 /* Closes the netlink socket and frees the memory; dump is as new then. */
 void diag_dump_close(struct diag_dump *dump);
 

@@ -34,10 +34,21 @@ int diag_msg_request(void *buf, const struct diag_request *request,
   struct inet_diag_req *req = mnl_nlmsg_put_extra_header(nlh, sizeof(*req));
   req->idiag_family = AF_INET;
   req->idiag_states = request->states;
+  if (request->info)
+    req->idiag_ext = 1 << (INET_DIAG_INFO - 1);
   if (request->bytecode != NULL)
     mnl_attr_put(nlh, INET_DIAG_REQ_BYTECODE, request->bytecode_len,
                  request->bytecode);
   return 0;
+}
+
+static struct address decode_address(uint8_t family, const uint32_t *words) {
+  struct address address = {.bytes = {[10] = 0xff, [11] = 0xff}};
+  if (family == AF_INET)
+    memcpy(address.bytes + 12, words, 4);
+  else
+    memcpy(address.bytes, words, sizeof(address.bytes));
+  return address;
 }
 
 static int decode_attributes(const char *pos, const char *end,
@@ -46,8 +57,24 @@ static int decode_attributes(const char *pos, const char *end,
   while (mnl_attr_ok(attr, (int)(end - (const char *)attr))) {
     /* Every full socket carries this attribute, and no request sock: that
      * tells a TCP Fast Open child, a full socket in SYN_RECV. */
-    if (mnl_attr_get_type(attr) == INET_DIAG_SHUTDOWN)
+    uint16_t type = mnl_attr_get_type(attr);
+    if (type == INET_DIAG_SHUTDOWN)
       socket->request_sock = false;
+    /* Its length differs from kernel to kernel. */
+    if (type == INET_DIAG_INFO &&
+        mnl_attr_get_payload_len(attr) >=
+            offsetof(struct tcp_info, tcpi_last_ack_recv) + 4) {
+      const char *info = mnl_attr_get_payload(attr);
+      memcpy(&socket->age, info + offsetof(struct tcp_info, tcpi_last_ack_recv),
+             sizeof(socket->age));
+      socket->has_age = true;
+    }
+    if (type == INET_DIAG_CGROUP_ID) {
+      if (mnl_attr_get_payload_len(attr) < sizeof(socket->cgroup_id))
+        return -EBADMSG;
+      memcpy(&socket->cgroup_id, mnl_attr_get_payload(attr),
+             sizeof(socket->cgroup_id));
+    }
     attr = mnl_attr_next(attr);
   }
   return (const char *)attr < end ? -EBADMSG : 0;
@@ -70,6 +97,10 @@ static int decode_socket(const struct nlmsghdr *nlh, diag_socket_cb cb,
       .inode = msg->idiag_inode,
       .local_port = ntohs(msg->id.idiag_sport),
       .remote_port = ntohs(msg->id.idiag_dport),
+      .queue = msg->idiag_rqueue,
+      .queue_limit = msg->idiag_wqueue,
+      .local_address = decode_address(msg->idiag_family, msg->id.idiag_src),
+      .remote_address = decode_address(msg->idiag_family, msg->id.idiag_dst),
   };
   int err = decode_attributes((const char *)(msg + 1),
                               (const char *)nlh + nlh->nlmsg_len, &socket);

@@ -4,6 +4,8 @@
 #ifndef TCPSTATES_DIAG_MSG_H
 #define TCPSTATES_DIAG_MSG_H
 
+#include "filter.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,9 +19,10 @@ struct diag_request {
   uint32_t states;      /* bit mask of 1 << TCP_ESTABLISHED and so on */
   const void *bytecode; /* which sockets of these; NULL: all */
   size_t bytecode_len;  /* bytes */
+  bool info;            /* with tcp_info: a record of three times the length */
 };
 
-/* One socket of a reply. The pointers lead into the reply's buffer. */
+/* One socket of a reply. */
 struct diag_socket {
   uint8_t state;       /* TCP_ESTABLISHED ... TCP_CLOSING */
   uint8_t family;      /* AF_INET, AF_INET6 (v4-mapped ones too) */
@@ -29,6 +32,15 @@ struct diag_socket {
   uint32_t inode;      /* 0: nobody owns it */
   uint16_t local_port; /* host byte order */
   uint16_t remote_port;
+  struct address local_address; /* 0.0.0.0 and 0::0 where there is none */
+  struct address remote_address;
+  uint32_t queue;       /* LISTEN: connections that wait for accept() */
+  uint32_t queue_limit; /* LISTEN: how many may wait */
+  bool has_age;         /* age is known: it was asked for tcp_info */
+  uint32_t age; /* ms since the last ACK came in: in FIN_WAIT2 and CLOSE_WAIT a
+                   lower bound of how long it has been in that state */
+  uint64_t cgroup_id; /* cgroup v2; 0: not known, as of every minisocket and
+                         request sock */
 };
 
 /* Takes one socket. Returns 0 to go on, or -errno, which ends the decoding. */

@@ -1,4 +1,4 @@
-/* The conditions of a group, as config.c has read them. */
+/* The conditions' memory; config.c fills them. */
 #include "filter.h"
 
 #include <errno.h>
@@ -10,13 +10,61 @@ int port_set_add(struct port_set *set, struct port_range range) {
       realloc(set->ranges, (set->num + 1) * sizeof(*ranges));
   if (ranges == NULL)
     return -ENOMEM;
-  ranges[set->num++] = range;
   set->ranges = ranges;
+  ranges[set->num++] = range;
   return 0;
+}
+
+int prefix_set_add(struct prefix_set *set, const struct prefix *prefix) {
+  struct prefix *prefixes =
+      realloc(set->prefixes, (set->num + 1) * sizeof(*prefixes));
+  if (prefixes == NULL)
+    return -ENOMEM;
+  set->prefixes = prefixes;
+  prefixes[set->num++] = *prefix;
+  return 0;
+}
+
+int cgroup_set_add(struct cgroup_set *set, const char *path) {
+  char **paths = realloc(set->paths, (set->paths_num + 1) * sizeof(*paths));
+  if (paths == NULL)
+    return -ENOMEM;
+  set->paths = paths;
+  paths[set->paths_num] = strdup(path);
+  if (paths[set->paths_num] == NULL)
+    return -ENOMEM;
+  set->paths_num++;
+  return 0;
+}
+
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+bool address_is_ipv4(const struct address *address) {
+  return memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
+}
+
+bool prefix_is_ipv4(const struct prefix *prefix) {
+  return prefix->len >= 96 && address_is_ipv4(&prefix->address);
+}
+
+bool prefix_covers_ipv4(const struct prefix *prefix) {
+  if (prefix->len >= 96)
+    return false;
+  unsigned whole = prefix->len / 8, rest = prefix->len % 8;
+  uint8_t mask = (uint8_t)(0xff00u >> rest);
+  return memcmp(prefix->address.bytes, mapped, whole) == 0 &&
+         prefix->address.bytes[whole] == (mapped[whole] & mask);
 }
 
 void filter_free(struct filter *filter) {
   free(filter->local_ports.ranges);
   free(filter->remote_ports.ranges);
-  memset(filter, 0, sizeof(*filter));
+  free(filter->local_addresses.prefixes);
+  free(filter->remote_addresses.prefixes);
+  for (size_t i = 0; i < filter->cgroups.paths_num; i++)
+    free(filter->cgroups.paths[i]);
+  free(filter->cgroups.paths);
+  free(filter->cgroups.ids.ids);
+  free(filter->cgroups.spare.ids);
+  *filter = (struct filter){0};
 }

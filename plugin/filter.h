@@ -1,7 +1,10 @@
-/* Which sockets a group means. */
+/* Which sockets a group means. group_index.c finds them among those that the
+ * kernel hands out, bytecode.c lets the kernel hand out no others: both have to
+ * follow what stands here. */
 #ifndef TCPSTATES_FILTER_H
 #define TCPSTATES_FILTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,14 +20,66 @@ struct port_set {
   size_t num;
 };
 
+/* An address in network byte order; IPv4 is ::ffff:a.b.c.d (v4-mapped), as an
+ * IPv6 socket that talks IPv4 has it: such a socket counts as IPv4. */
+struct address {
+  uint8_t bytes[16];
+};
+
+/* The addresses that begin with these bits. With IPv4 it has at least 96, and
+ * means IPv4 only; with less it means IPv6 only, "::/0" as well. */
+struct prefix {
+  struct address address; /* the bits behind len are 0 */
+  uint8_t len;            /* 0 to 128 */
+};
+
+/* Any of the prefixes; none given: every address. */
+struct prefix_set {
+  struct prefix *prefixes;
+  size_t num;
+};
+
+/* A socket is IPv4 when its local address is. */
+enum filter_family { FILTER_ANY_FAMILY, FILTER_IPV4, FILTER_IPV6 };
+
+struct id_list {
+  uint64_t *ids;
+  size_t num;
+  size_t size; /* for how many there is memory */
+};
+
+/* Any of the control groups and all below them; none given: every socket. */
+struct cgroup_set {
+  char **paths; /* absolute within the hierarchy */
+  size_t paths_num;
+  struct id_list ids; /* what sockets carry; cgroup_set_find() finds them anew
+                         for each read */
+  struct id_list spare;
+};
+
 /* What a socket has to fulfil: every condition that is given. */
 struct filter {
   struct port_set local_ports;
   struct port_set remote_ports;
+  struct prefix_set local_addresses;
+  struct prefix_set remote_addresses;
+  enum filter_family family;
+  struct cgroup_set cgroups;
 };
 
-/* Adds a range to the set. Returns 0 or -ENOMEM. */
+/* Adds a range, prefix or path to a set; the path is copied.
+ * Return 0 or -ENOMEM. */
 int port_set_add(struct port_set *set, struct port_range range);
+int prefix_set_add(struct prefix_set *set, const struct prefix *prefix);
+int cgroup_set_add(struct cgroup_set *set, const char *path);
+
+/* Is it IPv4? */
+bool address_is_ipv4(const struct address *address);
+bool prefix_is_ipv4(const struct prefix *prefix);
+
+/* Is it an IPv6 prefix whose bits v4-mapped addresses have too? It means none
+ * of them all the same. */
+bool prefix_covers_ipv4(const struct prefix *prefix);
 
 /* Frees what the filter holds. */
 void filter_free(struct filter *filter);

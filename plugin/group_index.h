@@ -1,8 +1,9 @@
 /* Finds the groups that a socket belongs to without searching: what a socket
- * costs does not grow with the number of groups. */
+ * costs hardly grows with the number of groups. */
 #ifndef TCPSTATES_GROUP_INDEX_H
 #define TCPSTATES_GROUP_INDEX_H
 
+#include "diag_msg.h"
 #include "settings.h"
 
 #define PORTS_NUM 65536
@@ -21,32 +22,61 @@ static inline bool port_bitmap_has(const struct port_bitmap *map,
   return map->bits[port / 64] >> port % 64 & 1;
 }
 
-/* The groups that a port belongs to: members[lists[list_of[port]].first ...] */
-struct port_index {
-  uint16_t *list_of; /* PORTS_NUM of them; 0: the port is in no group */
-  struct port_list {
-    uint32_t first;
-    uint32_t num;
-  } * lists;
-  uint32_t *members; /* numbers of groups */
+/* What a condition looks at, as a number: a port, an address, a control group
+ * id. */
+struct key {
+  uint64_t high;
+  uint64_t low;
 };
+
+/* The configured groups by one condition. Keys fall into sections, each from
+ * its start to the next one's; a row has one bit for each group: can a socket
+ * whose key is in the section belong to it? */
+struct condition_index {
+  bool used; /* some group has the condition; else nothing below is there */
+  struct key *starts;
+  uint64_t *rows; /* sections_num times words */
+  size_t sections_num;
+  size_t sections_size; /* for how many there is memory */
+};
+
+enum condition {
+  CONDITION_LOCAL_PORT,
+  CONDITION_REMOTE_PORT,
+  CONDITION_LOCAL_ADDRESS, /* with the address family */
+  CONDITION_REMOTE_ADDRESS,
+  CONDITION_CGROUP,
+};
+#define CONDITIONS_NUM (CONDITION_CGROUP + 1)
 
 /* Groups are numbered: first those of the configuration, in their order, then
  * the ports that are groups only because they are listened on, ascending. */
 struct group_index {
   const struct group *groups;
   size_t groups_num;
+  size_t words; /* that hold a bit for each of them */
+  struct condition_index conditions[CONDITIONS_NUM];
+
+  unsigned generation; /* another one after each change of what groups mean */
+
   struct port_bitmap listening; /* those of listening_ports */
   uint16_t *listening_ports;
   size_t listening_num;
-  struct port_index local;
-  struct port_index remote;
+  uint32_t *listening_group; /* by port: its number + 1; 0: it is none */
 };
+
+/* Takes the number of a group that a socket belongs to. */
+typedef void (*group_index_cb)(uint32_t group, void *data);
 
 /* Makes the index of the configured groups, which it refers to from then on.
  * Returns 0 or -ENOMEM, index needs no freeing then. */
 int group_index_init(struct group_index *index, const struct group *groups,
                      size_t num);
+
+/* Says that the groups' control group ids have changed. Allocates only when
+ * there are more of them than ever before. Returns 0; -ENOMEM: the index knows
+ * no control groups any more. */
+int group_index_set_cgroups(struct group_index *index);
 
 /* Says which ports are listened on: each of them is a group from now on, but
  * port 0 and those that are a group by configuration; those said before are
@@ -61,13 +91,11 @@ static inline size_t group_index_num(const struct group_index *index) {
   return index->groups_num + index->listening_num;
 }
 
-/* The groups of a port: their numbers, *num of them. */
-static inline const uint32_t *port_index_find(const struct port_index *index,
-                                              uint16_t port, size_t *num) {
-  const struct port_list *list = &index->lists[index->list_of[port]];
-  *num = list->num;
-  return index->members + list->first;
-}
+/* Calls cb for each group that the socket belongs to, once for each, in the
+ * order of their numbers. */
+void group_index_find(const struct group_index *index,
+                      const struct diag_socket *socket, group_index_cb cb,
+                      void *data);
 
 void group_index_free(struct group_index *index);
 

@@ -10,15 +10,27 @@ struct group_value {
   const char *type_instance;
   unsigned report;
   size_t offset; /* of a uint32_t in struct tally_counts */
+  double unit;   /* that it counts */
 };
 
 #define STATE(name, state_number)                                              \
   {                                                                            \
     "tcp_connections", name, REPORT_BY_STATE,                                  \
-        offsetof(struct tally_counts, state[state_number])                     \
+        offsetof(struct tally_counts, state[state_number]), 1                  \
   }
 #define COUNT(report, name)                                                    \
-  { "current_connections", #name, report, offsetof(struct tally_counts, name) }
+  {                                                                            \
+    "current_connections", #name, report, offsetof(struct tally_counts, name), \
+        1                                                                      \
+  }
+/* Of milliseconds. */
+#define AGE(name)                                                              \
+  { "duration", #name, REPORT_STUCK, offsetof(struct tally_counts, name), 1e-3 }
+#define QUEUE(type, name, counter, unit)                                       \
+  {                                                                            \
+    type, name, REPORT_ACCEPT_QUEUE, offsetof(struct tally_counts, counter),   \
+        unit                                                                   \
+  }
 
 /* The split of FIN_WAIT2 must not be a tcp_connections: graphs stack that type
  * and would count those sockets twice. */
@@ -37,6 +49,13 @@ static const struct group_value group_values[] = {
     COUNT(REPORT_FIN_WAIT2, fin_wait2_held),
     COUNT(REPORT_FIN_WAIT2, fin_wait2_orphaned),
     COUNT(REPORT_ORPHANS, orphaned),
+    COUNT(REPORT_STUCK, fin_wait2_stuck),
+    COUNT(REPORT_STUCK, close_wait_stuck),
+    AGE(fin_wait2_oldest),
+    AGE(close_wait_oldest),
+    QUEUE("queue_length", "accept_queue", accept_queue, 1),
+    QUEUE("queue_length", "accept_queue_limit", accept_queue_limit, 1),
+    QUEUE("percent", "accept_queue", accept_queue_fullness, 1e-2),
 };
 
 /* NAN stands for a value that is not known. */
@@ -150,17 +169,34 @@ static void emit(struct walk *w, const struct metric *metric) {
   w->num++;
 }
 
+/* Minisockets and request socks carry no control group: what they are part of
+ * is not known of such a group. */
+static bool is_known_by_cgroup(size_t offset) {
+  return offset != offsetof(struct tally_counts, state[TCP_SYN_RECV]) &&
+         offset != offsetof(struct tally_counts, state[TCP_FIN_WAIT2]) &&
+         offset != offsetof(struct tally_counts, state[TCP_TIME_WAIT]) &&
+         offset != offsetof(struct tally_counts, fin_wait2_orphaned);
+}
+
+static bool is_known(const struct walk *w, const struct filter *filter,
+                     size_t offset) {
+  bool cgroups = filter != NULL && filter->cgroups.paths_num > 0;
+  if (cgroups && (!w->snapshot->cgroups_known || !is_known_by_cgroup(offset)))
+    return false;
+  return offset != offsetof(struct tally_counts, state[TCP_CLOSE]) ||
+         (w->settings->report & REPORT_CLOSED && w->snapshot->closed_known);
+}
+
+/* filter: which sockets they are; NULL: a group by port, or all. */
 static void each_group_value(struct walk *w, const char *name,
+                             const struct filter *filter,
                              const struct tally_counts *counts) {
   for (size_t i = 0; i < LENGTH(group_values); i++) {
     const struct group_value *v = &group_values[i];
     const uint32_t *count = (const void *)((const char *)counts + v->offset);
-    bool closed = count == &counts->state[TCP_CLOSE];
-    if (!(w->settings->report & v->report) ||
-        (closed && !(w->settings->report & REPORT_CLOSED)) ||
-        (closed && !w->snapshot->closed_known))
-      continue;
-    emit(w, &(struct metric){name, v->type, v->type_instance, *count});
+    if (w->settings->report & v->report && is_known(w, filter, v->offset))
+      emit(w,
+           &(struct metric){name, v->type, v->type_instance, *count * v->unit});
   }
 }
 
@@ -180,24 +216,25 @@ static void each_group(struct walk *w) {
   const struct group_index *index = w->snapshot->index;
   const struct tally_counts *counts = w->snapshot->tally->groups;
   for (size_t i = 0; i < index->groups_num; i++)
-    each_group_value(w, index->groups[i].name, &counts[i]);
+    each_group_value(w, index->groups[i].name, &index->groups[i].filter,
+                     &counts[i]);
   for (size_t i = 0; i < index->listening_num; i++) {
     char name[16];
     snprintf(name, sizeof(name), "%u-local", index->listening_ports[i]);
-    each_group_value(w, name, &counts[index->groups_num + i]);
+    each_group_value(w, name, NULL, &counts[index->groups_num + i]);
   }
 }
 
 size_t metrics_each(const struct settings *settings,
                     const struct snapshot *snapshot, metric_cb cb, void *data) {
   struct walk w = {settings, snapshot, cb, data, 0};
-  bool counted =
-      settings_need_sockets(settings) && snapshot->sockets_error == 0;
+  bool counted = settings_states(settings) != 0 && snapshot->sockets_error == 0;
   if (counted && settings->all_ports_summary == CHOICE_TRUE)
-    each_group_value(&w, "all", &snapshot->tally->all);
+    each_group_value(&w, "all", NULL, &snapshot->tally->all);
   each_single_value(&w, "all", all_values, LENGTH(all_values));
   if (counted)
     each_group(&w);
-  each_single_value(&w, "machine", machine_values, LENGTH(machine_values));
+  if (!settings->other_namespace)
+    each_single_value(&w, "machine", machine_values, LENGTH(machine_values));
   return w.num;
 }

@@ -34,8 +34,8 @@ int proc_text_sockstat6(const char *text, int64_t *inuse);
  * Returns 0 or -EBADMSG; out is untouched on error. num is at most 3. */
 int proc_text_sysctl(const char *text, int64_t *out, size_t num);
 
-/* Parses osrelease ("6.1.0-18-amd64"): is this kernel at least major.minor?
- * Returns 1: yes; 0: no; -EBADMSG: the text is no release. */
+/* Parses uname(2)'s release ("6.1.0-18-amd64"): is this kernel at least
+ * major.minor? Returns 1: yes; 0: no; -EBADMSG: the text is no release. */
 int proc_text_release_at_least(const char *text, unsigned major,
                                unsigned minor);
 

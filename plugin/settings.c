@@ -1,21 +1,41 @@
 /* The settings' life: defaults and release; config.c fills them. */
 #include "settings.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 
 void settings_init(struct settings *settings) {
   *settings = (struct settings){
       .report = REPORT_BY_STATE | REPORT_CLOSED | REPORT_FIN_WAIT2 |
-                REPORT_ORPHANS | REPORT_FIN_TIMEOUT | REPORT_LIMITS,
+                REPORT_ORPHANS | REPORT_FIN_TIMEOUT | REPORT_LIMITS |
+                REPORT_STUCK,
   };
 }
 
-bool settings_need_sockets(const struct settings *settings) {
-  bool groups = settings->all_ports_summary == CHOICE_TRUE ||
-                settings->listening_ports == CHOICE_TRUE ||
-                settings->groups_num > 0;
-  return groups && settings->report &
-                       (REPORT_BY_STATE | REPORT_FIN_WAIT2 | REPORT_ORPHANS);
+bool settings_need_ages(const struct settings *settings) {
+  return settings->report & REPORT_STUCK || settings->notify_stuck > 0;
+}
+
+uint32_t settings_states(const struct settings *settings) {
+  const uint32_t stuck = 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT;
+  uint32_t states = settings->notify_stuck > 0 ? stuck : 0;
+  if (settings->all_ports_summary != CHOICE_TRUE &&
+      settings->listening_ports != CHOICE_TRUE && settings->groups_num == 0)
+    return states;
+  if (settings->report & REPORT_BY_STATE)
+    states |= (1u << (TCP_CLOSING + 1)) - (1u << TCP_ESTABLISHED);
+  if (!(settings->report & REPORT_CLOSED))
+    states &= ~(1u << TCP_CLOSE);
+  if (settings->report & REPORT_FIN_WAIT2)
+    states |= 1u << TCP_FIN_WAIT2;
+  if (settings->report & REPORT_ORPHANS)
+    states |= 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_LAST_ACK |
+              1u << TCP_CLOSING;
+  if (settings->report & REPORT_STUCK)
+    states |= stuck;
+  if (settings->report & REPORT_ACCEPT_QUEUE)
+    states |= 1u << TCP_LISTEN;
+  return states;
 }
 
 void settings_free(struct settings *settings) {
@@ -24,5 +44,11 @@ void settings_free(struct settings *settings) {
     filter_free(&settings->groups[i].filter);
   }
   free(settings->groups);
+  for (size_t i = 0; i < settings->namespaces_num; i++) {
+    free(settings->namespaces[i].name);
+    free(settings->namespaces[i].path);
+    settings_free(&settings->namespaces[i].settings);
+  }
+  free(settings->namespaces);
   settings_init(settings);
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The values that an option Report... switches on. */
 enum settings_report {
@@ -15,6 +16,8 @@ enum settings_report {
   REPORT_ORPHANS = 1 << 3,
   REPORT_FIN_TIMEOUT = 1 << 4,
   REPORT_LIMITS = 1 << 5,
+  REPORT_STUCK = 1 << 6,
+  REPORT_ACCEPT_QUEUE = 1 << 7,
 };
 
 /* A set of sockets that is counted on its own. */
@@ -26,21 +29,42 @@ struct group {
 /* An option that has a default until it is given. */
 enum settings_choice { CHOICE_DEFAULT, CHOICE_FALSE, CHOICE_TRUE };
 
+struct settings_namespace;
+
 /* Made by settings_init(), then filled by config_block(), one call for each
  * block, then completed by config_finish(). */
 struct settings {
   enum settings_choice all_ports_summary; /* count the group "all" */
   enum settings_choice listening_ports;   /* a group for each listened port */
   unsigned report;                        /* enum settings_report */
-  struct group *groups;                   /* in the order of configuration */
+  uint32_t stuck_after;  /* seconds; 0: the current tcp_fin_timeout */
+  uint32_t notify_stuck; /* notify from so many stuck sockets on; 0: never */
+  bool notify_processes; /* and name processes */
+  bool exact;            /* Counting "exact": dump all sockets, however many */
+  struct group *groups;  /* in the order of configuration */
   size_t groups_num;
+  bool other_namespace;                  /* not that of the daemon */
+  struct settings_namespace *namespaces; /* in the order of configuration */
+  size_t namespaces_num;
+};
+
+/* Another network namespace, with settings of its own. */
+struct settings_namespace {
+  char *name;               /* stands behind "@" in its groups' names */
+  char *path;               /* of a file that setns(2) takes */
+  struct settings settings; /* its namespaces_num is 0 */
 };
 
 /* The settings of an empty configuration. */
 void settings_init(struct settings *settings);
 
-/* Does any group need the kernel's sockets? */
-bool settings_need_sockets(const struct settings *settings);
+/* Do values or notifications need to know how long sockets have been in
+ * FIN_WAIT2 and CLOSE_WAIT? */
+bool settings_need_ages(const struct settings *settings);
+
+/* The states of sockets that the values need, as a bit mask of
+ * 1 << TCP_ESTABLISHED and so on; bound-only is 1 << TCP_CLOSE. */
+uint32_t settings_states(const struct settings *settings);
 
 /* Frees what the settings hold; they are as after settings_init() then. */
 void settings_free(struct settings *settings);

@@ -1,18 +1,26 @@
 /* One read of one namespace: asks for what the settings need, in order. */
 #include "snapshot.h"
 
+#include "cgroup.h"
 #include "proc_file.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 /* Bound-only sockets can be asked for since this release. */
 #define CLOSED_MAJOR 6
 #define CLOSED_MINOR 8
 
-/* All states that a socket can be in, but bound-only. */
-#define STATES_ALL (((1u << (TCP_CLOSING + 1)) - 2) & ~(1u << TCP_CLOSE))
+/* Sockets carry their control group since this release. */
+#define CGROUPS_MAJOR 5
+#define CGROUPS_MINOR 8
+
+/* Seconds, where tcp_fin_timeout is to be taken and cannot be read: its
+ * default.
+ */
+#define STUCK_AFTER_UNKNOWN 60
 
 static void file_failed(struct snapshot *s, const char *file, int err) {
   if (s->file != NULL)
@@ -21,63 +29,78 @@ static void file_failed(struct snapshot *s, const char *file, int err) {
   s->file_error = err;
 }
 
-/* Reads a file below /proc into text. Returns false when it has none. */
-static bool read_file(const struct snapshot_reader *reader, struct snapshot *s,
-                      const char *file, char *text, size_t size) {
+/* Reads a file, named as "/proc/...", into text. Returns 0 or -errno; that it
+ * is not there (-ENOENT) is no failure. */
+static int read_file(const struct snapshot_reader *reader, struct snapshot *s,
+                     const char *file, char *text, size_t size) {
   char path[256];
-  snprintf(path, sizeof(path), "%s/%s", reader->proc, file);
+  snprintf(path, sizeof(path), "%s%s", reader->proc, file + strlen("/proc"));
   int err = proc_file_read(path, text, size);
   if (err != 0 && err != -ENOENT)
     file_failed(s, file, err);
-  return err == 0;
+  return err;
 }
 
 static void read_sysctl(const struct snapshot_reader *reader,
                         struct snapshot *s, const char *file, int64_t *out,
                         size_t num) {
   char text[256];
-  if (!read_file(reader, s, file, text, sizeof(text)))
+  if (read_file(reader, s, file, text, sizeof(text)) != 0)
     return;
   int err = proc_text_sysctl(text, out, num);
   if (err != 0)
     file_failed(s, file, err);
 }
 
+/* Not /proc/net: that is the main thread's namespace. */
 static void read_sockstat(const struct snapshot_reader *reader,
                           struct snapshot *s) {
-  /* Not /proc/net: that is the main thread's namespace. */
-  static const char file[] = "thread-self/net/sockstat";
+  static const char file[] = "/proc/thread-self/net/sockstat";
   char text[2048];
-  if (!read_file(reader, s, file, text, sizeof(text)))
+  if (read_file(reader, s, file, text, sizeof(text)) != 0)
     return;
   int err = proc_text_sockstat(text, &s->sockstat);
   if (err != 0)
     file_failed(s, file, err);
 }
 
+/* The AF_INET6 full sockets; none where there is no IPv6. */
+static int64_t read_sockstat6(const struct snapshot_reader *reader,
+                              struct snapshot *s) {
+  static const char file[] = "/proc/thread-self/net/sockstat6";
+  char text[2048];
+  int64_t inuse = PROC_UNKNOWN;
+  int err = read_file(reader, s, file, text, sizeof(text));
+  if (err != 0)
+    return err == -ENOENT ? 0 : PROC_UNKNOWN;
+  err = proc_text_sockstat6(text, &inuse);
+  if (err != 0)
+    file_failed(s, file, err);
+  return inuse;
+}
+
 static void read_files(const struct snapshot_reader *reader,
                        struct snapshot *s) {
   unsigned report = reader->settings->report;
-  if (report & REPORT_FIN_TIMEOUT)
-    read_sysctl(reader, s, "sys/net/ipv4/tcp_fin_timeout", &s->tcp_fin_timeout,
-                1);
-  if (report & (REPORT_ORPHANS | REPORT_LIMITS))
-    read_sockstat(reader, s);
+  bool stuck_after = settings_need_ages(reader->settings) &&
+                     reader->settings->stuck_after == 0;
+  if (report & REPORT_FIN_TIMEOUT || stuck_after)
+    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_fin_timeout",
+                &s->tcp_fin_timeout, 1);
   if (report & REPORT_ORPHANS)
-    read_sysctl(reader, s, "sys/net/ipv4/tcp_max_orphans", &s->tcp_max_orphans,
-                1);
+    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_orphans",
+                &s->tcp_max_orphans, 1);
   if (report & REPORT_LIMITS) {
-    read_sysctl(reader, s, "sys/net/ipv4/tcp_max_tw_buckets",
+    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_tw_buckets",
                 &s->tcp_max_tw_buckets, 1);
-    read_sysctl(reader, s, "sys/net/ipv4/tcp_mem", s->tcp_mem, 3);
+    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_mem", s->tcp_mem, 3);
   }
 }
 
-static bool kernel_tells_closed(const struct snapshot_reader *reader,
-                                struct snapshot *s) {
-  char text[256];
-  return read_file(reader, s, "sys/kernel/osrelease", text, sizeof(text)) &&
-         proc_text_release_at_least(text, CLOSED_MAJOR, CLOSED_MINOR) == 1;
+static bool kernel_is_at_least(unsigned major, unsigned minor) {
+  struct utsname kernel;
+  return uname(&kernel) == 0 &&
+         proc_text_release_at_least(kernel.release, major, minor) == 1;
 }
 
 static int note_listener(const struct diag_socket *socket, void *data) {
@@ -96,35 +119,90 @@ static int find_listening_ports(struct snapshot_reader *reader) {
   return err < 0 ? err : 0;
 }
 
-static int count_once(struct snapshot_reader *reader, uint32_t states) {
-  int err = 0;
-  if (reader->settings->listening_ports == CHOICE_TRUE)
-    err = find_listening_ports(reader);
-  if (err == 0)
-    err = tally_reset(&reader->tally, &reader->index);
-  if (err != 0)
-    return err;
-  const struct diag_request request = {.states = states};
-  return diag_dump_run(&reader->dump, &request, tally_socket, &reader->tally);
+static int find_cgroups(struct snapshot_reader *reader, struct snapshot *s) {
+  bool changed = false;
+  s->cgroups_known = true;
+  for (size_t i = 0; i < reader->settings->groups_num; i++) {
+    struct cgroup_set *set = &reader->settings->groups[i].filter.cgroups;
+    if (set->paths_num == 0)
+      continue;
+    const char *mount = cgroup_mount();
+    int err = mount == NULL || !kernel_is_at_least(CGROUPS_MAJOR, CGROUPS_MINOR)
+                  ? -ENODEV
+                  : cgroup_set_find(set, mount);
+    if (err < 0) {
+      file_failed(s, "/sys/fs/cgroup", err);
+      s->cgroups_known = false;
+    }
+    changed = changed || err > 0;
+  }
+  return changed ? group_index_set_cgroups(&reader->index) : 0;
 }
 
-static int count_sockets(struct snapshot_reader *reader, struct snapshot *s) {
-  uint32_t states = STATES_ALL;
-  if (reader->settings->report & REPORT_CLOSED) {
-    states |= 1u << DIAG_STATE_BOUND_INACTIVE;
-    s->closed_known = kernel_tells_closed(reader, s);
+static int count_once(struct snapshot_reader *reader, struct snapshot *s,
+                      const struct plan_task *task,
+                      const struct plan_sums *sums) {
+  struct plan *plan = &reader->plan;
+  int changed = plan_make(plan, task, sums);
+  if (changed > 0)
+    plan_describe(plan, task, s->way, sizeof(s->way));
+  int err = changed < 0 ? changed : tally_reset(&reader->tally, &reader->index);
+  for (size_t i = 0; i < plan->requests_num && err == 0; i++) {
+    err = diag_dump_run(&reader->dump, &plan->requests[i], tally_socket,
+                        &reader->tally);
+    /* Bytecode for control groups is younger than that for ports. */
+    if (err == -EINVAL && plan->requests[i].bytecode != NULL)
+      plan->no_bytecode = true;
   }
-  int err = count_once(reader, states);
-  if (err == -EINTR)
-    err = count_once(reader, states);
+  struct diag_request ages;
+  if (err == 0 && plan_ages_request(plan, task, &reader->tally, &ages))
+    err = diag_dump_run(&reader->dump, &ages, tally_age, &reader->tally);
+  return err != 0 ? err : plan_complete(plan, task, sums, &reader->tally);
+}
+
+static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
+                         uint32_t states) {
+  const struct settings *settings = reader->settings;
+  s->closed_known = states & 1u << TCP_CLOSE &&
+                    kernel_is_at_least(CLOSED_MAJOR, CLOSED_MINOR);
+  const struct plan_task task = {
+      .index = &reader->index,
+      .all = settings->all_ports_summary == CHOICE_TRUE,
+      .exact = settings->exact,
+      .ages = settings_need_ages(settings),
+      .all_ages = settings->notify_stuck > 0,
+      .states = states,
+  };
+  const struct plan_sums sums = {.inuse = s->sockstat.inuse,
+                                 .inuse6 = read_sockstat6(reader, s),
+                                 .tw = s->sockstat.tw};
+  reader->tally.stuck_after = (uint64_t)s->stuck_after * 1000;
+  int err = find_cgroups(reader, s);
+  bool interrupted = false, again = err == 0;
+  while (again) {
+    bool bytecode = !reader->plan.no_bytecode;
+    err = settings->listening_ports == CHOICE_TRUE
+              ? find_listening_ports(reader)
+              : 0;
+    if (err == 0)
+      err = count_once(reader, s, &task, &sums);
+    /* The kernel may refuse bytecode, and may find one dump inconsistent. */
+    again = (bytecode && reader->plan.no_bytecode) ||
+            (err == -EINTR && !interrupted);
+    interrupted = interrupted || err == -EINTR;
+  }
   return err;
 }
 
-int snapshot_open(struct snapshot_reader *reader,
-                  const struct settings *settings, const char *proc) {
+int snapshot_open(struct snapshot_reader *reader, struct settings *settings,
+                  const char *proc) {
   memset(reader, 0, sizeof(*reader));
   reader->proc = proc;
   reader->settings = settings;
+  reader->plan.few = PLAN_FEW;
+  reader->plan.closed_every = PLAN_CLOSED_EVERY;
+  if (settings->notify_stuck > 0)
+    reader->tally.holders = &reader->holders;
   return group_index_init(&reader->index, settings->groups,
                           settings->groups_num);
 }
@@ -140,13 +218,23 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
       .tcp_max_orphans = PROC_UNKNOWN,
       .tcp_mem = {PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN},
   };
+  uint32_t states = settings_states(reader->settings);
+  if (states != 0 ||
+      reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
+    read_sockstat(reader, out);
   read_files(reader, out);
-  if (settings_need_sockets(reader->settings))
-    out->sockets_error = count_sockets(reader, out);
+  out->stuck_after = reader->settings->stuck_after;
+  if (out->stuck_after == 0)
+    out->stuck_after = out->tcp_fin_timeout == PROC_UNKNOWN
+                           ? STUCK_AFTER_UNKNOWN
+                           : out->tcp_fin_timeout;
+  if (states != 0)
+    out->sockets_error = count_sockets(reader, out, states);
 }
 
 void snapshot_close(struct snapshot_reader *reader) {
   diag_dump_close(&reader->dump);
   group_index_free(&reader->index);
   tally_free(&reader->tally);
+  plan_free(&reader->plan);
 }

@@ -3,17 +3,22 @@
 #define TCPSTATES_SNAPSHOT_H
 
 #include "diag_dump.h"
+#include "plan.h"
 #include "proc_text.h"
-#include "tally.h"
 
 /* What one look has found. */
 struct snapshot {
   /* 0: index and tally hold the counts of one complete dump; else -errno, see
    * diag_dump_strerror(): there are no counts */
   int sockets_error;
-  bool closed_known; /* this kernel tells bound-only sockets */
+  bool closed_known;  /* this kernel tells bound-only sockets */
+  bool cgroups_known; /* groups with control groups have counts */
   const struct group_index *index;
   const struct tally *tally;
+  int64_t stuck_after; /* seconds: what is stuck is held for longer */
+  /* How the sockets are counted and why, when it is another way than in the
+   * look before; else "" */
+  char way[200];
 
   /* PROC_UNKNOWN: the file is not there, or could not be read */
   struct proc_sockstat sockstat;
@@ -24,27 +29,31 @@ struct snapshot {
 
   /* The first file that is there and could not be read; NULL: none */
   const char *file;
-  int file_error; /* -errno; -EBADMSG: its text is not understood */
+  int file_error; /* -errno; -EBADMSG: its text is not understood; -ENODEV: no
+                     cgroup v2 hierarchy is mounted there, or this kernel's
+                     sockets do not carry their control group */
 };
 
 /* What is kept from one look to the next. */
 struct snapshot_reader {
-  const char *proc; /* "/proc" */
-  const struct settings *settings;
+  const char *proc;          /* "/proc" */
+  struct settings *settings; /* only the control groups' ids are changed */
   struct diag_dump dump;
   struct port_bitmap listening;
   struct group_index index;
   struct tally tally;
+  struct holders holders;
+  struct plan plan;
 };
 
 /* Makes a reader, for one thread at a time; settings and proc, the path where
  * procfs is mounted, are referred to until snapshot_close().
  * Returns 0 or -ENOMEM, reader needs no closing then. */
-int snapshot_open(struct snapshot_reader *reader,
-                  const struct settings *settings, const char *proc);
+int snapshot_open(struct snapshot_reader *reader, struct settings *settings,
+                  const char *proc);
 
 /* Takes a look. What out points to is valid until the next call. Allocates
- * memory only for the first dump and when there are more groups. */
+ * memory only for the first dump and when groups change. */
 void snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
 
 void snapshot_close(struct snapshot_reader *reader);

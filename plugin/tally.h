@@ -4,6 +4,7 @@
 
 #include "diag_msg.h"
 #include "group_index.h"
+#include "holders.h"
 
 #include <netinet/tcp.h>
 
@@ -14,22 +15,38 @@ struct tally_counts {
   uint32_t fin_wait2_held;
   uint32_t fin_wait2_orphaned;
   uint32_t orphaned; /* full sockets without owner, as sockstat's "orphan" */
+  uint32_t fin_wait2_minisockets;
+  uint32_t request_socks;
+  /* Held in FIN_WAIT2, and in CLOSE_WAIT, for longer than stuck_after. */
+  uint32_t fin_wait2_stuck;
+  uint32_t close_wait_stuck;
+  uint32_t fin_wait2_oldest; /* ms, a lower bound; 0: there is none */
+  uint32_t close_wait_oldest;
+  uint32_t accept_queue; /* connections that wait for accept() */
+  uint32_t accept_queue_limit;
+  uint32_t accept_queue_fullness; /* of the fullest listener, 1/100 percent */
 };
 
 struct tally {
+  uint64_t stuck_after;    /* ms; set by the caller */
+  struct holders *holders; /* of what is stuck; NULL: not asked for */
   const struct group_index *index;
   struct tally_counts all;     /* every socket */
   struct tally_counts *groups; /* group_index_num() of them */
   size_t size;                 /* for how many groups there is memory */
 };
 
-/* Sets all counts to 0. To be called before each dump, and after each change
- * of the index; allocates when there are more groups than ever before.
- * Returns 0 or -ENOMEM. */
+/* Sets all counts to 0, and the holders to none. To be called before each dump,
+ * and after each change of the index; allocates when there are more groups than
+ * ever before. Returns 0 or -ENOMEM. */
 int tally_reset(struct tally *tally, const struct group_index *index);
 
 /* Counts a socket; tally is a struct tally. Returns 0. */
 int tally_socket(const struct diag_socket *socket, void *tally);
+
+/* Counts only how long the socket has been stuck, for a second dump of sockets
+ * that tally_socket() has counted before without tcp_info. Returns 0. */
+int tally_age(const struct diag_socket *socket, void *tally);
 
 void tally_free(struct tally *tally);
 

@@ -7,9 +7,29 @@
 
 #include "config.h"
 #include "metrics.h"
+#include "netns.h"
+#include "stuck.h"
+
+/* A network namespace as the user sees it. */
+struct view {
+  const char *name; /* NULL: that of the daemon */
+  const struct settings *settings;
+  struct stuck stuck;
+  c_complain_t no_entry;
+  c_complain_t no_sockets;
+  c_complain_t no_file;
+};
+
+/* A read, and which view it is dispatched for. */
+struct dispatch {
+  const struct view *view;
+  cdtime_t time;
+};
 
 static struct settings settings;
 static struct snapshot_reader reader;
+static struct netns_set netns_set;
+static struct view *views; /* the daemon's, then the settings' namespaces */
 
 static int tcpstates_config(oconfig_item_t *block) {
   struct config_error error;
@@ -21,63 +41,165 @@ static int tcpstates_config(oconfig_item_t *block) {
 
 static int tcpstates_init(void) {
   config_finish(&settings);
-  int err = snapshot_open(&reader, &settings, "/proc");
-  if (err != 0)
+  views = calloc(settings.namespaces_num + 1, sizeof(*views));
+  int err =
+      views == NULL ? -ENOMEM : snapshot_open(&reader, &settings, "/proc");
+  if (err == 0)
+    err = netns_open(&netns_set, &settings, "/proc");
+  if (err != 0) {
     P_ERROR("out of memory");
-  return err;
+    return err;
+  }
+  views[0].settings = &settings;
+  for (size_t i = 0; i < settings.namespaces_num; i++) {
+    views[i + 1].name = settings.namespaces[i].name;
+    views[i + 1].settings = &settings.namespaces[i].settings;
+  }
+  return 0;
 }
 
-static void dispatch(const struct metric *metric, void *time) {
+/* The group's name with "@NAMESPACE". */
+static void set_instance(char *buf, size_t size, const char *group,
+                         const struct view *view) {
+  if (view->name == NULL)
+    sstrncpy(buf, group, size);
+  else
+    snprintf(buf, size, "%s@%s", group, view->name);
+}
+
+static void dispatch_value(const struct metric *metric, void *data) {
+  const struct dispatch *d = data;
   value_list_t vl = VALUE_LIST_INIT;
   vl.values = &(value_t){.gauge = metric->value};
   vl.values_len = 1;
-  vl.time = *(const cdtime_t *)time;
+  vl.time = d->time;
   sstrncpy(vl.plugin, "tcpstates", sizeof(vl.plugin));
-  sstrncpy(vl.plugin_instance, metric->plugin_instance,
-           sizeof(vl.plugin_instance));
+  set_instance(vl.plugin_instance, sizeof(vl.plugin_instance),
+               metric->plugin_instance, d->view);
   sstrncpy(vl.type, metric->type, sizeof(vl.type));
   sstrncpy(vl.type_instance, metric->type_instance, sizeof(vl.type_instance));
   plugin_dispatch_values(&vl);
 }
 
-static void complain(const struct snapshot *snapshot) {
-  static c_complain_t sockets = C_COMPLAIN_INIT_STATIC;
-  if (snapshot->sockets_error != 0)
-    c_complain(LOG_ERR, &sockets,
-               "tcpstates plugin: no socket counts: %s. Other values go on.",
-               diag_dump_strerror(snapshot->sockets_error));
-  else
-    c_release(LOG_INFO, &sockets,
-              "tcpstates plugin: the sockets are counted again.");
+static void notify(const struct snapshot *snapshot, struct view *view,
+                   cdtime_t time) {
+  for (enum stuck_state state = 0; state < STUCK_STATES; state++) {
+    notification_t n = {.time = time};
+    _Static_assert(sizeof(n.message) == NOTICE_TEXT_SIZE, "it is cut");
+    enum notice_event event = stuck_update(&view->stuck, state, view->settings,
+                                           snapshot, "/proc", n.message);
+    if (event == NOTICE_NONE)
+      continue;
+    n.severity = event == NOTICE_STUCK ? NOTIF_WARNING : NOTIF_OKAY;
+    sstrncpy(n.host, hostname_g, sizeof(n.host));
+    sstrncpy(n.plugin, "tcpstates", sizeof(n.plugin));
+    set_instance(n.plugin_instance, sizeof(n.plugin_instance), "all", view);
+    sstrncpy(n.type, "current_connections", sizeof(n.type));
+    sstrncpy(n.type_instance, stuck_name(state), sizeof(n.type_instance));
+    plugin_dispatch_notification(&n);
+  }
+}
 
-  static c_complain_t files = C_COMPLAIN_INIT_STATIC;
-  if (snapshot->file != NULL)
-    c_complain(LOG_WARNING, &files,
-               "tcpstates plugin: /proc/%s: %s. Its values are missing.",
-               snapshot->file,
-               snapshot->file_error == -EBADMSG
-                   ? "not understood"
-                   : STRERROR(-snapshot->file_error));
+static const char *file_strerror(int err) {
+  switch (-err) {
+  case EBADMSG:
+    return "not understood";
+  case ENODEV:
+    return "no cgroup v2 with Linux 5.8 or later here";
+  default:
+    return STRERROR(-err);
+  }
+}
+
+static void complain(const struct snapshot *snapshot, struct view *view) {
+  const char *in = view->name == NULL ? "" : "namespace ";
+  const char *name = view->name == NULL ? "" : view->name;
+  const char *colon = view->name == NULL ? "" : ": ";
+  if (snapshot->sockets_error != 0)
+    c_complain(LOG_ERR, &view->no_sockets,
+               "tcpstates plugin: %s%s%sno socket counts: %s. Other values go "
+               "on.",
+               in, name, colon, diag_dump_strerror(snapshot->sockets_error));
   else
-    c_release(LOG_INFO, &files,
-              "tcpstates plugin: all files under /proc are read again.");
+    c_release(LOG_INFO, &view->no_sockets,
+              "tcpstates plugin: %s%s%sthe sockets are counted again.", in,
+              name, colon);
+
+  if (snapshot->file != NULL)
+    c_complain(LOG_WARNING, &view->no_file,
+               "tcpstates plugin: %s%s%s%s: %s. Its values are missing.", in,
+               name, colon, snapshot->file,
+               file_strerror(snapshot->file_error));
+  else
+    c_release(LOG_INFO, &view->no_file,
+              "tcpstates plugin: %s%s%sall files are read again.", in, name,
+              colon);
+
+  if (snapshot->way[0] != '\0')
+    P_INFO("%s%s%s%s", in, name, colon, snapshot->way);
+}
+
+/* Hands over what a read has found. Returns whether there was anything, or
+ * nothing to be found. */
+static bool hand_over(const struct snapshot *snapshot, struct view *view,
+                      cdtime_t time) {
+  complain(snapshot, view);
+  size_t num = metrics_each(view->settings, snapshot, dispatch_value,
+                            &(struct dispatch){view, time});
+  notify(snapshot, view, time);
+  bool failed = snapshot->sockets_error != 0 || snapshot->file != NULL;
+  return num > 0 || !failed;
+}
+
+static void hand_over_namespace(struct netns *netns, struct view *view,
+                                cdtime_t time) {
+  if (netns->error != 0) {
+    c_complain(
+        LOG_ERR, &view->no_entry,
+        "tcpstates plugin: namespace %s: %s: %s. Its values are missing.",
+        view->name, netns->path, netns_strerror(netns->error));
+    return;
+  }
+  c_release(LOG_INFO, &view->no_entry,
+            "tcpstates plugin: namespace %s: it is read again.", view->name);
+  hand_over(&netns->snapshot, view, time);
 }
 
 static int tcpstates_read(void) {
-  struct snapshot snapshot;
-  snapshot_read(&reader, &snapshot);
-  complain(&snapshot);
   /* One time for all, so that a backend can add and compare them. */
   cdtime_t now = cdtime();
-  size_t num = metrics_each(&settings, &snapshot, dispatch, &now);
+  struct timespec deadline;
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  struct snapshot snapshot;
+  snapshot_read(&reader, &snapshot);
+  bool good = hand_over(&snapshot, &views[0], now);
+
+  netns_start(&netns_set);
+  struct timespec interval = CDTIME_T_TO_TIMESPEC(plugin_get_interval());
+  deadline.tv_sec += interval.tv_sec;
+  deadline.tv_nsec += interval.tv_nsec;
+  if (deadline.tv_nsec >= 1000000000) {
+    deadline.tv_sec++;
+    deadline.tv_nsec -= 1000000000;
+  }
+  struct netns *netns;
+  while ((netns = netns_next(&netns_set, &deadline)) != NULL)
+    hand_over_namespace(netns, &views[netns - netns_set.netns + 1], now);
+  for (size_t i = 0; i < netns_set.num; i++)
+    if (netns_is_reading(&netns_set.netns[i]))
+      c_complain(LOG_WARNING, &views[i + 1].no_entry,
+                 "tcpstates plugin: namespace %s: not read within the "
+                 "interval. Its values are missing.",
+                 views[i + 1].name);
   /* An error makes collectd double the interval, up to a day. */
-  bool failed = snapshot.sockets_error != 0 || snapshot.file != NULL;
-  return num == 0 && failed ? -1 : 0;
+  return good || netns_set.num > 0 ? 0 : -1;
 }
 
 static int tcpstates_shutdown(void) {
+  netns_close(&netns_set);
   snapshot_close(&reader);
   settings_free(&settings);
+  free(views);
   return 0;
 }
 

@@ -3,6 +3,12 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 cd "$top"
-for script in contrib/*.sh tests/*.sh; do ok "shellcheck $script" shellcheck --severity=warning -x -P SCRIPTDIR "$script"; done
-ok "clang-format" clang-format --dry-run -Werror plugin/*.[ch] tests/*.[ch]
+for script in contrib/*.sh contrib/*/*.sh tests/*.sh tests/bench/*.sh; do ok "shellcheck $script" shellcheck --severity=warning -x -P SCRIPTDIR "$script"; done
+# Releases differ in what they make of the same style.
+version=$(clang-format --version | sed 's/.*version \([0-9]*\).*/\1/')
+if ((version == 14)); then
+  ok "clang-format" clang-format --dry-run -Werror plugin/*.[ch] tests/*.[ch] tests/bench/*.c contrib/*/*.c
+else
+  skip "clang-format" "this is release $version, and the code is formatted by 14"
+fi
 done_testing

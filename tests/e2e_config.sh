@@ -41,6 +41,7 @@ LoadPlugin tcpstates
   RemotePort "https"
   AllPortsSummary false
   ReportLimits false
+  ReportStuck false
   ReportFinTimeout false
 </Plugin>
 END

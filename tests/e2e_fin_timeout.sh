@@ -21,6 +21,22 @@ for case in 60:60 61:2 70:20 7:7 120:120; do
   is "an orphaned FIN_WAIT2 lives ${case#*:} s then" "$(value all duration-fin_wait2_lifetime)" "${case#*:}"
 done
 
+# lifetime T PORT: how many seconds an orphaned FIN_WAIT2 really lives under T.
+lifetime() {
+  echo "$1" >$sysctl/tcp_fin_timeout
+  sockets make fin-wait2-orphaned ipv4 "$2" 1
+  while [[ -n $(ss -tanH state fin-wait-2 "dport = $2") ]]; do sleep 0.05; done
+  sockets list | awk -v port="$2" '$2 == "orphaned" && $7 == port { print $8 / 1000 }'
+}
+for T in 1 3 61; do
+  got=$(lifetime $T $((18500 + T)))
+  values >/dev/null
+  said=$(value all duration-fin_wait2_lifetime)
+  # The timer wheel is late, never early.
+  ok "with tcp_fin_timeout $T an orphan lived $got s, and $said s is what the plugin says" \
+    awk -v got="$got" -v said="$said" 'BEGIN { exit !(got >= said && got < said + 2.5) }'
+done
+
 echo 60 >$sysctl/tcp_fin_timeout
 sockets make fin-wait2-orphaned ipv4 18000 3
 sockets make time-wait ipv6 18001 2

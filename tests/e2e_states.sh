@@ -21,6 +21,7 @@ collectd_configure <<'END'
 LoadPlugin tcpstates
 <Plugin tcpstates>
   AllPortsSummary true
+  ReportStuck false
   ListeningPorts true
   LocalPort 18000 "18001-18002"
   RemotePort 18000 "18001-18002"

@@ -59,7 +59,30 @@ done_testing() {
   echo "1..$tests_run"
 }
 
-# ---- a network namespace ----------------------------------------------------
+# ---- sockets in a network namespace of the test's own ------------------------
+
+start_sockmake() {
+  coproc sockmake_io { exec "$build/sockmake"; }
+  # shellcheck disable=SC2154 # coproc sets it
+  sockmake_pid=$sockmake_io_PID
+  # Subshells have these, but not those of the coproc.
+  exec {from_sockmake}<&"${sockmake_io[0]}" {to_sockmake}>&"${sockmake_io[1]}"
+}
+
+# sockets COMMAND...: tests/sockmake.c does it; prints what it answers.
+sockets() {
+  local line
+  echo "$*" >&"$to_sockmake"
+  while IFS= read -r line <&"$from_sockmake"; do
+    case $line in
+      ok) return 0 ;;
+      error:*) break ;;
+      *) echo "$line" ;;
+    esac
+  done
+  echo "sockmake: $*: ${line:-ended}" >&2
+  exit 99
+}
 
 # enter_netns "$@": starts the script again in a network namespace of its own.
 enter_netns() {
@@ -75,28 +98,57 @@ enter_netns() {
   fi
   PATH=$PATH:/usr/sbin:/sbin
   ip link set lo up
+  start_sockmake
 }
 
-# ---- sockets ----------------------------------------------------------------
-
-# sockets COMMAND...: tests/sockmake.c does it; prints what it answers.
-sockets() {
-  local line
-  if [[ -z ${sockmake_pid-} ]]; then
-    coproc sockmake_io { exec "$build/sockmake"; }
-    # shellcheck disable=SC2154 # coproc sets it
-    sockmake_pid=$sockmake_io_PID
-  fi
-  echo "$*" >&"${sockmake_io[1]}"
-  while IFS= read -r line <&"${sockmake_io[0]}"; do
-    case $line in
-      ok) return 0 ;;
-      error:*) break ;;
-      *) echo "$line" ;;
-    esac
+# cgroup_make: a cgroup v2 directory of the test's own; prints it. Fails where there
+# is no hierarchy that this user may write.
+cgroup_make() {
+  local mount
+  for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+    if [[ $(stat -f -c %T "$mount" 2>/dev/null) == cgroup2fs && -w $mount/cgroup.procs ]]; then
+      mkdir "$mount/tcpstates-test-$$"
+      echo "$mount/tcpstates-test-$$"
+      return 0
+    fi
   done
-  echo "sockmake: $*: ${line:-ended}" >&2
-  exit 99
+  return 1
+}
+
+# sockets_in DIRECTORY COMMAND...: as sockets, by a second sockmake in that control
+# group, which is made if it is not there.
+sockets_in() {
+  if [[ -z ${inside_pid-} ]]; then
+    inside_cgroup=$1
+    mkdir -p "$1"
+    # bash warns of a second one.
+    {
+      coproc inside_io {
+        echo $BASHPID >"$inside_cgroup/cgroup.procs"
+        exec "$build/sockmake"
+      }
+    } 2>/dev/null
+    # shellcheck disable=SC2154 # coproc sets it
+    inside_pid=$inside_io_PID
+    exec {from_inside}<&"${inside_io[0]}" {to_inside}>&"${inside_io[1]}"
+  fi
+  shift
+  to_sockmake=$to_inside from_sockmake=$from_inside sockets "$@"
+}
+
+# sockets_in_end: ends that sockmake and removes its control group.
+sockets_in_end() {
+  kill "$inside_pid"
+  wait "$inside_pid" 2>/dev/null || true
+  inside_pid=
+  # collectd may be looking into it.
+  until rmdir "$inside_cgroup" 2>/dev/null; do sleep 0.05; done
+}
+
+# cgroup_remove: what cgroup_make has made, and $cgroup names.
+cgroup_remove() {
+  if [[ -n ${inside_pid-} ]]; then sockets_in_end; fi
+  if [[ -n ${cgroup-} ]]; then rmdir "$cgroup"; fi
 }
 
 # sockets_of_every_kind PORT: all states, held and orphaned, in each family; the
@@ -118,39 +170,55 @@ sockets_of_every_kind() {
   done
 }
 
-# wanted GROUP...: what tcpstates has to say about the groups by what sockmake
-# has made, a line "GROUP TYPE-INSTANCE VALUE" for each value, sorted.
+# Bound-only sockets can be asked for since Linux 6.8.
+closed_known() {
+  local major minor rest
+  IFS=. read -r major minor rest < <(uname -r)
+  ((major > 6 || (major == 6 && ${minor%%[!0-9]*} >= 8)))
+}
+
+# wanted_where GROUP CONDITION: what tcpstates has to say about a group by what
+# sockmake has made, a line "GROUP TYPE-INSTANCE VALUE" for each value, sorted.
+# CONDITION is awk's, on lines "STATE OWNER FAMILY LOCAL PORT REMOTE PORT AGE".
+wanted_where() {
+  sockets list | awk -v group="$1" '
+    '"$2"' {
+      count[$1]++
+      if ($1 == "FIN_WAIT2" && $2 == "held") held++
+      if ($1 == "FIN_WAIT2" && $2 == "orphaned") fin_wait2_orphaned++
+      # An orphaned FIN_WAIT2 is a minisocket, not an orphan, while tcp_fin_timeout is at most 60.
+      if ($1 != "FIN_WAIT2" && $2 == "orphaned") orphaned++
+    }
+    END {
+      split("ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED CLOSE_WAIT LAST_ACK LISTEN CLOSING", states)
+      for (i in states) print group, "tcp_connections-" states[i], count[states[i]] + 0
+      print group, "current_connections-fin_wait2_held", held + 0
+      print group, "current_connections-fin_wait2_orphaned", fin_wait2_orphaned + 0
+      print group, "current_connections-orphaned", orphaned + 0
+    }' | { closed_known && cat || grep -v -- -CLOSED; } | sort
+}
+
+# wanted GROUP...: the same for groups whose names say what they are: all,
+# 443-local, 8000-8099-remote.
 wanted() {
-  sockets list >"$work/sockets"
-  local group
+  local group low high column
   for group; do
-    awk -v group="$group" '
-      BEGIN {
-        split("ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED CLOSE_WAIT LAST_ACK LISTEN CLOSING", states)
-        num = split(group, part, "-")
-        low = part[1]
-        high = num == 3 ? part[2] : low
-        side = part[num]
-      }
-      group == "all" || (side == "local" && $5 >= low && $5 <= high) || (side == "remote" && $7 >= low && $7 <= high) {
-        count[$1]++
-        if ($1 == "FIN_WAIT2" && $2 == "held") held++
-        if ($1 == "FIN_WAIT2" && $2 == "orphaned") fin_wait2_orphaned++
-        # An orphaned FIN_WAIT2 is a minisocket, not an orphan, while tcp_fin_timeout is at most 60.
-        if ($1 != "FIN_WAIT2" && $2 == "orphaned") orphaned++
-      }
-      END {
-        for (i in states) print group, "tcp_connections-" states[i], count[states[i]] + 0
-        print group, "current_connections-fin_wait2_held", held + 0
-        print group, "current_connections-fin_wait2_orphaned", fin_wait2_orphaned + 0
-        print group, "current_connections-orphaned", orphaned + 0
-      }' "$work/sockets"
+    low=${group%%-*}
+    high=${group%-*}
+    high=${high#*-}
+    column='$5'
+    if [[ $group == *-remote ]]; then column='$7'; fi
+    if [[ $group == all ]]; then
+      wanted_where all 1
+    else
+      wanted_where "$group" "$column >= $low && $column <= $high"
+    fi
   done | sort
 }
 
 # ---- collectd ---------------------------------------------------------------
 
-readonly interval=0.5 # seconds
+interval=0.5 # seconds, that collectd_configure takes
 collectd_pid=
 as_user=()            # what collectd is started by
 
@@ -241,11 +309,11 @@ messages() {
 }
 
 # values [PLUGIN]: all values of one read that has begun after the call, as lines
-# "GROUP TYPE-INSTANCE VALUE", sorted. Fails when none comes within 20 s.
+# "GROUP TYPE-INSTANCE VALUE", sorted. Fails when none comes within 60 s.
 values() {
   local tenths now
   now=$(date +%s.%N)
-  for ((tenths = 0; tenths < 200; tenths++)); do
+  for ((tenths = 0; tenths < 600; tenths++)); do
     sleep 0.1
     # A read is whole when its first value comes a second time.
     if awk -v plugin="${1:-tcpstates}" -v now="$now" '
@@ -267,7 +335,7 @@ values() {
       return 0
     fi
   done
-  echo "no values within 20 s; collectd says:" >&2
+  echo "no values within 60 s; collectd says:" >&2
   messages . >&2
   return 1
 }
@@ -282,3 +350,6 @@ clean_up() {
   exit "$status"
 }
 trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM

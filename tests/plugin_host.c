@@ -1424,6 +1424,7 @@ static void print_measurement(struct measurement *m) {
   printf("rss_kib_after_last %" PRIu64 "\n", status_kib("VmRSS"));
   printf("open_fds_after_first %" PRIu64 "\n", m->open_fds_first);
   printf("open_fds_after_last %" PRIu64 "\n", open_fds());
+  printf("threads_after_last %" PRIu64 "\n", status_kib("Threads"));
   if (COUNT_MALLOC && m->malloc_reads > 0)
     printf("mallocs_per_read %.10g\n",
            (double)m->mallocs / (double)m->malloc_reads);

@@ -32,6 +32,10 @@ esac
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=$top/build-tests
 jobs=$(nproc)
+if [[ $top =~ [[:space:]] ]]; then
+  echo "run.sh: $top: libtool cannot build in a path with a space; move the source tree" >&2
+  exit 1
+fi
 
 "$top/contrib/install-deps.sh" build run test lint
 rm -rf -- "$build"

@@ -187,15 +187,24 @@ static int connect_client(struct pair *pair) {
   return rc < 0 && errno != EINPROGRESS ? -errno : 0;
 }
 
-static int establish(struct pair *pair) {
-  int err = connect_client(pair);
-  if (err < 0)
-    return err;
+static int accept_server(struct pair *pair) {
   struct pollfd queue = {.fd = pair->listener, .events = POLLIN};
   if (poll(&queue, 1, PATIENCE_MS) == 0)
     return -ETIMEDOUT;
   pair->server = accept4(pair->listener, NULL, NULL, SOCK_CLOEXEC);
   return pair->server < 0 ? -errno : 0;
+}
+
+static int establish(struct pair *pair) {
+  int err = connect_client(pair);
+  return err < 0 ? err : accept_server(pair);
+}
+
+/* The SYN carries data, and with that the server's end is a full socket. */
+static int fast_open_client(struct pair *pair) {
+  ssize_t sent = sendto(pair->client, "x", 1, MSG_FASTOPEN, &pair->to->generic,
+                        pair->to->len);
+  return sent < 0 && errno != EINPROGRESS ? -errno : 0;
 }
 
 static int await_fin_wait2(struct pair *pair) {
@@ -235,6 +244,10 @@ static const struct recipe recipes[SOCKETS_KINDS] = {
                      TCP_SYN_SENT,
                      TCP_SYN_RECV,
                      {deafen_client, connect_client}},
+    [SOCKETS_FAST_OPEN] = {"fast-open",
+                           TCP_SYN_SENT,
+                           TCP_SYN_RECV,
+                           {deafen_client, fast_open_client, accept_server}},
     [SOCKETS_FIN_WAIT1_HELD] = {"fin-wait1-held",
                                 TCP_FIN_WAIT1,
                                 TCP_ESTABLISHED,
@@ -522,7 +535,8 @@ int sockets_release(struct sockets *sockets, enum sockets_kind kind,
     const struct sockets_entry *entry = &sockets->entries[i];
     if (!was_made_as(entry, kind, family, port))
       sockets->entries[kept++] = *entry;
-    else if (entry->state == TCP_SYN_RECV || entry->state == TCP_TIME_WAIT)
+    else if (kind == SOCKETS_SYN ? entry->state == TCP_SYN_RECV
+                                 : entry->state == TCP_TIME_WAIT)
       end_half_open(sockets, entry);
   }
   sockets->len = kept;

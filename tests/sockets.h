@@ -13,11 +13,13 @@
  * is kept. */
 enum sockets_kind {
   SOCKETS_LISTEN,
-  SOCKETS_BOUND,              /* CLOSED, bound to a port and no more */
-  SOCKETS_ESTABLISHED,        /* ESTABLISHED + ESTABLISHED */
-  SOCKETS_UNACCEPTED,         /* ESTABLISHED + (ESTABLISHED) */
-  SOCKETS_SYN,                /* SYN_SENT + (SYN_RECV), a request sock */
-  SOCKETS_FIN_WAIT1_HELD,     /* FIN_WAIT1 + ESTABLISHED */
+  SOCKETS_BOUND,          /* CLOSED, bound to a port and no more */
+  SOCKETS_ESTABLISHED,    /* ESTABLISHED + ESTABLISHED */
+  SOCKETS_UNACCEPTED,     /* ESTABLISHED + (ESTABLISHED) */
+  SOCKETS_SYN,            /* SYN_SENT + (SYN_RECV), a request sock */
+  SOCKETS_FAST_OPEN,      /* SYN_SENT + SYN_RECV, a full socket; the namespace's
+                             net.ipv4.tcp_fastopen has to be 0x607 */
+  SOCKETS_FIN_WAIT1_HELD, /* FIN_WAIT1 + ESTABLISHED */
   SOCKETS_FIN_WAIT1_ORPHANED, /* (FIN_WAIT1) + ESTABLISHED */
   SOCKETS_FIN_WAIT2_HELD,     /* FIN_WAIT2 + CLOSE_WAIT */
   SOCKETS_FIN_WAIT2_ORPHANED, /* (FIN_WAIT2) + CLOSE_WAIT */

@@ -90,7 +90,7 @@ static void check_groups(const char *name,
 
 #define ALL_REPORTS                                                            \
   (REPORT_BY_STATE | REPORT_CLOSED | REPORT_FIN_WAIT2 | REPORT_ORPHANS |       \
-   REPORT_FIN_TIMEOUT | REPORT_LIMITS)
+   REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_STUCK)
 
 START_TEST(no_option_leaves_everything_at_its_default) {
   const oconfig_item_t empty = PLUGIN();
@@ -468,9 +468,9 @@ static const struct {
     {"a bad one before a good one",
      OPTION("LocalPort", NUMBER(70000), NUMBER(22)),
      "LocalPort 70000" NOT_A_PORT},
-    {"no port", OPTION("LocalPort"), "LocalPort: no port given; " PORT_HELP},
+    {"no port", OPTION("LocalPort"), "LocalPort: no value given; " PORT_HELP},
     {"no remote port", OPTION("RemotePort"),
-     "RemotePort: no port given; " PORT_HELP},
+     "RemotePort: no value given; " PORT_HELP},
     {"empty", OPTION("LocalPort", TEXT("")), "LocalPort \"\"" NO_SERVICE},
     {"a blank before", OPTION("LocalPort", TEXT(" 80")),
      "LocalPort \" 80\"" NO_SERVICE},
@@ -526,7 +526,8 @@ END_TEST
 #define KNOWN                                                                  \
   "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "    \
   "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
-  "ReportLimits"
+  "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
+  "ReportAcceptQueue, Counting, Filter, Namespace"
 
 static const struct {
   const char *name;
@@ -548,7 +549,7 @@ static const struct {
     {"conversions of printf", OPTION("%s%n", NUMBER(1)),
      "unknown option \"%s%n\"; write one of " KNOWN},
     {"a thousand characters", OPTION(THOUSAND("k"), NUMBER(1)),
-     "unknown option \"" TEN(TEN("k")) "\"; write one of " KNOWN},
+     "unknown option \"" TEN("kkkkkk") "\"; write one of " KNOWN},
 };
 
 START_TEST(an_unknown_option_is_refused_with_the_known_ones) {

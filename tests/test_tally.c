@@ -18,32 +18,40 @@ static const struct {
     uint32_t held;
     uint32_t fin_wait2_orphaned;
     uint32_t orphaned;
+    uint32_t fin_wait2_minisockets;
+    uint32_t request_socks;
   } counted;
 } classes[] = {
-    {"established", {TCP_ESTABLISHED, 9, false, false}, {0, 0, 0}},
+    {"established", {TCP_ESTABLISHED, 9, false, false}, {0, 0, 0, 0, 0}},
     {"established, not accepted",
      {TCP_ESTABLISHED, 0, false, false},
-     {0, 0, 0}},
-    {"SYN_SENT", {TCP_SYN_SENT, 9, false, false}, {0, 0, 0}},
-    {"request sock", {TCP_SYN_RECV, 0, false, true}, {0, 0, 0}},
-    {"fast open child", {TCP_SYN_RECV, 0, false, false}, {0, 0, 0}},
-    {"FIN_WAIT1 held", {TCP_FIN_WAIT1, 9, false, false}, {0, 0, 0}},
-    {"FIN_WAIT1 orphan", {TCP_FIN_WAIT1, 0, false, false}, {0, 0, 1}},
-    {"FIN_WAIT2 held", {TCP_FIN_WAIT2, 9, false, false}, {1, 0, 0}},
-    {"FIN_WAIT2 full orphan", {TCP_FIN_WAIT2, 0, false, false}, {0, 1, 1}},
-    {"FIN_WAIT2 minisocket", {TCP_FIN_WAIT2, 0, true, false}, {0, 1, 0}},
-    {"TIME_WAIT", {TCP_TIME_WAIT, 0, true, false}, {0, 0, 0}},
-    {"bound only", {TCP_CLOSE, 9, false, false}, {0, 0, 0}},
-    {"bound only, no owner", {TCP_CLOSE, 0, false, false}, {0, 0, 0}},
-    {"CLOSE_WAIT", {TCP_CLOSE_WAIT, 9, false, false}, {0, 0, 0}},
-    {"CLOSE_WAIT, not accepted", {TCP_CLOSE_WAIT, 0, false, false}, {0, 0, 0}},
-    {"LAST_ACK held", {TCP_LAST_ACK, 9, false, false}, {0, 0, 0}},
-    {"LAST_ACK orphan", {TCP_LAST_ACK, 0, false, false}, {0, 0, 1}},
-    {"LISTEN", {TCP_LISTEN, 9, false, false}, {0, 0, 0}},
-    {"LISTEN without owner", {TCP_LISTEN, 0, false, false}, {0, 0, 0}},
-    {"CLOSING held", {TCP_CLOSING, 9, false, false}, {0, 0, 0}},
-    {"CLOSING orphan", {TCP_CLOSING, 0, false, false}, {0, 0, 1}},
-    {"greatest inode", {TCP_FIN_WAIT2, UINT32_MAX, false, false}, {1, 0, 0}},
+     {0, 0, 0, 0, 0}},
+    {"SYN_SENT", {TCP_SYN_SENT, 9, false, false}, {0, 0, 0, 0, 0}},
+    {"request sock", {TCP_SYN_RECV, 0, false, true}, {0, 0, 0, 0, 1}},
+    {"fast open child", {TCP_SYN_RECV, 0, false, false}, {0, 0, 0, 0, 0}},
+    {"FIN_WAIT1 held", {TCP_FIN_WAIT1, 9, false, false}, {0, 0, 0, 0, 0}},
+    {"FIN_WAIT1 orphan", {TCP_FIN_WAIT1, 0, false, false}, {0, 0, 1, 0, 0}},
+    {"FIN_WAIT2 held", {TCP_FIN_WAIT2, 9, false, false}, {1, 0, 0, 0, 0}},
+    {"FIN_WAIT2 full orphan",
+     {TCP_FIN_WAIT2, 0, false, false},
+     {0, 1, 1, 0, 0}},
+    {"FIN_WAIT2 minisocket", {TCP_FIN_WAIT2, 0, true, false}, {0, 1, 0, 1, 0}},
+    {"TIME_WAIT", {TCP_TIME_WAIT, 0, true, false}, {0, 0, 0, 0, 0}},
+    {"bound only", {TCP_CLOSE, 9, false, false}, {0, 0, 0, 0, 0}},
+    {"bound only, no owner", {TCP_CLOSE, 0, false, false}, {0, 0, 0, 0, 0}},
+    {"CLOSE_WAIT", {TCP_CLOSE_WAIT, 9, false, false}, {0, 0, 0, 0, 0}},
+    {"CLOSE_WAIT, not accepted",
+     {TCP_CLOSE_WAIT, 0, false, false},
+     {0, 0, 0, 0, 0}},
+    {"LAST_ACK held", {TCP_LAST_ACK, 9, false, false}, {0, 0, 0, 0, 0}},
+    {"LAST_ACK orphan", {TCP_LAST_ACK, 0, false, false}, {0, 0, 1, 0, 0}},
+    {"LISTEN", {TCP_LISTEN, 9, false, false}, {0, 0, 0, 0, 0}},
+    {"LISTEN without owner", {TCP_LISTEN, 0, false, false}, {0, 0, 0, 0, 0}},
+    {"CLOSING held", {TCP_CLOSING, 9, false, false}, {0, 0, 0, 0, 0}},
+    {"CLOSING orphan", {TCP_CLOSING, 0, false, false}, {0, 0, 1, 0, 0}},
+    {"greatest inode",
+     {TCP_FIN_WAIT2, UINT32_MAX, false, false},
+     {1, 0, 0, 0, 0}},
 };
 
 static struct diag_socket class_socket(int number) {
@@ -63,6 +71,9 @@ static void add_class(struct tally_counts *counts, int number) {
   counts->fin_wait2_held += classes[number].counted.held;
   counts->fin_wait2_orphaned += classes[number].counted.fin_wait2_orphaned;
   counts->orphaned += classes[number].counted.orphaned;
+  counts->fin_wait2_minisockets +=
+      classes[number].counted.fin_wait2_minisockets;
+  counts->request_socks += classes[number].counted.request_socks;
 }
 
 static void assert_counts(const struct tally_counts *counts,
@@ -76,6 +87,11 @@ static void assert_counts(const struct tally_counts *counts,
   ck_assert_msg(counts->fin_wait2_orphaned == expected->fin_wait2_orphaned,
                 "%s: FIN_WAIT2 orphaned", name);
   ck_assert_msg(counts->orphaned == expected->orphaned, "%s: orphaned", name);
+  ck_assert_msg(counts->fin_wait2_minisockets ==
+                    expected->fin_wait2_minisockets,
+                "%s: FIN_WAIT2 minisockets", name);
+  ck_assert_msg(counts->request_socks == expected->request_socks,
+                "%s: request socks", name);
 }
 
 /* The groups of a configuration with a single port, a remote one, a range that

@@ -1,0 +1,349 @@
+/* Makes the many sockets that bench.sh measures readers with. Their peers do
+ * not exist: TCP_REPAIR makes a connection without a handshake, and what a peer
+ * would send is injected. So the namespace holds one half of each connection
+ * and nothing else. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "../sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/ip.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LOCAL_ADDRESS 0x7f000001 /* 127.0.0.1 */
+#define PEERS 0x0a000000         /* 10.0.0.0/8 */
+#define PORTS_PER_PEER 50000
+#define FIRST_PEER_PORT 10000
+
+#define MAIN_PORT 8500 /* holds 95 % */
+#define FIRST_PORT 8000
+#define PORTS 1000 /* that hold the rest, MAIN_PORT not among them */
+#define RARE_PORT 7000
+#define MAX_RARE 30 /* of each kind and family */
+
+/* Every connection has the same sequence numbers: nothing is ever sent on. */
+#define OUR_SEQ 1000
+#define PEER_SEQ 5000
+#define WINDOW 65535
+
+#define SPARE_DESCRIPTORS 16
+
+static const char usage[] =
+    "usage: mass_sockets MIX SOCKETS\n"
+    "Fills the network namespace that it runs in, prints `ready', and removes\n"
+    "all at the end of standard input. Any line of it renews the TIME_WAIT\n"
+    "sockets, which last 60 s, and is answered with `ready'.\n"
+    "MIX: server, timewait or closewait: 95 % in ESTABLISHED, TIME_WAIT or\n"
+    "CLOSE_WAIT on local port 8500; spread: in ESTABLISHED on 8000 to 8999.\n"
+    "The rest is ESTABLISHED on 8000 to 8999, and some in rare states.\n"
+    "Needs lo to be up with a route to 10.0.0.0/8, and CAP_NET_ADMIN.\n"
+    "exit status: 0; 1 the sockets could not be made; 2 usage\n";
+
+enum mix { MIX_SERVER, MIX_TIMEWAIT, MIX_CLOSEWAIT, MIX_SPREAD, MIXES };
+
+static const char *const mix_names[MIXES] = {"server", "timewait", "closewait",
+                                             "spread"};
+
+/* The connections that have no peer, and which of them one process makes. */
+struct share {
+  enum mix mix;
+  unsigned int main; /* the first so many are on MAIN_PORT */
+  unsigned int first, end;
+  int raw;
+  int *fds; /* from first on; 0: none */
+};
+
+struct segment {
+  struct iphdr ip;
+  struct tcphdr tcp;
+};
+
+static struct sockaddr_in address(uint32_t host, uint16_t port) {
+  return (struct sockaddr_in){.sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(host)};
+}
+
+static struct sockaddr_in local_of(const struct share *share, unsigned int i) {
+  if (i < share->main && share->mix != MIX_SPREAD)
+    return address(LOCAL_ADDRESS, MAIN_PORT);
+  uint16_t port = (uint16_t)(FIRST_PORT + i % PORTS);
+  return address(LOCAL_ADDRESS, port == MAIN_PORT ? FIRST_PORT : port);
+}
+
+static struct sockaddr_in peer_of(unsigned int i) {
+  return address(PEERS + 1 + i / PORTS_PER_PEER,
+                 (uint16_t)(FIRST_PEER_PORT + i % PORTS_PER_PEER));
+}
+
+/* Both addresses stand right before the TCP header. */
+static uint16_t tcp_checksum(const struct segment *segment) {
+  uint32_t sum = IPPROTO_TCP + sizeof(segment->tcp);
+  const unsigned char *end = (const unsigned char *)(segment + 1);
+  for (const unsigned char *at = (const unsigned char *)&segment->ip.saddr;
+       at < end; at += 2)
+    sum += (uint32_t)at[0] << 8 | at[1];
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum += sum >> 16;
+  return htons((uint16_t)~sum);
+}
+
+/* Sends what the peer of connection i would send. Over lo it has been received
+ * when sendto() returns. */
+static int inject(const struct share *share, unsigned int i, uint8_t flags,
+                  uint32_t seq, uint32_t ack) {
+  struct sockaddr_in local = local_of(share, i), peer = peer_of(i);
+  struct segment segment = {
+      .ip = {.version = 4,
+             .ihl = sizeof(segment.ip) / 4,
+             .ttl = 64,
+             .protocol = IPPROTO_TCP,
+             .saddr = peer.sin_addr.s_addr,
+             .daddr = local.sin_addr.s_addr},
+      .tcp = {.th_sport = peer.sin_port,
+              .th_dport = local.sin_port,
+              .th_seq = htonl(seq),
+              .th_ack = htonl(ack),
+              .th_off = sizeof(segment.tcp) / 4,
+              .th_flags = flags,
+              .th_win = htons(WINDOW)},
+  };
+  segment.tcp.th_sum = tcp_checksum(&segment);
+  ssize_t sent = sendto(share->raw, &segment, sizeof(segment), 0,
+                        (struct sockaddr *)&local, sizeof(local));
+  return sent < 0 ? -errno : 0;
+}
+
+static bool set_tcp(int fd, int option, int value) {
+  return setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value)) == 0;
+}
+
+/* See tcp_connect() and do_tcp_setsockopt() in net/ipv4/tcp_output.c and tcp.c:
+ * in repair mode connect() sends nothing and is done at once. */
+static bool connect_alone(int fd, const struct sockaddr_in *local,
+                          const struct sockaddr_in *peer) {
+  const struct tcp_repair_window window = {.snd_wl1 = PEER_SEQ,
+                                           .snd_wnd = WINDOW,
+                                           .max_window = WINDOW,
+                                           .rcv_wnd = WINDOW,
+                                           .rcv_wup = PEER_SEQ};
+  const struct linger at_once = {.l_onoff = 1};
+  return set_tcp(fd, TCP_REPAIR, TCP_REPAIR_ON) &&
+         set_tcp(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE) &&
+         set_tcp(fd, TCP_QUEUE_SEQ, OUR_SEQ) &&
+         set_tcp(fd, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE) &&
+         set_tcp(fd, TCP_QUEUE_SEQ, PEER_SEQ) &&
+         bind(fd, (const struct sockaddr *)local, sizeof(*local)) == 0 &&
+         connect(fd, (const struct sockaddr *)peer, sizeof(*peer)) == 0 &&
+         setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window,
+                    sizeof(window)) == 0 &&
+         set_tcp(fd, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP) &&
+         setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0;
+}
+
+static bool is_time_wait(const struct share *share, unsigned int i) {
+  return share->mix == MIX_TIMEWAIT && i < share->main;
+}
+
+static int make_one(struct share *share, unsigned int i) {
+  int *fd = &share->fds[i - share->first];
+  *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (*fd < 0)
+    return -errno;
+  struct sockaddr_in local = local_of(share, i), peer = peer_of(i);
+  if (!connect_alone(*fd, &local, &peer))
+    return -errno;
+  if (share->mix == MIX_CLOSEWAIT && i < share->main) {
+    /* Read, as by a program that leaks it: unread, the end takes TCP memory. */
+    char end;
+    int err = inject(share, i, TH_FIN | TH_ACK, PEER_SEQ, OUR_SEQ);
+    return err == 0 && recv(*fd, &end, 1, MSG_DONTWAIT) < 0 ? -errno : err;
+  }
+  if (!is_time_wait(share, i))
+    return 0;
+  setsockopt(*fd, SOL_SOCKET, SO_LINGER, &(struct linger){0},
+             sizeof(struct linger));
+  close(*fd);
+  *fd = 0;
+  return inject(share, i, TH_FIN | TH_ACK, PEER_SEQ, OUR_SEQ + 1);
+}
+
+static int make_share(struct share *share) {
+  share->raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+  if (share->raw < 0)
+    return -errno;
+  share->fds = calloc(share->end - share->first + 1, sizeof(*share->fds));
+  int err = share->fds == NULL ? -ENOMEM : 0;
+  for (unsigned int i = share->first; i < share->end && err == 0; i++)
+    err = make_one(share, i);
+  return err;
+}
+
+/* A bare ACK within the window starts the 60 s of a TIME_WAIT anew, a reset
+ * ends it: tcp_timewait_state_process() in net/ipv4/tcp_minisocks.c. */
+static int inject_all(const struct share *share, uint8_t flags) {
+  int err = 0;
+  for (unsigned int i = share->first; i < share->end && err == 0; i++)
+    if (is_time_wait(share, i))
+      err = inject(share, i, flags, PEER_SEQ + 1, OUR_SEQ + 1);
+  return err;
+}
+
+static void end_share(struct share *share) {
+  inject_all(share, TH_RST);
+  for (unsigned int i = 0; i < share->end - share->first; i++)
+    if (share->fds[i] > 0)
+      close(share->fds[i]);
+}
+
+static void work(struct share *share, int commands, int answers) {
+  int err = make_share(share);
+  char command;
+  while (write(answers, &err, sizeof(err)) == sizeof(err) && err == 0 &&
+         read(commands, &command, 1) > 0)
+    err = inject_all(share, TH_ACK);
+  if (share->fds != NULL)
+    end_share(share);
+}
+
+/* Into commands[num] go a byte: renew; the end: remove all. */
+static int start_worker(int *commands, size_t num, struct share *share,
+                        int answers) {
+  int ends[2];
+  if (pipe(ends) < 0)
+    return -errno;
+  commands[num] = ends[1];
+  pid_t pid = fork();
+  if (pid == 0) {
+    /* A worker learns from the end of its pipe that the parent has gone. */
+    for (size_t i = 0; i <= num; i++)
+      close(commands[i]);
+    work(share, ends[0], answers);
+    _exit(0);
+  }
+  close(ends[0]);
+  return pid < 0 ? -errno : 0;
+}
+
+static int await_answers(int fd, size_t num) {
+  int result = 0, err = 0;
+  for (size_t i = 0; i < num; i++) {
+    if (read(fd, &err, sizeof(err)) != sizeof(err))
+      return -EPIPE;
+    result = err != 0 ? err : result;
+  }
+  return result;
+}
+
+static int make_rare(struct sockets *rare, unsigned int num) {
+  static const enum sockets_kind kinds[] = {
+      SOCKETS_FIN_WAIT1_HELD, SOCKETS_FIN_WAIT2_HELD, SOCKETS_LAST_ACK_HELD,
+      SOCKETS_BOUND};
+  for (size_t i = 0; num > 0 && i < sizeof(kinds) / sizeof(*kinds); i++)
+    for (int family = SOCKETS_IPV4; family <= SOCKETS_IPV6; family++) {
+      const struct sockets_request request = {
+          .kind = kinds[i],
+          .family = (enum sockets_family)family,
+          .port = kinds[i] == SOCKETS_BOUND ? 0 : RARE_PORT,
+          .count = num,
+      };
+      int err = sockets_make(rare, &request);
+      if (err != 0)
+        return err;
+    }
+  return 0;
+}
+
+/* Those without peer are made in num processes, then those in rare states. */
+static int run(struct share all, int *commands, size_t num,
+               struct sockets *rare, unsigned int rare_num) {
+  int answers[2];
+  if (pipe(answers) < 0)
+    return -errno;
+  const struct sockets_request listener = {.kind = SOCKETS_LISTEN,
+                                           .family = SOCKETS_IPV4,
+                                           .port = MAIN_PORT,
+                                           .count = 1};
+  int err = sockets_make(rare, &listener);
+  size_t started = 0;
+  for (; started < num && err == 0; started++) {
+    struct share share = all;
+    share.first = (unsigned int)((uint64_t)all.end * started / num);
+    share.end = (unsigned int)((uint64_t)all.end * (started + 1) / num);
+    err = start_worker(commands, started, &share, answers[1]);
+  }
+  close(answers[1]);
+  if (err == 0)
+    err = await_answers(answers[0], num);
+  if (err == 0)
+    err = make_rare(rare, rare_num);
+  int c = 0;
+  while (err == 0) {
+    puts("ready");
+    fflush(stdout);
+    while ((c = getchar()) != '\n' && c != EOF)
+      continue;
+    if (c == EOF)
+      break;
+    for (size_t i = 0; i < num; i++)
+      if (write(commands[i], "", 1) != 1)
+        err = -EPIPE;
+    if (err == 0)
+      err = await_answers(answers[0], num);
+  }
+  while (started > 0)
+    close(commands[--started]);
+  while (wait(NULL) > 0)
+    continue;
+  return err;
+}
+
+int main(int argc, char **argv) {
+  enum mix mix = 0;
+  char *end = NULL;
+  unsigned long num = argc == 3 ? strtoul(argv[2], &end, 10) : 0;
+  while (argc == 3 && mix < MIXES && strcmp(argv[1], mix_names[mix]) != 0)
+    mix++;
+  if (argc != 3 || mix == MIXES || *end != '\0' || num < 100 ||
+      num > 100000000) {
+    fputs(usage, stderr);
+    return 2;
+  }
+  /* The end of a Ctrl-C is that of standard input. */
+  signal(SIGINT, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  sockets_raise_limit();
+  struct rlimit files = {0};
+  getrlimit(RLIMIT_NOFILE, &files);
+
+  unsigned int others = (unsigned int)num / 20;
+  unsigned int rare_num = others / 20 < MAX_RARE ? others / 20 : MAX_RARE;
+  /* 7 of each family, their listeners, and that of MAIN_PORT */
+  unsigned int known = 14 * rare_num + (rare_num > 0 ? 2 : 0) + 1;
+  struct share all = {.mix = mix, .main = (unsigned int)num - others};
+  all.end = (unsigned int)num - known;
+
+  size_t per_worker = files.rlim_cur - SPARE_DESCRIPTORS;
+  size_t workers_num = all.end / per_worker + 2;
+  int *commands = calloc(workers_num, sizeof(*commands));
+  struct sockets rare = {0};
+  int err = commands == NULL ? -ENOMEM
+                             : run(all, commands, workers_num, &rare, rare_num);
+  sockets_close_all(&rare);
+  free(commands);
+  if (err != 0)
+    fprintf(stderr, "mass_sockets: the sockets could not be made: %s\n",
+            strerror(-err));
+  return err != 0;
+}

@@ -1,0 +1,83 @@
+/* Opens and closes connections on loopback as fast as it can, for tests that
+ * count meanwhile. At most CHURN_PAIRS connections are there at a time. Prints
+ * how many it has made for each line of standard input, and ends with that. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHURN_PAIRS 32
+
+struct pair {
+  int client;
+  int server;
+};
+
+static void fail(const char *what) {
+  fprintf(stderr, "churn: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+/* Each way to end a connection in turn. */
+static void end_pair(const struct pair *pair, unsigned long made) {
+  const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  if (made % 4 == 0)
+    setsockopt(pair->client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  bool server_first = made % 4 == 1;
+  close(server_first ? pair->server : pair->client);
+  close(server_first ? pair->client : pair->server);
+}
+
+/* Of 250 addresses in turn, so that TIME_WAIT does not use up the ports. */
+static struct pair open_pair(int listener, uint16_t port, unsigned long made) {
+  const struct sockaddr_in to = {
+      .sin_family = AF_INET,
+      .sin_port = htons(port),
+      .sin_addr.s_addr = htonl(0x7f000001u + (uint32_t)(made % 250 << 8)),
+  };
+  struct pair pair = {.client = socket(AF_INET, SOCK_STREAM, 0)};
+  if (pair.client < 0 ||
+      connect(pair.client, (const struct sockaddr *)&to, sizeof(to)) != 0)
+    fail("connect");
+  pair.server = accept(listener, NULL, NULL);
+  if (pair.server < 0)
+    fail("accept");
+  return pair;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) {
+    fputs("usage: churn PORT\n", stderr);
+    return 2;
+  }
+  struct sockaddr_in any = {.sin_family = AF_INET,
+                            .sin_port =
+                                htons((uint16_t)strtoul(argv[1], NULL, 10))};
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  if (listener < 0 ||
+      bind(listener, (const struct sockaddr *)&any, sizeof(any)) != 0 ||
+      listen(listener, CHURN_PAIRS) != 0)
+    fail("listen");
+
+  struct pair pairs[CHURN_PAIRS];
+  for (unsigned long made = 0;; made++) {
+    struct pair *pair = &pairs[made % CHURN_PAIRS];
+    if (made >= CHURN_PAIRS)
+      end_pair(pair, made);
+    *pair = open_pair(listener, ntohs(any.sin_port), made);
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (poll(&input, 1, 0) <= 0)
+      continue;
+    char line[64];
+    if (fgets(line, sizeof(line), stdin) == NULL)
+      return 0;
+    printf("%lu\n", made);
+    fflush(stdout);
+  }
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Counting "auto" with more sockets than are dumped: at rest it equals "exact",
+# ss and what the test has made; under churn it differs by no more than changes.
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+enter_netns "$@"
+
+# TCP Fast Open without cookies, for both sides and all listeners.
+echo 0x607 >/proc/sys/net/ipv4/tcp_fastopen
+sockets_of_every_kind 18000
+port=18100
+for family in ipv4 ipv6 mapped; do
+  sockets make fast-open $family $port 3
+  port=$((port + 1))
+done
+sockets make established ipv4 18200 2500
+sockets make established ipv6 18200 500
+sockets make time-wait ipv4 18200 6000
+sockets make time-wait mapped 18201 500
+sockets make fin-wait2-orphaned ipv6 18200 50
+# Of these 18200-remote has more than half.
+
+block='
+  AllPortsSummary true
+  LocalPort 18000
+  RemotePort 18200 "18000-18002"
+  <Filter "ipv6">
+    AddressFamily "ipv6"
+  </Filter>
+  <Filter "mixed">
+    RemotePort 18200
+    RemoteAddress "::/0"
+  </Filter>'
+for counting in auto exact; do
+  printf '<Plugin tcpstates>\n%s\n  Counting "%s"\n</Plugin>\n' "$block" $counting >"$work/$counting.conf"
+done
+
+# host NAME: a host program that reads whenever it is told to; its log is in
+# $work/NAME.log.
+declare -A to_host=() from_host=() host_pid=()
+host() {
+  local in out
+  mkfifo "$work/$1.in" "$work/$1.out"
+  "$build/plugin_host" --config "$work/$1.conf" --values --stdin "$build/.libs/tcpstates.so" \
+    <"$work/$1.in" >"$work/$1.out" 2>"$work/$1.log" &
+  host_pid[$1]=$!
+  exec {in}>"$work/$1.in" {out}<"$work/$1.out"
+  to_host[$1]=$in
+  from_host[$1]=$out
+}
+# read_host NAME: one read, as lines "GROUP TYPE-INSTANCE VALUE".
+read_host() {
+  local line
+  echo >&"${to_host[$1]}"
+  while IFS= read -r line <&"${from_host[$1]}" && [[ $line != "done" ]]; do
+    if [[ $line == tcpstates-* ]]; then
+      line=${line#tcpstates-}
+      echo "${line/\// }"
+    fi
+  done | sort
+}
+trap 'kill "${host_pid[@]}" 2>/dev/null || true; clean_up' EXIT
+host auto
+host exact
+
+# counts FILE: only what is counted of sockets, not the settings and the machine.
+counts() {
+  grep -E '^[^ ]+ (tcp_connections|current_connections-(fin_wait2_held|fin_wait2_orphaned|orphaned))' "$1" | grep -v '^machine '
+}
+
+read_host auto >"$work/first"
+read_host auto >"$work/auto"
+read_host exact >"$work/exact"
+is "the first read dumps all, to know the groups" "$(grep -o 'every socket is dumped: .*' "$work/auto.log")" \
+  "every socket is dumped: it is the first time"
+ok "the second takes the kernel's sums, and counts a group by what is outside" \
+  grep -q "ESTABLISHED and TIME_WAIT are the kernel's sums, and [1-9][0-9]* groups are counted by what is outside" "$work/auto.log"
+ok "exact goes on dumping all" grep -q 'every socket is dumped: Counting is "exact"' "$work/exact.log"
+is "auto is exact" "$(counts "$work/auto")" "$(counts "$work/exact")"
+groups=(all 18000-local 18200-remote 18000-18002-remote)
+is "auto is what the test has made" \
+  "$(counts "$work/auto" | grep -E "^($(IFS='|' && echo "${groups[*]}")) ")" "$(wanted "${groups[@]}")"
+is "a Filter, too" "$(counts "$work/auto" | grep '^mixed ')" "$(wanted_where mixed '$3 == "ipv6" && $7 == 18200')"
+for pair in ESTAB:ESTABLISHED SYN-SENT:SYN_SENT SYN-RECV:SYN_RECV FIN-WAIT-1:FIN_WAIT1 FIN-WAIT-2:FIN_WAIT2 \
+  TIME-WAIT:TIME_WAIT CLOSE-WAIT:CLOSE_WAIT LAST-ACK:LAST_ACK LISTEN:LISTEN CLOSING:CLOSING; do
+  is "ss says the same of ${pair#*:}" \
+    "$(awk -v want="tcp_connections-${pair#*:}" '$1 == "all" && $2 == want { print $3 }' "$work/auto")" \
+    "$(ss -tanH | awk -v want="${pair%:*}" '$1 == want { num++ } END { print num + 0 }')"
+done
+
+# Under churn. Between two exact reads with an auto read in between, each
+# connection changes a count by no more than its two sockets, once to enter it
+# and once to leave it; those of before may change as well.
+mkfifo "$work/churn.in" "$work/churn.out"
+"$build/churn" 18300 <"$work/churn.in" >"$work/churn.out" &
+host_pid[churn]=$!
+exec {to_churn}>"$work/churn.in" {from_churn}<"$work/churn.out"
+connections_made() {
+  local made
+  echo >&"$to_churn"
+  read -r made <&"$from_churn"
+  echo "$made"
+}
+sleep 1
+before=$(connections_made)
+rounds=20
+for ((round = 0; round < rounds; round++)); do
+  made=$(connections_made)
+  read_host exact >"$work/exact"
+  read_host auto >"$work/auto"
+  read_host exact >"$work/exact2"
+  changes=$((2 * ($(connections_made) - made + 32)))
+  # A count may lie outside the two by the changes, and must not be negative or beyond all bounds.
+  paste -d' ' <(counts "$work/exact") <(counts "$work/auto") <(counts "$work/exact2") |
+    awk -v changes=$changes '{
+        low = $3 < $9 ? $3 : $9
+        high = $3 < $9 ? $9 : $3
+        if ($1 != $4 || $2 != $5 || $6 < 0 || $6 < low - changes || $6 > high + changes)
+          print $0, "changes", changes
+      }'
+done >"$work/outside"
+is "under churn every count of $rounds reads lies within what two exact reads around it allow" "$(<"$work/outside")" ""
+after=$(connections_made)
+ok "there were thousands of connections meanwhile: $((after - before))" test $((after - before)) -gt 3000
+exec {to_churn}>&-
+wait "${host_pid[churn]}"
+
+# At rest again, they are equal again.
+sleep 1
+read_host auto >"$work/auto"
+read_host exact >"$work/exact"
+is "at rest again auto is exact" "$(counts "$work/auto")" "$(counts "$work/exact")"
+done_testing

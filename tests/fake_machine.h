@@ -1,0 +1,55 @@
+/* A machine made up for snapshot.c: the files of its /proc, its kernel's
+ * release, and what its dumps answer. The functions below __wrap_ take the
+ * place of others; link with -Wl,--wrap=diag_dump_run,--wrap=uname. */
+#ifndef TCPSTATES_FAKE_MACHINE_H
+#define TCPSTATES_FAKE_MACHINE_H
+
+#include "snapshot.h"
+#include "temp_tree.h"
+
+#define SOCKSTAT "/thread-self/net/sockstat"
+#define SOCKSTAT6 "/thread-self/net/sockstat6"
+#define FIN_TIMEOUT "/sys/net/ipv4/tcp_fin_timeout"
+#define MAX_ORPHANS "/sys/net/ipv4/tcp_max_orphans"
+#define MAX_TW_BUCKETS "/sys/net/ipv4/tcp_max_tw_buckets"
+#define MEM "/sys/net/ipv4/tcp_mem"
+
+/* sockstat of a machine with so many AF_INET sockets. */
+#define SOCKSTAT_INUSE(inuse)                                                  \
+  "TCP: inuse " inuse " orphan 3 tw 0 alloc 310 mem 52\n"
+
+struct fake_machine {
+  struct temp_tree proc;
+  const char *release;               /* NULL: uname() fails */
+  const struct diag_socket *sockets; /* all that there are */
+  size_t num;
+  int errors[8]; /* of a read's dumps, one after the other, behind their
+                    sockets; then 0 */
+  struct diag_request requests[16]; /* of the last read */
+  size_t requests_num;
+
+  struct settings settings;
+  struct snapshot_reader reader;
+  struct snapshot snapshot; /* the last read's */
+};
+
+extern struct fake_machine machine;
+
+/* Makes the machine, with default settings that count all sockets:
+ *   2 ESTABLISHED at 443; LISTEN at 443 and 8080; 1 bound to 9000;
+ *   1 in CLOSE_WAIT at 443, for 66 s */
+void fake_machine_start(void);
+
+/* Makes all files, as they are at the start. */
+void fake_machine_write_files(void);
+
+/* Makes a file unreadable (EISDIR), also for root. */
+void fake_machine_spoil(const char *file);
+
+/* The first read, which opens the reader, and each one behind it. */
+void fake_machine_read_first(void);
+void fake_machine_read(void);
+
+void fake_machine_end(void);
+
+#endif

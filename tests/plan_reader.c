@@ -1,0 +1,225 @@
+/* What the tests of plan.c have in common: a read, and what holds of each. */
+#include "plan_reader.h"
+
+#include "check_main.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Whose allocations are counted; NULL: nobody's. */
+static struct reader *counted;
+
+static bool allocation_fails(void) {
+  return counted != NULL && ++counted->allocations == counted->fail_at;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t num, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t num, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_malloc(size_t size) {
+  return allocation_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t num, size_t size) {
+  return allocation_fails() ? NULL : __real_calloc(num, size);
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+  return allocation_fails() ? NULL : __real_realloc(old, size);
+}
+
+struct filter *reader_add_group(struct reader *r, const char *name) {
+  struct settings *settings = &r->settings;
+  if (settings->groups == NULL)
+    settings->groups = calloc(READER_GROUPS_MAX, sizeof(*settings->groups));
+  ck_assert_ptr_nonnull(settings->groups);
+  ck_assert_uint_lt(settings->groups_num, READER_GROUPS_MAX);
+  struct group *group = &settings->groups[settings->groups_num++];
+  group->name = strdup(name);
+  return &group->filter;
+}
+
+void reader_add_port(struct reader *r, uint16_t port) {
+  char name[16];
+  snprintf(name, sizeof(name), "%u-local", port);
+  struct filter *filter = reader_add_group(r, name);
+  ck_assert_int_eq(
+      port_set_add(&filter->local_ports, (struct port_range){port, port}), 0);
+}
+
+void reader_begin(struct reader *r, bool all) {
+  ck_assert_int_eq(
+      group_index_init(&r->index, r->settings.groups, r->settings.groups_num),
+      0);
+  r->settings.all_ports_summary = all ? CHOICE_TRUE : CHOICE_FALSE;
+  r->settings.listening_ports = CHOICE_TRUE;
+  r->settings.report |= REPORT_BY_STATE | REPORT_CLOSED;
+  r->task = (struct plan_task){
+      .index = &r->index, .all = all, .states = settings_states(&r->settings)};
+}
+
+/* plan_make() tells of each change, and of nothing else. */
+static void check_change(struct reader *r, int changed) {
+  size_t groups = group_index_num(&r->index);
+  ck_assert_uint_le(groups, sizeof(r->before.subtracted));
+  bool same_groups = r->before.generation == r->index.generation;
+  bool same = r->before.known && r->before.way == r->plan.way;
+  if (same && same_groups && r->plan.way == PLAN_SUMS && groups > 0)
+    same = memcmp(r->before.subtracted, r->plan.subtracted, groups) == 0;
+  /* Among other groups it is open which of them is which. */
+  if (!r->before.failed && (!same || same_groups))
+    ck_assert_msg(changed == !same,
+                  "seed %u: plan_make: %d, way %d before, %d now", r->seed,
+                  changed, r->before.way, r->plan.way);
+  r->before.known = true;
+  r->before.failed = false;
+  r->before.way = r->plan.way;
+  r->before.generation = r->index.generation;
+  if (groups > 0)
+    memcpy(r->before.subtracted, r->plan.subtracted, groups);
+}
+
+/* It is a line of the log. */
+static void check_description(struct reader *r) {
+  char *text = r->description;
+  memset(text, '#', sizeof(r->description));
+  plan_describe(&r->plan, &r->task, text, sizeof(r->description));
+  size_t len = strnlen(text, sizeof(r->description));
+  ck_assert_msg(len > 10 && len < sizeof(r->description) - 1, "%zu characters",
+                len);
+  for (size_t i = 0; i < len; i++)
+    if (text[i] < ' ' || text[i] == 0x7f)
+      ck_abort_msg("control character in %s", text);
+  ck_assert_msg(text[len - 1] != '.', "%s", text);
+}
+
+static void check_requests(const struct reader *r,
+                           const struct plan_sums *sums) {
+  const struct plan *plan = &r->plan;
+  ck_assert(plan->way != PLAN_SUMS || (!r->task.exact && sums->inuse >= 0 &&
+                                       sums->inuse6 >= 0 && sums->tw >= 0));
+  ck_assert_uint_le(plan->requests_num, 2);
+  for (size_t i = 0; i < plan->requests_num; i++)
+    ck_assert(!plan->no_bytecode || plan->requests[i].bytecode == NULL);
+  if (plan->requests_num == 2)
+    ck_assert_uint_eq(plan->requests[0].states & plan->requests[1].states, 0);
+}
+
+int reader_read(struct reader *r, const struct plan_sums *sums) {
+  ck_assert_int_ge(group_index_listen(&r->index, &r->listening), 0);
+  counted = r;
+  int changed = plan_make(&r->plan, &r->task, sums);
+  counted = NULL;
+  if (changed == -ENOMEM) {
+    r->before.failed = true;
+    return changed;
+  }
+  ck_assert_msg(changed == 0 || changed == 1, "seed %u: plan_make: %d", r->seed,
+                changed);
+  check_change(r, changed);
+  check_description(r);
+  check_requests(r, sums);
+
+  ck_assert_int_eq(tally_reset(&r->tally, &r->index), 0);
+  r->dumped = 0;
+  for (size_t i = 0; i < r->plan.requests_num; i++)
+    r->dumped += fake_kernel_dump(&r->kernel, &r->plan.requests[i],
+                                  tally_socket, &r->tally);
+  counted = r;
+  int err = plan_complete(&r->plan, &r->task, sums, &r->tally);
+  counted = NULL;
+  ck_assert_msg(err == 0 || err == -ENOMEM, "seed %u: plan_complete: %d",
+                r->seed, err);
+  return err != 0 ? err : changed;
+}
+
+int reader_read_at_rest(struct reader *r) {
+  const struct plan_sums sums = fake_kernel_sums(&r->kernel);
+  return reader_read(r, &sums);
+}
+
+#define BIT(state) (1u << (state))
+#define STATE(number, of_cgroups)                                              \
+  {                                                                            \
+#number, offsetof(struct tally_counts, state[number]), BIT(number),        \
+        of_cgroups                                                             \
+  }
+#define COUNT(name, states, of_cgroups)                                        \
+  { #name, offsetof(struct tally_counts, name), states, of_cgroups }
+
+static const struct {
+  const char *name;
+  size_t offset;   /* in struct tally_counts */
+  uint32_t states; /* that it is counted from */
+  bool of_cgroups; /* known of a group with control groups */
+} fields[] = {
+    STATE(TCP_ESTABLISHED, true),
+    STATE(TCP_SYN_SENT, true),
+    STATE(TCP_SYN_RECV, false),
+    STATE(TCP_FIN_WAIT1, true),
+    STATE(TCP_FIN_WAIT2, false),
+    STATE(TCP_TIME_WAIT, false),
+    STATE(TCP_CLOSE, true),
+    STATE(TCP_CLOSE_WAIT, true),
+    STATE(TCP_LAST_ACK, true),
+    STATE(TCP_LISTEN, true),
+    STATE(TCP_CLOSING, true),
+    COUNT(fin_wait2_held, BIT(TCP_FIN_WAIT2), true),
+    COUNT(fin_wait2_orphaned, BIT(TCP_FIN_WAIT2), false),
+    COUNT(fin_wait2_minisockets, BIT(TCP_FIN_WAIT2), false),
+    COUNT(orphaned,
+          BIT(TCP_FIN_WAIT1) | BIT(TCP_FIN_WAIT2) | BIT(TCP_LAST_ACK) |
+              BIT(TCP_CLOSING),
+          true),
+    COUNT(request_socks, BIT(TCP_SYN_RECV), false),
+};
+
+static uint32_t get_field(const struct tally_counts *counts, int field) {
+  uint32_t value;
+  memcpy(&value, (const char *)counts + fields[field].offset, sizeof(value));
+  return value;
+}
+
+/* filter: of the group; NULL: it is "all". */
+static void check_group(const struct reader *r, const char *name,
+                        const struct tally_counts *counts,
+                        const struct filter *filter) {
+  const struct tally_counts expected = fake_kernel_count(&r->kernel, filter);
+  bool cgroups = filter != NULL && filter->cgroups.paths_num > 0;
+  for (int i = 0; i < CASES(fields); i++) {
+    if ((fields[i].states & ~r->task.states) != 0 ||
+        (cgroups && !fields[i].of_cgroups))
+      continue;
+    uint32_t is = get_field(counts, i), should = get_field(&expected, i);
+    if (is != should)
+      ck_abort_msg("seed %u: %s: %u %s, not %u; way %d", r->seed, name, is,
+                   fields[i].name, should, r->plan.way);
+  }
+}
+
+void reader_check_counts(const struct reader *r) {
+  if (r->task.all)
+    check_group(r, "all", &r->tally.all, NULL);
+  size_t groups = r->settings.groups_num;
+  for (size_t i = 0; i < groups; i++)
+    check_group(r, r->settings.groups[i].name, &r->tally.groups[i],
+                &r->settings.groups[i].filter);
+  for (size_t i = 0; i < r->index.listening_num; i++) {
+    uint16_t port = r->index.listening_ports[i];
+    struct port_range range = {port, port};
+    const struct filter filter = {.local_ports = {&range, 1}};
+    check_group(r, "a listening port", &r->tally.groups[groups + i], &filter);
+  }
+}
+
+void reader_free(struct reader *r) {
+  settings_free(&r->settings);
+  group_index_free(&r->index);
+  tally_free(&r->tally);
+  plan_free(&r->plan);
+}

@@ -1,0 +1,183 @@
+/* How old the kernel says sockets are in FIN_WAIT2 and CLOSE_WAIT, by real
+ * sockets in a network namespace of the test's own. */
+#include "diag_dump.h"
+#include "tally.h"
+
+#include "check_main.h"
+#include "sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *no_namespace; /* why there is none */
+
+static void enter_namespace(void) {
+  if (unshare(CLONE_NEWNET) != 0 &&
+      unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+    no_namespace = strerror(errno);
+    return;
+  }
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) != 0)
+    no_namespace = strerror(errno);
+  close(fd);
+}
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* The counts of all sockets in both states, with tcp_info. */
+static struct tally_counts count(uint64_t stuck_after) {
+  struct group_index index;
+  struct tally tally = {.stuck_after = stuck_after};
+  struct diag_dump dump = {0};
+  ck_assert_int_eq(group_index_init(&index, NULL, 0), 0);
+  ck_assert_int_eq(tally_reset(&tally, &index), 0);
+  const struct diag_request request = {
+      .states = 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT, .info = true};
+  ck_assert_int_eq(diag_dump_run(&dump, &request, tally_socket, &tally), 0);
+  struct tally_counts all = tally.all;
+  diag_dump_close(&dump);
+  tally_free(&tally);
+  group_index_free(&index);
+  return all;
+}
+
+static struct sockets made;
+static int64_t made_after, made_before;
+
+/* One connection in FIN_WAIT2 and CLOSE_WAIT. */
+static void make_pair(enum sockets_family family) {
+  const struct sockets_request request = {.kind = SOCKETS_FIN_WAIT2_HELD,
+                                          .family = family,
+                                          .port = 18000,
+                                          .count = 1};
+  made_after = now_ms();
+  ck_assert_int_eq(sockets_make(&made, &request), 0);
+  made_before = now_ms();
+}
+
+static int fd_in(int state) {
+  for (size_t i = 0; i < made.len; i++)
+    if (made.entries[i].state == state)
+      return made.entries[i].fd;
+  return -1;
+}
+
+static void end_pair(void) { sockets_close_all(&made); }
+
+/* The kernel counts in ticks, of 10 ms at most. */
+#define TICK_MS 10
+
+/* It is as old as at its making, less what the kernel may be late by (a delayed
+ * ACK, 40 ms), and never older than the truth. */
+static void assert_age(uint32_t age, int64_t before, int64_t after) {
+  ck_assert_msg(
+      age <= after - made_after + TICK_MS && age + 100 >= before - made_before,
+      "age %u, and it was made %lld to %lld ms before", age,
+      (long long)(before - made_before), (long long)(after - made_after));
+}
+
+START_TEST(the_ages_are_those_that_the_test_made) {
+  make_pair((enum sockets_family)_i);
+  for (int i = 0; i < 3; i++) {
+    poll(NULL, 0, 700);
+    int64_t before = now_ms();
+    struct tally_counts all = count(60000);
+    int64_t after = now_ms();
+    assert_age(all.fin_wait2_oldest, before, after);
+    assert_age(all.close_wait_oldest, before, after);
+    ck_assert_uint_eq(all.fin_wait2_stuck + all.close_wait_stuck, 0);
+  }
+  end_pair();
+}
+END_TEST
+
+START_TEST(stuck_are_those_that_are_held_for_longer) {
+  make_pair(SOCKETS_IPV4);
+  poll(NULL, 0, 1000);
+  ck_assert_uint_eq(count(2500).fin_wait2_stuck, 0);
+  ck_assert_uint_eq(count(500).fin_wait2_stuck, 1);
+  ck_assert_uint_eq(count(500).close_wait_stuck, 1);
+  end_pair();
+}
+END_TEST
+
+START_TEST(an_answered_keepalive_makes_it_look_younger_never_older) {
+  make_pair(SOCKETS_IPV4);
+  int fd = fd_in(TCP_FIN_WAIT2);
+  int one = 1;
+  ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)),
+                   0);
+  ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &one, sizeof(one)),
+                   0);
+  ck_assert_int_eq(
+      setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &one, sizeof(one)), 0);
+  poll(NULL, 0, 2800);
+  struct tally_counts all = count(60000);
+  ck_assert_uint_gt(all.fin_wait2_oldest, 0);
+  ck_assert_uint_lt(all.fin_wait2_oldest, 1500);
+  end_pair();
+}
+END_TEST
+
+START_TEST(late_data_makes_both_look_younger_never_older) {
+  make_pair(SOCKETS_IPV4);
+  poll(NULL, 0, 1500);
+  ck_assert_int_eq(send(fd_in(TCP_CLOSE_WAIT), "x", 1, MSG_NOSIGNAL), 1);
+  int64_t sent = now_ms();
+  poll(NULL, 0, 300);
+  struct tally_counts all = count(60000);
+  int64_t since = now_ms() - sent;
+  ck_assert_int_le(all.fin_wait2_oldest, since + 50);
+  ck_assert_int_le(all.close_wait_oldest, since + 50);
+  end_pair();
+}
+END_TEST
+
+START_TEST(orphans_have_no_age) {
+  const struct sockets_request request = {
+      .kind = SOCKETS_FIN_WAIT2_ORPHANED, .port = 18000, .count = 2};
+  ck_assert_int_eq(sockets_make(&made, &request), 0);
+  poll(NULL, 0, 300);
+  struct tally_counts all = count(0);
+  ck_assert_uint_eq(all.fin_wait2_orphaned, 2);
+  ck_assert_uint_eq(all.fin_wait2_stuck, 0);
+  ck_assert_uint_eq(all.fin_wait2_oldest, 0);
+  ck_assert_uint_eq(all.close_wait_stuck, 2);
+  end_pair();
+}
+END_TEST
+
+int main(void) {
+  enter_namespace();
+  if (no_namespace != NULL) {
+    printf("1..0 # SKIP no network namespace of its own: %s\n", no_namespace);
+    return 0;
+  }
+  Suite *suite = suite_create("ages_kernel");
+  TCase *ages = tcase_create("ages");
+  tcase_set_timeout(ages, 30);
+  tcase_add_loop_test(ages, the_ages_are_those_that_the_test_made, 0,
+                      SOCKETS_FAMILIES);
+  tcase_add_test(ages, stuck_are_those_that_are_held_for_longer);
+  tcase_add_test(ages, an_answered_keepalive_makes_it_look_younger_never_older);
+  tcase_add_test(ages, late_data_makes_both_look_younger_never_older);
+  tcase_add_test(ages, orphans_have_no_age);
+  suite_add_tcase(suite, ages);
+  return check_main(suite);
+}

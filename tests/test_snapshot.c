@@ -1,0 +1,321 @@
+/* snapshot.c: the files of one read, and what becomes of a dump's errors. Link
+ * also with -Wl,--wrap=cgroup_mount. */
+#include "fake_machine.h"
+
+#include "check_main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct temp_tree cgroups;
+
+const char *__wrap_cgroup_mount(void);
+const char *__wrap_cgroup_mount(void) {
+  return cgroups.root[0] == '\0' ? NULL : cgroups.root;
+}
+
+/* A file with what the snapshot has from it. */
+static const struct {
+  const char *file;
+  size_t offset; /* of the first value in struct snapshot */
+  size_t num;
+  int64_t values[5];
+} files[] = {
+    {SOCKSTAT, offsetof(struct snapshot, sockstat), 5, {27, 3, 141, 310, 52}},
+    {FIN_TIMEOUT, offsetof(struct snapshot, tcp_fin_timeout), 1, {65}},
+    {MAX_ORPHANS, offsetof(struct snapshot, tcp_max_orphans), 1, {32768}},
+    {MAX_TW_BUCKETS, offsetof(struct snapshot, tcp_max_tw_buckets), 1, {65536}},
+    {MEM, offsetof(struct snapshot, tcp_mem), 3, {188418, 251226, 376836}},
+};
+
+/* All values are there but those of the file lost; NULL: it is none. */
+static void check_values(const char *lost) {
+  for (int i = 0; i < CASES(files); i++)
+    for (size_t j = 0; j < files[i].num; j++) {
+      int64_t value;
+      memcpy(&value,
+             (const char *)&machine.snapshot + files[i].offset +
+                 j * sizeof(value),
+             sizeof(value));
+      int64_t expected = lost != NULL && strcmp(lost, files[i].file) == 0
+                             ? PROC_UNKNOWN
+                             : files[i].values[j];
+      ck_assert_msg(value == expected, "%s: value %zu is %lld", files[i].file,
+                    j, (long long)value);
+    }
+}
+
+static void check_file(const char *file, int err) {
+  if (file == NULL) {
+    ck_assert_ptr_null(machine.snapshot.file);
+    return;
+  }
+  char name[128];
+  snprintf(name, sizeof(name), "/proc%s", file);
+  ck_assert_ptr_nonnull(machine.snapshot.file);
+  ck_assert_str_eq(machine.snapshot.file, name);
+  ck_assert_int_eq(machine.snapshot.file_error, err);
+}
+
+START_TEST(all_values_come_from_their_files) {
+  fake_machine_read_first();
+  check_values(NULL);
+  check_file(NULL, 0);
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_uint_eq(machine.reader.plan.sockets, 27 + 14 + 141);
+}
+END_TEST
+
+START_TEST(a_missing_file_takes_only_its_own_values_away) {
+  temp_tree_delete(&machine.proc, files[_i].file);
+  fake_machine_read_first();
+  check_values(files[_i].file);
+  check_file(NULL, 0);
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED], 2);
+}
+END_TEST
+
+static const struct {
+  const char *file;
+  const char *text; /* NULL: it cannot be read */
+  int err;
+} faults[] = {
+    {SOCKSTAT, NULL, -EISDIR},
+    {SOCKSTAT, "", -ENODATA},
+    {SOCKSTAT, "TCP: inuse x orphan 3 tw 141 alloc 310 mem 52\n", -EBADMSG},
+    {SOCKSTAT, "TCP: inuse 27 orphan 3 tw 141 alloc 310 mem 52", -EBADMSG},
+    {SOCKSTAT6, NULL, -EISDIR},
+    {SOCKSTAT6, "UDP6: inuse 5\n", -ENODATA},
+    {SOCKSTAT6, "TCP6: inuse -1\n", -EBADMSG},
+    {FIN_TIMEOUT, NULL, -EISDIR},
+    {FIN_TIMEOUT, "", -EBADMSG},
+    {FIN_TIMEOUT, "60 60\n", -EBADMSG},
+    {MAX_ORPHANS, NULL, -EISDIR},
+    {MAX_ORPHANS, "many\n", -EBADMSG},
+    {MAX_TW_BUCKETS, NULL, -EISDIR},
+    {MAX_TW_BUCKETS, "0x10000\n", -EBADMSG},
+    {MEM, NULL, -EISDIR},
+    {MEM, "188418\t251226\n", -EBADMSG},
+};
+
+START_TEST(a_file_that_cannot_be_read_is_named_until_it_can) {
+  fake_machine_read_first();
+  for (int round = 0; round < 2; round++) {
+    if (faults[_i].text == NULL)
+      fake_machine_spoil(faults[_i].file);
+    else
+      temp_tree_file(&machine.proc, faults[_i].file, faults[_i].text);
+    fake_machine_read();
+    check_file(faults[_i].file, faults[_i].err);
+    check_values(faults[_i].file);
+    ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+    temp_tree_delete(&machine.proc, faults[_i].file);
+    fake_machine_write_files();
+    fake_machine_read();
+    check_file(NULL, 0);
+    check_values(NULL);
+  }
+}
+END_TEST
+
+START_TEST(of_several_bad_files_the_first_is_named) {
+  fake_machine_spoil(SOCKSTAT6);
+  temp_tree_file(&machine.proc, MEM, "");
+  temp_tree_file(&machine.proc, MAX_ORPHANS, "\n");
+  fake_machine_read_first();
+  check_file(MAX_ORPHANS, -EBADMSG);
+}
+END_TEST
+
+START_TEST(files_that_no_value_needs_are_not_read) {
+  for (int i = 1; i < CASES(files); i++)
+    fake_machine_spoil(files[i].file);
+  machine.settings.report = REPORT_BY_STATE;
+  fake_machine_read_first();
+  check_file(NULL, 0);
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+}
+END_TEST
+
+START_TEST(without_sockets_to_count_the_kernel_is_not_asked) {
+  machine.settings.all_ports_summary = CHOICE_FALSE;
+  fake_machine_read_first();
+  check_values(NULL);
+  ck_assert_uint_eq(machine.requests_num, 0);
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_str_eq(machine.snapshot.way, "");
+}
+END_TEST
+
+/* With LISTEN asked for before, and the ages behind; the fake hands out sockets
+ * before it fails: none of them may be counted twice. */
+static const struct {
+  const char *name;
+  bool listening, ages;
+  int errors[8];
+  int expected;
+  size_t requests;
+} dumps[] = {
+    {"all well", false, false, {0}, 0, 1},
+    {"inconsistent once", false, false, {-EINTR}, 0, 2},
+    {"inconsistent twice", false, false, {-EINTR, -EINTR}, -EINTR, 2},
+    {"no tcp_diag", false, false, {-ENOENT}, -ENOENT, 1},
+    {"no inet_diag", false, false, {-EOPNOTSUPP}, -EOPNOTSUPP, 1},
+    {"no answer", false, false, {-ETIMEDOUT}, -ETIMEDOUT, 1},
+    {"a reply too long", false, false, {-EMSGSIZE}, -EMSGSIZE, 1},
+    {"refused, without bytecode", false, false, {-EINVAL}, -EINVAL, 1},
+    {"inconsistent, then no answer",
+     false,
+     false,
+     {-EINTR, -ETIMEDOUT},
+     -ETIMEDOUT,
+     2},
+    {"with ages", false, true, {0}, 0, 2},
+    {"sockets inconsistent", false, true, {-EINTR}, 0, 3},
+    {"ages inconsistent", false, true, {0, -EINTR}, 0, 4},
+    {"ages inconsistent twice", false, true, {0, -EINTR, 0, -EINTR}, -EINTR, 4},
+    {"both inconsistent", false, true, {-EINTR, 0, -EINTR}, -EINTR, 3},
+    {"no ages", false, true, {0, -ENOMEM}, -ENOMEM, 2},
+    {"with listeners", true, false, {0}, 0, 2},
+    {"listeners inconsistent", true, false, {-EINTR}, 0, 3},
+    {"sockets inconsistent, again with listeners",
+     true,
+     false,
+     {0, -EINTR},
+     0,
+     4},
+    {"no listeners", true, false, {-ENOENT}, -ENOENT, 1},
+    {"everything", true, true, {0, 0, -EINTR}, 0, 6},
+};
+
+START_TEST(an_inconsistent_dump_is_repeated_once_and_no_other_error) {
+  machine.settings.report =
+      REPORT_BY_STATE | (dumps[_i].ages ? REPORT_STUCK : 0);
+  machine.settings.listening_ports =
+      dumps[_i].listening ? CHOICE_TRUE : CHOICE_FALSE;
+  memcpy(machine.errors, dumps[_i].errors, sizeof(machine.errors));
+  fake_machine_read_first();
+  ck_assert_msg(machine.snapshot.sockets_error == dumps[_i].expected, "%s: %d",
+                dumps[_i].name, machine.snapshot.sockets_error);
+  ck_assert_msg(machine.requests_num == dumps[_i].requests, "%s: %zu requests",
+                dumps[_i].name, machine.requests_num);
+  /* The next read begins anew. */
+  memset(machine.errors, 0, sizeof(machine.errors));
+  for (int read = 0; read < 2; read++) {
+    if (machine.snapshot.sockets_error == 0) {
+      const struct tally_counts *all = &machine.snapshot.tally->all;
+      ck_assert_uint_eq(all->state[TCP_ESTABLISHED], 2);
+      ck_assert_uint_eq(all->state[TCP_LISTEN], 2);
+      ck_assert_uint_eq(all->state[TCP_CLOSE_WAIT], 1);
+      ck_assert_uint_eq(all->close_wait_stuck, dumps[_i].ages);
+    }
+    fake_machine_read();
+    ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  }
+}
+END_TEST
+
+static struct group cgroup_groups[] = {{.name = (char[]){"a"}},
+                                       {.name = (char[]){"b"}}};
+
+static void start_cgroups(void) {
+  machine.settings.groups = cgroup_groups;
+  machine.settings.groups_num = CASES(cgroup_groups);
+  ck_assert_int_eq(cgroup_set_add(&cgroup_groups[0].filter.cgroups, "/a"), 0);
+  ck_assert_int_eq(cgroup_set_add(&cgroup_groups[1].filter.cgroups, "/b"), 0);
+}
+
+static void end_cgroups(void) {
+  for (int i = 0; i < CASES(cgroup_groups); i++)
+    filter_free(&cgroup_groups[i].filter);
+}
+
+START_TEST(without_cgroup_v2_only_the_counts_of_control_groups_are_missing) {
+  start_cgroups();
+  fake_machine_read_first();
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert(!machine.snapshot.cgroups_known);
+  ck_assert_str_eq(machine.snapshot.file, "/sys/fs/cgroup");
+  ck_assert_int_eq(machine.snapshot.file_error, -ENODEV);
+  ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED], 2);
+  end_cgroups();
+}
+END_TEST
+
+/* Lets the process open so many files more. */
+static void allow_files(rlim_t num) {
+  struct rlimit limit;
+  int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  close(next);
+  ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = (rlim_t)next + num;
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* What comes before the read that has to know the new group. */
+static const struct {
+  bool good, failed;
+} reads_before[] = {{true, false}, {true, true}, {false, true}};
+
+START_TEST(a_new_control_group_is_known_whatever_was_before) {
+  start_cgroups();
+  cgroups = temp_tree_make();
+  temp_tree_directory(&cgroups, "/b/below");
+  ck_assert_int_eq(
+      snapshot_open(&machine.reader, &machine.settings, machine.proc.root), 0);
+  if (reads_before[_i].good)
+    fake_machine_read();
+  const struct diag_socket socket = {
+      .state = TCP_ESTABLISHED,
+      .inode = 1,
+      .local_port = 443,
+      .cgroup_id = temp_tree_directory(&cgroups, "/a"),
+  };
+  machine.sockets = &socket;
+  machine.num = 1;
+  if (reads_before[_i].failed) {
+    /* It is enough for all but what is below /b. */
+    allow_files(1);
+    fake_machine_read();
+    allow_files(100);
+    ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+    ck_assert_int_eq(machine.snapshot.file_error, -EMFILE);
+    ck_assert(!machine.snapshot.cgroups_known);
+  }
+  fake_machine_read();
+  ck_assert_ptr_null(machine.snapshot.file);
+  ck_assert(machine.snapshot.cgroups_known);
+  const struct tally_counts *counts = machine.snapshot.tally->groups;
+  ck_assert_uint_eq(counts[0].state[TCP_ESTABLISHED], 1);
+  temp_tree_remove(&cgroups);
+  end_cgroups();
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("snapshot");
+  TCase *tc = tcase_create("snapshot");
+  tcase_add_checked_fixture(tc, fake_machine_start, fake_machine_end);
+  tcase_add_test(tc, all_values_come_from_their_files);
+  tcase_add_loop_test(tc, a_missing_file_takes_only_its_own_values_away, 0,
+                      CASES(files));
+  tcase_add_loop_test(tc, a_file_that_cannot_be_read_is_named_until_it_can, 0,
+                      CASES(faults));
+  tcase_add_test(tc, of_several_bad_files_the_first_is_named);
+  tcase_add_test(tc, files_that_no_value_needs_are_not_read);
+  tcase_add_test(tc, without_sockets_to_count_the_kernel_is_not_asked);
+  tcase_add_loop_test(tc,
+                      an_inconsistent_dump_is_repeated_once_and_no_other_error,
+                      0, CASES(dumps));
+  tcase_add_test(
+      tc, without_cgroup_v2_only_the_counts_of_control_groups_are_missing);
+  tcase_add_loop_test(tc, a_new_control_group_is_known_whatever_was_before, 0,
+                      CASES(reads_before));
+  suite_add_tcase(suite, tc);
+  return check_main(suite);
+}

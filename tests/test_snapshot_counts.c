@@ -1,0 +1,314 @@
+/* snapshot.c: what is asked for and counted, from read to read. */
+#include "fake_machine.h"
+
+#include "check_main.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MANY "1000000"
+
+static const struct {
+  unsigned report;
+  const char *release;
+  bool asked, known;
+} closed[] = {
+    {REPORT_BY_STATE | REPORT_CLOSED, "6.12.9-amd64", true, true},
+    {REPORT_BY_STATE | REPORT_CLOSED, "6.8.0", true, true},
+    {REPORT_BY_STATE | REPORT_CLOSED, "6.8", true, true},
+    {REPORT_BY_STATE | REPORT_CLOSED, "6.8-rc1", true, true},
+    {REPORT_BY_STATE | REPORT_CLOSED, "6.10.1", true, true},
+    {REPORT_BY_STATE | REPORT_CLOSED, "7.0.0", true, true},
+    {REPORT_BY_STATE | REPORT_CLOSED, "10.1.0", true, true},
+    {REPORT_BY_STATE | REPORT_CLOSED, "6.7.12-200.fc39", true, false},
+    {REPORT_BY_STATE | REPORT_CLOSED, "6.1.0-18-amd64", true, false},
+    {REPORT_BY_STATE | REPORT_CLOSED, "5.10.0", true, false},
+    {REPORT_BY_STATE | REPORT_CLOSED, "unknown", true, false},
+    {REPORT_BY_STATE | REPORT_CLOSED, "6", true, false},
+    {REPORT_BY_STATE | REPORT_CLOSED, NULL, true, false},
+    {REPORT_BY_STATE, "6.12.9-amd64", false, false},
+    {REPORT_BY_STATE, "5.10.0", false, false},
+    {REPORT_STUCK | REPORT_CLOSED, "6.12.9-amd64", false, false},
+};
+
+START_TEST(bound_only_sockets_are_asked_for_only_with_report_closed) {
+  machine.settings.report = closed[_i].report;
+  machine.release = closed[_i].release;
+  fake_machine_read_first();
+  uint32_t states = machine.requests[0].states;
+  const char *name = closed[_i].release == NULL ? "-" : closed[_i].release;
+  ck_assert_msg(!(states & 1u << TCP_CLOSE), "%s: bit 7", name);
+  ck_assert_msg(!(states & 1u << DIAG_STATE_BOUND_INACTIVE) ==
+                    !closed[_i].asked,
+                "%s: bit 13", name);
+  ck_assert_msg(machine.snapshot.closed_known == closed[_i].known, "%s: known",
+                name);
+}
+END_TEST
+
+static const struct {
+  const char *name;
+  unsigned report;
+  uint32_t notify_stuck;
+  uint32_t option;
+  const char *file; /* NULL: there is none; "@": it cannot be read */
+  int64_t expected;
+} stuck_afters[] = {
+    {"from the file", REPORT_STUCK, 0, 0, "65\n", 65},
+    {"from the file, greater", REPORT_STUCK, 0, 0, "86400\n", 86400},
+    {"for notifications", 0, 1, 0, "120\n", 120},
+    {"for both", REPORT_STUCK | REPORT_FIN_TIMEOUT, 1, 0, "120\n", 120},
+    {"from the option", REPORT_STUCK, 0, 1, "65\n", 1},
+    {"the greatest option", REPORT_STUCK, 0, 31536000, "65\n", 31536000},
+    {"from the option, without file", REPORT_STUCK, 1, 300, NULL, 300},
+    {"from the option, file spoilt", REPORT_STUCK, 1, 300, "@", 300},
+    {"without file", REPORT_STUCK, 0, 0, NULL, 60},
+    {"file spoilt", REPORT_STUCK, 0, 0, "@", 60},
+    {"file not understood", REPORT_STUCK, 0, 0, "soon\n", 60},
+};
+
+START_TEST(stuck_after_is_the_option_or_tcp_fin_timeout_or_60) {
+  const char *file = stuck_afters[_i].file;
+  machine.settings.report = REPORT_BY_STATE | stuck_afters[_i].report;
+  machine.settings.notify_stuck = stuck_afters[_i].notify_stuck;
+  machine.settings.stuck_after = stuck_afters[_i].option;
+  if (file == NULL)
+    temp_tree_delete(&machine.proc, FIN_TIMEOUT);
+  else if (file[0] == '@')
+    fake_machine_spoil(FIN_TIMEOUT);
+  else
+    temp_tree_file(&machine.proc, FIN_TIMEOUT, file);
+  fake_machine_read_first();
+  ck_assert_msg(machine.snapshot.stuck_after == stuck_afters[_i].expected,
+                "%s: %lld", stuck_afters[_i].name,
+                (long long)machine.snapshot.stuck_after);
+  /* Sockets have milliseconds, and one has 66 s. */
+  ck_assert_uint_eq(machine.snapshot.tally->stuck_after,
+                    1000 * (uint64_t)stuck_afters[_i].expected);
+  ck_assert_uint_eq(machine.snapshot.tally->all.close_wait_stuck,
+                    stuck_afters[_i].expected < 66);
+}
+END_TEST
+
+START_TEST(stuck_after_follows_tcp_fin_timeout_from_read_to_read) {
+  static const char *const texts[] = {"65\n", "66\n", "10\n", "67\n"};
+  static const uint32_t stuck[] = {1, 0, 1, 0};
+  for (int i = 0; i < CASES(texts); i++) {
+    temp_tree_file(&machine.proc, FIN_TIMEOUT, texts[i]);
+    if (i == 0)
+      fake_machine_read_first();
+    else
+      fake_machine_read();
+    ck_assert_uint_eq(machine.snapshot.tally->all.close_wait_stuck, stuck[i]);
+  }
+}
+END_TEST
+
+START_TEST(holders_are_found_only_for_notifications) {
+  machine.settings.notify_stuck = (uint32_t)_i;
+  fake_machine_read_first();
+  const struct holder *top[1];
+  if (_i == 0) {
+    ck_assert_ptr_null(machine.snapshot.tally->holders);
+    return;
+  }
+  ck_assert_uint_eq(
+      holders_top(machine.snapshot.tally->holders, TCP_CLOSE_WAIT, top, 1), 1);
+  ck_assert_uint_eq(top[0]->num, 1);
+}
+END_TEST
+
+#define FEW "counting: every socket is dumped: there are few"
+#define FIRST "counting: every socket is dumped: it is the first time"
+#define SUMS                                                                   \
+  "counting: ESTABLISHED and TIME_WAIT are the kernel's sums, and 0 groups "   \
+  "are "                                                                       \
+  "counted by what is outside them: there are 1000014 sockets"
+#define REFUSED                                                                \
+  "counting: every socket is dumped: this kernel cannot filter them by group"
+
+START_TEST(way_is_told_when_it_is_another_one) {
+  static const struct {
+    const char *sockstat, *way;
+  } reads[] = {
+      {SOCKSTAT_INUSE("27"), FEW},  {SOCKSTAT_INUSE("28"), ""},
+      {SOCKSTAT_INUSE(MANY), SUMS}, {SOCKSTAT_INUSE(MANY), ""},
+      {SOCKSTAT_INUSE("27"), FEW},  {SOCKSTAT_INUSE("27"), ""},
+      {SOCKSTAT_INUSE(MANY), SUMS},
+  };
+  for (int i = 0; i < CASES(reads); i++) {
+    temp_tree_file(&machine.proc, SOCKSTAT, reads[i].sockstat);
+    if (i == 0)
+      fake_machine_read_first();
+    else
+      fake_machine_read();
+    ck_assert_str_eq(machine.snapshot.way, reads[i].way);
+  }
+}
+END_TEST
+
+static const struct {
+  const char *text; /* NULL: no file; "@": it cannot be read */
+  int64_t inuse6;
+} sockstat6s[] = {
+    {"TCP6: inuse 14\n", 14},
+    {"TCP6: inuse 0\n", 0},
+    {NULL, 0},
+    {"@", PROC_UNKNOWN},
+    {"garbled", PROC_UNKNOWN},
+    {"TCP6: inuse\n", PROC_UNKNOWN},
+    {"TCP6: mem 3\n", PROC_UNKNOWN},
+};
+
+START_TEST(sums_need_sockstat6_but_where_there_is_no_ipv6) {
+  const char *text = sockstat6s[_i].text;
+  bool known = sockstat6s[_i].inuse6 != PROC_UNKNOWN;
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
+  if (text == NULL)
+    temp_tree_delete(&machine.proc, SOCKSTAT6);
+  else if (text[0] == '@')
+    fake_machine_spoil(SOCKSTAT6);
+  else
+    temp_tree_file(&machine.proc, SOCKSTAT6, text);
+  fake_machine_read_first();
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_int_eq(machine.reader.plan.way, known ? PLAN_SUMS : PLAN_ALL);
+  /* LISTEN twice and CLOSE_WAIT are full sockets as well. */
+  int64_t established = known ? 1000000 + sockstat6s[_i].inuse6 - 3 : 2;
+  ck_assert_int_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED],
+                   established);
+}
+END_TEST
+
+static struct port_range range = {8080, 8080};
+static struct group port_group = {(char[]){"8080-local"},
+                                  {.local_ports = {&range, 1}}};
+
+/* Among very many sockets few are in the group: they are asked for with
+ * bytecode from the second read on. */
+static void start_bytecode(unsigned report) {
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
+  machine.settings.all_ports_summary = CHOICE_FALSE;
+  machine.settings.report = report;
+  machine.settings.groups = &port_group;
+  machine.settings.groups_num = 1;
+  fake_machine_read_first();
+  ck_assert_ptr_null(machine.requests[0].bytecode);
+  ck_assert_str_eq(machine.snapshot.way, FIRST);
+}
+
+/* Who is to be notified needs more than the groups. */
+START_TEST(ages_are_asked_for_of_the_groups_or_for_notifications_of_all) {
+  machine.settings.notify_stuck = (uint32_t)_i;
+  start_bytecode(REPORT_BY_STATE | REPORT_STUCK);
+  fake_machine_read();
+  ck_assert_uint_eq(machine.requests_num, 2);
+  ck_assert_ptr_nonnull(machine.requests[0].bytecode);
+  ck_assert(machine.requests[1].info);
+  ck_assert_int_eq(machine.requests[1].bytecode == NULL, _i > 0);
+}
+END_TEST
+
+/* The errors of the second read's dumps, of which the first has bytecode until
+ * the kernel has refused it. */
+static const struct {
+  const char *name;
+  int errors[4];
+  int expected;
+  size_t requests;
+  bool refused;
+} bytecodes[] = {
+    {"taken", {0}, 0, 1, false},
+    {"refused", {-EINVAL}, 0, 2, true},
+    {"inconsistent", {-EINTR}, 0, 2, false},
+    {"no memory", {-ENOMEM}, -ENOMEM, 1, false},
+    {"not allowed", {-EPERM}, -EPERM, 1, false},
+    {"refused, then no memory", {-EINVAL, -ENOMEM}, -ENOMEM, 2, true},
+    {"refused, and EINVAL without it", {-EINVAL, -EINVAL}, -EINVAL, 2, true},
+    {"inconsistent, then refused", {-EINTR, -EINVAL}, 0, 3, true},
+    {"refused, then inconsistent", {-EINVAL, -EINTR}, 0, 3, true},
+};
+
+START_TEST(bytecode_that_the_kernel_refuses_is_not_tried_again) {
+  start_bytecode(REPORT_BY_STATE);
+  memcpy(machine.errors, bytecodes[_i].errors, sizeof(bytecodes[_i].errors));
+  fake_machine_read();
+  ck_assert_ptr_nonnull(machine.requests[0].bytecode);
+  ck_assert_msg(machine.snapshot.sockets_error == bytecodes[_i].expected,
+                "%s: %d", bytecodes[_i].name, machine.snapshot.sockets_error);
+  ck_assert_msg(machine.requests_num == bytecodes[_i].requests,
+                "%s: %zu requests", bytecodes[_i].name, machine.requests_num);
+  if (bytecodes[_i].refused)
+    ck_assert_str_eq(machine.snapshot.way, REFUSED);
+  memset(machine.errors, 0, sizeof(machine.errors));
+  fake_machine_read();
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_uint_eq(machine.requests_num, 1);
+  ck_assert_int_eq(machine.requests[0].bytecode == NULL, bytecodes[_i].refused);
+  ck_assert_str_eq(machine.snapshot.way, "");
+  ck_assert_uint_eq(machine.snapshot.tally->groups[0].state[TCP_LISTEN], 1);
+}
+END_TEST
+
+START_TEST(a_listened_port_is_a_group_until_it_is_closed) {
+  static const struct diag_socket sockets[] = {
+      {.state = TCP_LISTEN, .inode = 1, .local_port = 80},
+      {.state = TCP_LISTEN, .inode = 2, .local_port = 8080},
+      {.state = TCP_LISTEN, .inode = 3, .local_port = 8080},
+      {.state = TCP_ESTABLISHED, .inode = 4, .local_port = 8080},
+  };
+  static const struct {
+    size_t first, num;
+    uint16_t ports[2];
+    uint32_t listeners[2];
+  } reads[] = {
+      {0, 4, {80, 8080}, {1, 2}}, {1, 3, {8080}, {2}}, {0, 1, {80}, {1}},
+      {3, 1, {0}, {0}},           {2, 2, {8080}, {1}}, {0, 0, {0}, {0}},
+  };
+  machine.settings.listening_ports = CHOICE_TRUE;
+  machine.settings.all_ports_summary = CHOICE_FALSE;
+  for (int i = 0; i < CASES(reads); i++) {
+    machine.sockets = sockets + reads[i].first;
+    machine.num = reads[i].num;
+    if (i == 0)
+      fake_machine_read_first();
+    else
+      fake_machine_read();
+    ck_assert_uint_eq(machine.requests[0].states, 1u << TCP_LISTEN);
+    const struct group_index *index = machine.snapshot.index;
+    for (size_t j = 0; j < 2; j++) {
+      bool expected = reads[i].ports[j] != 0;
+      ck_assert_msg((index->listening_num > j) == expected,
+                    "read %d: %zu ports", i, index->listening_num);
+      if (!expected)
+        break;
+      ck_assert_uint_eq(index->listening_ports[j], reads[i].ports[j]);
+      ck_assert_uint_eq(machine.snapshot.tally->groups[j].state[TCP_LISTEN],
+                        reads[i].listeners[j]);
+    }
+  }
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("snapshot_counts");
+  TCase *tc = tcase_create("snapshot_counts");
+  tcase_add_checked_fixture(tc, fake_machine_start, fake_machine_end);
+  tcase_add_loop_test(tc,
+                      bound_only_sockets_are_asked_for_only_with_report_closed,
+                      0, CASES(closed));
+  tcase_add_loop_test(tc, stuck_after_is_the_option_or_tcp_fin_timeout_or_60, 0,
+                      CASES(stuck_afters));
+  tcase_add_test(tc, stuck_after_follows_tcp_fin_timeout_from_read_to_read);
+  tcase_add_loop_test(tc, holders_are_found_only_for_notifications, 0, 2);
+  tcase_add_test(tc, way_is_told_when_it_is_another_one);
+  tcase_add_loop_test(tc, sums_need_sockstat6_but_where_there_is_no_ipv6, 0,
+                      CASES(sockstat6s));
+  tcase_add_loop_test(
+      tc, ages_are_asked_for_of_the_groups_or_for_notifications_of_all, 0, 2);
+  tcase_add_loop_test(tc, bytecode_that_the_kernel_refuses_is_not_tried_again,
+                      0, CASES(bytecodes));
+  tcase_add_test(tc, a_listened_port_is_a_group_until_it_is_closed);
+  suite_add_tcase(suite, tc);
+  return check_main(suite);
+}
