@@ -15,6 +15,10 @@ Installs the packages that are missing for each PURPOSE:
   fuzz     clang with libFuzzer
   lint     shellcheck, clang-format
   lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
+  fleet    Prometheus, InfluxDB 1.x and Graphite, and the libraries of collectd's
+           plugins for them, for the tests of what contrib/ has for a fleet
+  package  dpkg-dev, debhelper and rpmbuild for make deb and make rpm, and mmdebstrap
+           for the tests of the packages
 
 Options:
   --missing   print the names of the missing packages and install nothing
@@ -23,8 +27,9 @@ Options:
 Where nothing is missing, it prints nothing and does nothing.
 
 Touches: packages only, through apt-get (Debian, Ubuntu) or dnf (Fedora, RHEL),
-as root or with sudo. No collectd service is started: Debian's collectd-core
-enables one, but has no configuration, and the service does not start without.
+as root or with sudo. No service is started: Debian's collectd-core enables one,
+but has no configuration, and does not start without. What "fleet" installs is
+kept from starting, now and at the next boot.
 
 Exit codes: 0 everything is there, 1 an installation failed, 2 wrong usage,
 3 no known package manager, or a package that the distribution does not have.
@@ -70,6 +75,17 @@ collectd_headers_found() {
 collectd_plugin_found() {
   file_found {/usr,/usr/local,/opt/collectd}/lib{,64}/{,*/}collectd/"$1".so
 }
+# The package does not depend on the libraries of every plugin.
+collectd_plugin_loads() {
+  local file
+  for file in {/usr,/usr/local,/opt/collectd}/lib{,64}/{,*/}collectd/"$1".so; do
+    if [[ -e $file ]]; then
+      [[ $(ldd "$file" 2>/dev/null) != *'not found'* ]]
+      return
+    fi
+  done
+  return 1
+}
 libfuzzer_found() {
   command_found clang &&
     clang -x c -fsanitize=fuzzer -o /dev/null - 2>/dev/null \
@@ -107,6 +123,16 @@ readonly needs=(
   'lab; command_found unshare; util-linux; util-linux; unshare (util-linux)'
   'lab; command_found nsenter; util-linux; util-linux; nsenter (util-linux)'
   'lab; command_found setpriv; util-linux; util-linux; setpriv (util-linux)'
+  'fleet; command_found prometheus; prometheus; -; Prometheus'
+  'fleet; command_found influxd; influxdb; -; InfluxDB 1.x'
+  'fleet; command_found carbon-cache; graphite-carbon; -; Graphite (carbon-cache)'
+  'fleet; command_found graphite-manage; graphite-web; -; graphite-web'
+  'fleet; collectd_plugin_loads write_prometheus; libmicrohttpd12 libprotobuf-c1; collectd-write_prometheus; the libraries of collectd write_prometheus plugin'
+  'fleet; command_found python3; python3; python3; Python 3.11 or later'
+  'package; command_found dpkg-buildpackage; dpkg-dev; dpkg-dev; dpkg-buildpackage (dpkg-dev)'
+  'package; command_found dh; debhelper; debhelper; debhelper 13'
+  'package; command_found rpmbuild; rpm; rpm-build; rpmbuild'
+  'package; command_found mmdebstrap; mmdebstrap; mmdebstrap; mmdebstrap'
 )
 
 run_logged() {
@@ -131,6 +157,24 @@ check_leftover_configuration() {
   fi
 }
 
+# Debian's packages of servers start them unless this file says no, and have them
+# start at each boot.
+readonly policy=/usr/sbin/policy-rc.d
+policy_made=false
+declare -rA services=([prometheus]=prometheus [influxdb]=influxdb [graphite-carbon]=carbon-cache)
+
+# forbid_services [PREFIX...]: PREFIX is what runs a command as root.
+forbid_services() {
+  if [[ -e $policy ]]; then return; fi
+  policy_made=true
+  printf '#!/bin/sh\nexit 101\n' | "$@" tee "$policy" >/dev/null
+  "$@" chmod 755 "$policy"
+}
+allow_services() {
+  if $policy_made; then "$@" rm -f "$policy"; fi
+  policy_made=false
+}
+
 main() {
   local only_list=false
   local -a purposes=()
@@ -138,12 +182,12 @@ main() {
     case $1 in
       --help | -h) usage && exit 0 ;;
       --missing) only_list=true ;;
-      build | run | test | fuzz | lint | lab) purposes+=("$1") ;;
-      *) die 2 "\"$1\" is neither an option nor a purpose; write one of build, run, test, fuzz, lint, lab, or --help" ;;
+      build | run | test | fuzz | lint | lab | fleet | package) purposes+=("$1") ;;
+      *) die 2 "\"$1\" is neither an option nor a purpose; write one of build, run, test, fuzz, lint, lab, fleet, package, or --help" ;;
     esac
     shift
   done
-  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of build, run, test, fuzz, lint, lab"; fi
+  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of build, run, test, fuzz, lint, lab, fleet, package"; fi
 
   local -a words_missing=() debian_missing=() fedora_missing=() unpackaged=()
   local need purpose check debian fedora words
@@ -204,7 +248,7 @@ main() {
   if ((${#packages[@]} > 0)); then
     check_leftover_configuration "${packages[@]}"
     log=$(mktemp "${TMPDIR:-/tmp}/install-deps.XXXXXX")
-    trap 'rm -f -- "$log"' EXIT
+    trap 'rm -f -- "$log"; allow_services "${as_root[@]}"' EXIT
     if ((${#as_root[@]} > 0)); then
       "${as_root[@]}" true ||
         die 1 "packages are missing, and sudo did not work; run as root: ${command[*]} ${packages[*]}"
@@ -214,7 +258,16 @@ main() {
       run_logged "${as_root[@]}" "${refresh[@]}" || say "apt-get update failed; trying with the lists that there are"
     fi
     say "installing ${packages[*]}"
+    local -a servers=()
+    if command_found apt-get; then
+      for name in "${packages[@]}"; do
+        if [[ -n ${services[$name]-} ]]; then servers+=("${services[$name]}"); fi
+      done
+    fi
+    if ((${#servers[@]} > 0)); then forbid_services "${as_root[@]}"; fi
     run_logged "${as_root[@]}" "${command[@]}" "${packages[@]}" || install_failed "${command[@]}" "${packages[@]}"
+    for name in "${servers[@]}"; do run_logged "${as_root[@]}" update-rc.d "$name" disable || true; done
+    allow_services "${as_root[@]}"
   fi
   if ((${#unpackaged[@]} > 0)); then
     say "this distribution has no package with $(printf '%s; ' "${unpackaged[@]}" | sed 's/; $//')." \

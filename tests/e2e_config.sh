@@ -51,4 +51,21 @@ is "two blocks add up" "$(grep -v '^machine' "$work/got")" "443-remote current_c
 80-local current_connections-orphaned 0
 8000-local current_connections-orphaned 0"
 collectd_stop
+
+# The configuration that is shipped: as it is, and with every option in it.
+shipped=$top/contrib/collectd.conf.d/tcpstates.conf
+collectd_configure protocols <"$shipped"
+collectd_start
+values >"$work/got"
+ok "the shipped configuration gives values" grep -q '^all tcp_connections-ESTABLISHED ' "$work/got"
+is "and each of the kernel's counters that it names" "$(values protocols | sed -n 's/.*protocol_counter-\([A-Za-z]*\) .*/\1/p' | sort)" \
+  "$(sed -n 's/.*"TcpExt:\(.*\)".*/\1/p' "$shipped" | sort)"
+is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+collectd_stop
+collectd_configure < <(sed '/^<Plugin tcpstates>/,/^<\/Plugin>/s/^# //; /^LoadPlugin protocols/,$d' "$shipped")
+collectd_start
+values >"$work/got"
+is "with all options of it, its groups are there" "$(cut -d' ' -f1 "$work/got" | sort -u | xargs)" \
+  "22-local 443-local 5432-remote 8000-8099-local all api machine web-office"
+collectd_stop
 done_testing

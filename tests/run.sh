@@ -5,11 +5,16 @@ export LC_ALL=C
 
 usage() {
   cat <<'END'
-Usage: run.sh [--help]
+Usage: run.sh [--all] [--help]
 
 Installs what is missing, builds the plugin in build-tests/ and runs all tests:
 modules alone, a real collectd with real sockets, other compilers, make install
 and make distcheck.
+
+Options:
+  --all    also those that take long: the dashboards against a real Prometheus,
+           InfluxDB and Graphite, and the packages in clean Debian roots
+  --help   print this
 
 Prints each result that is not a pass, with the log of what failed, and at the end
 one line: N passed, M failed, K skipped. The logs stay in build-tests/tests/ and
@@ -23,8 +28,10 @@ system's packages are not known to install-deps.sh.
 END
 }
 
+all=false
 case ${1-} in
   --help | -h) usage && exit 0 ;;
+  --all) all=true ;;
   '') ;;
   *) echo "run.sh: \"$1\" is not an option; try --help" >&2 && exit 2 ;;
 esac
@@ -37,7 +44,9 @@ if [[ $top =~ [[:space:]] ]]; then
   exit 1
 fi
 
-"$top/contrib/install-deps.sh" build run test lint
+purposes=(build run test lint lab)
+if $all; then purposes+=(fleet package); fi
+"$top/contrib/install-deps.sh" "${purposes[@]}"
 rm -rf -- "$build"
 mkdir -- "$build"
 cd -- "$build"
@@ -70,6 +79,10 @@ broken=0
 check "modules" check
 check "end to end" check-e2e
 check "builds" check-build
+if $all; then
+  check "fleet" check-fleet
+  check "packages" check-packages
+fi
 
 count() {
   find . -name '*.trs' -exec cat {} + | grep -cE "^:test-result: ($1)" || true

@@ -239,6 +239,9 @@ measure() {
   case $1 in
     tcpstates) plugin "$tcpstates" '' ;;
     exact) plugin "$tcpstates" 'Counting "exact"' ;;
+    # What tcpconns counts, no more.
+    same) plugin "$tcpstates" $'Counting "exact"\nReportClosed false\nReportStuck false' ;;
+    unstuck) plugin "$tcpstates" 'ReportStuck false' ;;
     tcpconns) plugin "$tcpconns" 'AllPortsSummary true' ;;
     ss) command_cpu ss -tan ;;
     proc) command_cpu cat /proc/net/tcp /proc/net/tcp6 ;;
@@ -253,7 +256,7 @@ measure() {
 }
 
 readers() {
-  echo tcpstates exact
+  echo tcpstates unstuck exact same
   if [[ -n $tcpconns ]]; then echo tcpconns; fi
   echo ss proc
   if [[ -n $exporter_pid ]]; then echo exporter; fi

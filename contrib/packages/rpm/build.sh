@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Builds the rpm package from a tarball of make dist; make rpm calls it.
+set -euo pipefail
+export LC_ALL=C
+
+usage() {
+  cat <<'TEXT'
+Usage: build.sh TARBALL [RPMBUILD-OPTION...]
+
+Builds collectd-plugin-tcpstates-VERSION-1.ARCH.rpm and leaves it in the current
+directory. Options such as --without check go to rpmbuild.
+
+On a system whose packages are not rpm's (Debian), rpm's database is empty. The
+package is built there with --nodeps, which is said: good for a look at the
+package, not for a Fedora machine, whose libraries are other ones.
+
+Environment: COLLECTD_CFLAGS, the C compiler flags for collectd's headers, where
+configure does not find them (Fedora, RHEL; the spec file says how).
+
+Needs: contrib/install-deps.sh build test package. Needs no root.
+Touches: the current directory, and rpm-build/ in it, which it makes anew.
+
+Exit codes: 0 built, 1 not, 2 wrong usage.
+TEXT
+}
+
+case ${1-} in
+  --help | -h) usage && exit 0 ;;
+  *.tar.*) ;;
+  *) echo "build.sh: name the tarball of make dist; try --help" >&2 && exit 2 ;;
+esac
+
+tarball=$(readlink -e -- "$1") || { echo "build.sh: $1: no such file; make dist makes it" >&2 && exit 1; }
+shift
+directory=$(basename -- "$tarball")
+directory=${directory%.tar.*}
+version=${directory##*-}
+if ! type -P rpmbuild >/dev/null; then
+  echo "build.sh: rpmbuild is missing; contrib/install-deps.sh package installs it" >&2
+  exit 1
+fi
+
+rm -rf -- rpm-build
+mkdir -p rpm-build/{SPECS,SOURCES,BUILD,BUILDROOT,RPMS,SRPMS}
+cp -- "$tarball" rpm-build/SOURCES/
+spec=rpm-build/SPECS/collectd-plugin-tcpstates.spec
+tar -xOf "$tarball" "$directory/contrib/packages/rpm/collectd-plugin-tcpstates.spec" >"$spec"
+if ! grep -Eq "^Version: +${version//./\\.}\$" "$spec"; then
+  echo "build.sh: the tarball is version $version, but its contrib/packages/rpm/collectd-plugin-tcpstates.spec" \
+    "has \"$(grep '^Version:' "$spec")\"; change that line, and make dist again" >&2
+  exit 1
+fi
+
+options=(--define "_topdir $PWD/rpm-build")
+if ! rpm -q rpm >/dev/null 2>&1; then
+  echo "build.sh: this system's packages are not rpm's: --nodeps, and the directories are Fedora's" >&2
+  options+=(--nodeps --define '_libdir %{_prefix}/lib64')
+fi
+rpmbuild -bb "${options[@]}" "$@" "$spec"
+mv -- rpm-build/RPMS/*/*.rpm .
+rm -rf -- rpm-build
+ls -- collectd-plugin-tcpstates-"$version"-*.rpm

@@ -1,0 +1,290 @@
+#!/usr/bin/env bash
+# Every query of every panel and variable of contrib/dashboards, against a real
+# Prometheus, InfluxDB and Graphite, filled by real collectds on two machines.
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+# Python of the distribution: graphite-web is installed for no other.
+python=/usr/bin/python3
+plugin_loads() {
+  local file
+  file=$(collectd_plugin "$1") && [[ $(ldd "$file") != *'not found'* ]]
+}
+for program in prometheus influxd carbon-cache graphite-manage "$python"; do
+  PATH=$PATH:/usr/sbin type -P "$program" >/dev/null ||
+    skip_all "no $program here: contrib/install-deps.sh fleet"
+done
+"$python" -c 'import tomllib' 2>/dev/null || skip_all "$python is older than 3.11"
+for plugin in network write_prometheus write_graphite; do
+  plugin_loads "$plugin" || skip_all "collectd's $plugin does not load: contrib/install-deps.sh fleet"
+done
+enter_netns "$@"
+
+# ---- three namespaces: web1 is this one, db1 another machine, and the servers ----
+# Values leave a machine by UDP, so that its TCP sockets are those that the test makes.
+
+pids=()
+end_all() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait "${pids[@]}" 2>/dev/null || true
+}
+ended=0
+trap 'ended=$?; set +e; end_all; (exit "$ended"); clean_up' EXIT
+
+# new_netns: its process id is $netns afterwards.
+new_netns() {
+  unshare --net sleep 3600 &
+  netns=$!
+  pids+=("$netns")
+  until [[ $(readlink "/proc/$netns/ns/net") != "$(readlink /proc/$$/ns/net)" ]]; do sleep 0.01; done
+  nsenter --target "$netns" --net ip link set lo up
+}
+# connect NAME ADDRESS1 PID ADDRESS2: a cable from this namespace to that one.
+connect() {
+  ip link add "$1" type veth peer name "$1" netns "$3" || return 1
+  ip address add "$2/24" dev "$1"
+  ip link set "$1" up
+  nsenter --target "$3" --net ip address add "$4/24" dev "$1"
+  nsenter --target "$3" --net ip link set "$1" up
+}
+new_netns
+servers=$netns
+new_netns
+db1=$netns
+connect toservers 10.1.0.2 "$servers" 10.1.0.1 2>"$work/veth" ||
+  skip_all "no pair of network interfaces: $(<"$work/veth")"
+connect todb1 10.2.0.1 "$db1" 10.2.0.2
+nsenter --target "$db1" --net ip route add 10.1.0.0/24 via 10.2.0.1
+nsenter --target "$servers" --net ip route add 10.2.0.0/24 via 10.1.0.2
+echo 1 >/proc/sys/net/ipv4/ip_forward
+# Without a queue that the connections have to wait for, no percentage is high.
+echo 8 >/proc/sys/net/core/somaxconn
+echo 60 >/proc/sys/net/ipv4/tcp_fin_timeout
+echo 16 >/proc/sys/net/ipv4/tcp_max_tw_buckets
+nsenter --target "$db1" --net sh -c 'echo 30 >/proc/sys/net/ipv4/tcp_fin_timeout'
+
+# The kernel shows the machine-wide limits in the first namespace alone: here files
+# stand for them, beside the real settings of the namespace. The limit of orphans is
+# so small that a few are near it.
+cat >"$work/as_machine" <<'MACHINE'
+#!/bin/sh
+set -e
+cd /proc/sys/net/ipv4
+fin_timeout=$(cat tcp_fin_timeout) max_tw_buckets=$(cat tcp_max_tw_buckets)
+mount -t tmpfs limits /proc/sys/net/ipv4
+cd /proc/sys/net/ipv4
+echo "$fin_timeout" >tcp_fin_timeout
+echo "$max_tw_buckets" >tcp_max_tw_buckets
+echo 16 >tcp_max_orphans
+echo 1000 2000 3000 >tcp_mem
+cd "$OLDPWD"
+cd "$WORK"
+exec "$@"
+MACHINE
+chmod +x "$work/as_machine"
+unshare --mount sh -c 'mount -t tmpfs limits /proc/sys/net/ipv4' 2>"$work/mount" ||
+  skip_all "no mount namespace: $(<"$work/mount")"
+
+# ---- servers -----------------------------------------------------------------------
+
+# in_servers NAME COMMAND...: in the background; what it says is in $work/NAME.log.
+in_servers() {
+  local name=$1
+  shift
+  nsenter --target "$servers" --net "$@" >"$work/$name.log" 2>&1 </dev/null &
+  pids+=($!)
+}
+
+mkdir "$work/prometheus" "$work/influxdb" "$work/graphite" "$work/whisper" "$work/graphite-log"
+cat >"$work/prometheus.yml" <<'YAML'
+global:
+  scrape_interval: 1s
+scrape_configs:
+  - job_name: collectd
+    honor_labels: true
+    static_configs:
+      - targets: ["127.0.0.1:9103"]
+YAML
+in_servers prometheus prometheus --config.file="$work/prometheus.yml" \
+  --storage.tsdb.path="$work/prometheus" --web.listen-address=127.0.0.1:9090
+
+cat >"$work/influxdb.conf" <<TOML
+reporting-disabled = true
+bind-address = "127.0.0.1:8088"
+[meta]
+  dir = "$work/influxdb/meta"
+[data]
+  dir = "$work/influxdb/data"
+  wal-dir = "$work/influxdb/wal"
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:8086"
+  log-enabled = false
+[[collectd]]
+  enabled = true
+  bind-address = "10.1.0.1:25826"
+  database = "collectd"
+  typesdb = "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)"
+  batch-timeout = "1s"
+TOML
+in_servers influxd influxd -config "$work/influxdb.conf"
+
+cat >"$work/carbon.conf" <<CONF
+[cache]
+STORAGE_DIR = $work/graphite
+LOCAL_DATA_DIR = $work/whisper
+CONF_DIR = $work
+LOG_DIR = $work/graphite-log
+PID_DIR = $work
+LINE_RECEIVER_INTERFACE = 127.0.0.1
+PICKLE_RECEIVER_INTERFACE = 127.0.0.1
+CACHE_QUERY_INTERFACE = 127.0.0.1
+MAX_UPDATES_PER_SECOND = inf
+MAX_CREATES_PER_MINUTE = inf
+CONF
+cat >"$work/storage-schemas.conf" <<'CONF'
+[collectd]
+pattern = ^collectd\.
+retentions = 6s:1h
+CONF
+cat >"$work/graphite_test_settings.py" <<SETTINGS
+SECRET_KEY = "of a test"
+ALLOWED_HOSTS = ["*"]
+CONF_DIR = "$work"
+STORAGE_DIR = "$work/graphite"
+WHISPER_DIR = "$work/whisper"
+INDEX_FILE = "$work/graphite/index"
+LOG_DIR = "$work/graphite-log"
+LOG_ROTATION = False
+CARBONLINK_HOSTS = ["127.0.0.1:7002"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "$work/graphite/db"}}
+SETTINGS
+in_servers carbon carbon-cache --nodaemon --config="$work/carbon.conf" --pidfile="$work/carbon.pid" start
+export PYTHONPATH=$work GRAPHITE_SETTINGS_MODULE=graphite_test_settings PYTHONDONTWRITEBYTECODE=1
+ok "graphite-web has a database" graphite-manage migrate --run-syncdb
+in_servers graphite "$python" -c '
+from wsgiref.simple_server import make_server
+from graphite.wsgi import application
+make_server("127.0.0.1", 8080, application).serve_forever()'
+
+# A collectd that takes the values of all machines, as central ones do.
+work=$work/central
+mkdir "$work"
+collectd_configure network write_prometheus write_graphite <<'END_OF_CONFIGURATION'
+Interval 1
+LoadPlugin network
+<Plugin network>
+  Listen "10.1.0.1" "25827"
+</Plugin>
+LoadPlugin write_prometheus
+<Plugin write_prometheus>
+  Host "127.0.0.1"
+  Port "9103"
+</Plugin>
+LoadPlugin write_graphite
+<Plugin write_graphite>
+  <Node "carbon">
+    Host "127.0.0.1"
+    Port "2003"
+    Protocol "tcp"
+    Prefix "collectd."
+  </Node>
+</Plugin>
+END_OF_CONFIGURATION
+as_user=(nsenter --target "$servers" --net)
+collectd_start
+pids+=("$collectd_pid")
+work=${work%/central}
+
+# ---- machines ------------------------------------------------------------------------
+
+# machine NAME COMMAND...: a collectd with the plugin in $work/NAME, called by COMMAND.
+machine() {
+  local name=$1
+  shift
+  work=$work/$name
+  mkdir "$work"
+  collectd_configure network <<END_OF_CONFIGURATION
+Interval 1
+Hostname "$name"
+LoadPlugin network
+<Plugin network>
+  Server "10.1.0.1" "25826"
+  Server "10.1.0.1" "25827"
+</Plugin>
+LoadPlugin tcpstates
+<Plugin tcpstates>
+  AllPortsSummary true
+  LocalPort 18000 "18001-18009"
+  RemotePort 18000
+  StuckAfter 1
+  ReportAcceptQueue true
+</Plugin>
+END_OF_CONFIGURATION
+  as_user=("$@" env "WORK=$work" unshare --mount "${work%/*}/as_machine")
+  collectd_start
+  pids+=("$collectd_pid")
+  as_user=()
+  work=${work%/*}
+}
+machine web1.example.org
+machine db1 nsenter --target "$db1" --net
+collectd_pid=
+
+mkfifo "$work/to_db1" "$work/from_db1"
+nsenter --target "$db1" --net "$build/sockmake" <"$work/to_db1" >"$work/from_db1" &
+pids+=($!)
+exec {to_db1}>"$work/to_db1" {from_db1}<"$work/from_db1"
+on_db1() {
+  to_sockmake=$to_db1 from_sockmake=$from_db1 "$@"
+}
+
+# Numbers that tell the kinds, ports and machines apart. Held for longer than
+# StuckAfter, orphans near the limit, TIME_WAIT buckets and accept queues half full.
+sockets make established ipv4 18000 3
+sockets make established ipv6 18001 4
+sockets make fin-wait2-held ipv4 18000 5
+sockets make fin-wait2-held ipv6 18005 2
+sockets make fin-wait2-orphaned ipv4 18000 1
+sockets make time-wait ipv4 18001 9
+sockets make fin-wait1-orphaned ipv6 18009 3
+sockets make last-ack-orphaned ipv4 18010 2
+sockets make closing-held ipv4 18000 1
+sockets make unaccepted ipv4 18002 5
+on_db1 sockets make established ipv4 18000 7
+on_db1 sockets make fin-wait2-held ipv6 18003 4
+on_db1 sockets make fin-wait1-orphaned ipv4 18000 2
+on_db1 sockets make unaccepted ipv4 18001 1
+
+groups=(all 18000-local 18001-18009-local 18000-remote)
+{
+  wanted "${groups[@]}" | sed 's/^/web1.example.org /'
+  on_db1 wanted "${groups[@]}" | sed 's/^/db1 /'
+} >"$work/wanted"
+
+# Nothing changes any more once all are stuck. Sums are made of 6 s, so that each
+# machine has a value in them even if a read takes two.
+sleep 8
+since=$(($(date +%s) / 6 * 6 + 6))
+until=$((since + 18))
+while (($(date +%s) < until + 4)); do sleep 0.5; done
+
+# ---- queries -------------------------------------------------------------------------
+
+ok "the committed dashboards are what the source gives" "$python" "$top/contrib/dashboards/generate" --check
+grep -h '^PUTVAL ' "$work"/{web1.example.org,db1}/output >"$work/dispatched"
+while IFS=$'\t' read -r result name text; do
+  case $result in
+    ok) pass "$name" ;;
+    *) fail "${name:-$result}" "${text//\\n/$'\n'}" ;;
+  esac
+done < <(nsenter --target "$servers" --net "$python" "$top/tests/fleet_dashboards.py" \
+  "$top/contrib/dashboards" "$work/wanted" "$work/dispatched" "$since" "$until" 2>&1 || echo "the queries ended early")
+
+for log in "$work"/{central,web1.example.org,db1}/output; do
+  # That a busy machine is slow, and what write_prometheus says with each libmicrohttpd.
+  is "$(basename "${log%/output}"): collectd complains about nothing" \
+    "$(grep -E '^\[(error|warning)\]' "$log" | grep -v 'above its read interval\|MHD_OPTION_EXTERNAL_LOGGER' || true)" ""
+done
+done_testing

@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# The Debian package, on Debian 12 and 13: built in a clean root from what it says
+# it needs, then in another clean root installed, enabled by the documented line,
+# used by Debian's collectd with Debian's configuration, removed and purged.
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+if ((EUID != 0)); then skip_all "only root can make a Debian root"; fi
+type -P mmdebstrap >/dev/null || skip_all "mmdebstrap is missing; contrib/install-deps.sh package installs it"
+
+# collectd runs in a network namespace of the test's own, apt in the one before.
+if [[ ${TCPSTATES_TEST_NETNS-} != "$$" ]]; then
+  exec {outside_net}</proc/self/ns/net
+  export outside_net
+fi
+enter_netns "$@"
+outside=(nsenter --net="/proc/$$/fd/$outside_net")
+
+readonly releases=(bookworm trixie)
+readonly package=collectd-plugin-tcpstates
+readonly conf_d=etc/collectd/collectd.conf.d
+
+preparations=()
+running=
+# unshare does not heed a SIGTERM, and takes its processes along at a SIGKILL.
+stop_all() {
+  local pid
+  for pid in "${preparations[@]}"; do
+    kill -TERM -- "-$pid" 2>/dev/null || continue
+    sleep 1
+    kill -KILL -- "-$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  if [[ -n $running ]]; then
+    kill -KILL "$running" 2>/dev/null || true
+    wait "$running" 2>/dev/null || true
+  fi
+}
+trap 'stop_all; clean_up' EXIT
+
+# exec_in_root ROOT COMMAND...: what it mounts and starts is gone when it ends.
+exec_in_root() {
+  local root=$1
+  shift
+  exec "${net[@]}" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    ${DEB_BUILD_OPTIONS:+"DEB_BUILD_OPTIONS=$DEB_BUILD_OPTIONS"} \
+    ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} \
+    unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" chroot "$root" "$@"
+}
+in_root() {
+  (exec_in_root "$@")
+}
+net=()
+
+# apt ROOT ARGUMENT...
+apt() {
+  local root=$1 net=("${outside[@]}")
+  shift
+  in_root "$root" apt-get -q -y -o APT::Install-Recommends=false "$@" </dev/null 2>&1
+}
+
+# prepare RELEASE TARBALL: $work/RELEASE becomes a clean root with Debian's collectd
+# in it, and $work/RELEASE-build one in which the package was built, in /build.
+prepare() {
+  local root=$work/$1 made=$work/$1-build tarball=$2
+  "${outside[@]}" mmdebstrap --variant=apt "$1" "$root"
+  # There is no init that could run a service.
+  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+  chmod 755 "$root/usr/sbin/policy-rc.d"
+  # Debian's configuration wants a host name that resolves.
+  echo "127.0.0.1 localhost $(uname -n).example $(uname -n)" >"$root/etc/hosts"
+  apt "$root" update
+  cp -a --reflink=auto -- "$root" "$made"
+
+  mkdir -p "$made/build/debian"
+  cp -- "$top/contrib/packages/deb/control" "$made/build/debian/"
+  apt "$made" build-dep /build
+  rm -r "$made/build/debian"
+  cp -- "$tarball" "$top/contrib/packages/deb/build.sh" "$made/build/"
+  chown -R 65534:65534 "$made/build"
+  in_root "$made" setpriv --reuid=65534 --regid=65534 --clear-groups \
+    sh -c "cd /build && ./build.sh ${tarball##*/}" 2>&1
+  apt "$made" install lintian
+  apt "$root" install collectd
+}
+
+# listing ROOT: all files but the accounts of dpkg and apt, logs, and collectd's data.
+listing() {
+  local name
+  local -a without=()
+  for name in proc sys dev tmp run var/cache var/log var/lib/apt var/lib/dpkg var/lib/collectd/rrd etc/ld.so.cache; do
+    without+=(-path "$1/$name" -prune -o)
+  done
+  find "$1" "${without[@]}" -type f -printf '%m %s %P\n' -o "${without[@]}" -printf '%y %m %P\n' | sort -k 3
+}
+
+# packages ROOT: those installed, and those that are removed but not purged.
+packages() {
+  in_root "$1" dpkg-query -W -f '${Package}\n' | sort
+}
+
+# run ROOT: starts Debian's collectd until it has read once; $loaded says whether it
+# has loaded the plugin. Its messages go to $work/output, its values to ROOT/tmp/csv.
+run() {
+  local tenths others=0
+  loaded=no
+  rm -rf -- "$1/tmp/csv"
+  exec_in_root "$1" collectd -f >"$work/output" 2>&1 </dev/null &
+  running=$!
+  for ((tenths = 0; tenths < 300; tenths++)); do
+    sleep 0.1
+    if ! kill -0 "$running" 2>/dev/null; then
+      loaded="collectd has ended: $(tail -n 20 "$work/output")"
+      break
+    fi
+    # It dispatches these after "all".
+    if compgen -G "$1/tmp/csv/*/tcpstates-machine/*" >/dev/null; then
+      loaded=yes
+      break
+    fi
+    # The other plugins have read for 3 s.
+    if compgen -G "$1/tmp/csv/*/load/load-*" >/dev/null && ((++others > 30)); then break; fi
+  done
+  sleep 0.5
+  pkill -TERM -P "$running" 2>/dev/null || true
+  wait "$running" 2>/dev/null || true
+  running=
+}
+
+# counted ROOT: what the collectd that ran wrote about the group "all", as wanted does.
+counted() {
+  local file
+  for file in "$1"/tmp/csv/*/tcpstates-all/*; do
+    # csv's file names end in the date, its lines are TIME,VALUE.
+    awk -F, -v name="${file##*/}" 'END { print "all", substr(name, 1, length(name) - 11), $2 + 0 }' "$file"
+  done | of_states
+}
+of_states() {
+  grep -E '^all (tcp_connections-|current_connections-fin_wait2_(held|orphaned) )' | sort
+}
+
+check_release() {
+  local release=$1 root=$work/$1 made=$work/$1-build
+  if ! wait "$2"; then
+    if grep -Eq 'Could not (resolve|connect)|Temporary failure resolving|Unable to connect' "$work/$release.log"; then
+      skip "$release: all" "no Debian mirror can be reached"
+      return
+    fi
+    fail "$release: it builds in a clean root from its Build-Depends" "$(tail -n 60 "$work/$release.log")"
+    return
+  fi
+  pass "$release: it builds in a clean root from its Build-Depends"
+  local deb
+  deb=$(cd -- "$made/build" && ls "$package"_*.deb)
+  is "$release: lintian finds nothing" \
+    "$(in_root "$made" sh -c 'lintian -i -E --allow-root --fail-on error,warning /build/*.changes; echo $?' 2>&1)" 0
+  is "$release: it has these files" \
+    "$(dpkg-deb --fsys-tarfile "$made/build/$deb" | tar -t | grep -v '/$' | sort)" \
+    "$(printf './usr/%s\n' lib/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5.gz \
+      "share/doc/$package/"{README.Debian,README.md.gz,changelog.gz,changelog.Debian.gz,copyright,examples/tcpstates.conf} | sort)"
+  is "$release: it depends on collectd 5.10 up to, not including, 6" \
+    "$(dpkg-deb -f "$made/build/$deb" Depends | tr ',' '\n' | grep collectd | xargs)" \
+    "collectd-core (>= 5.10) collectd-core (<< 6~)"
+
+  cp -- "$made/build/$deb" "$root/tmp/"
+  # What collectd says and counts, beside what Debian configures.
+  printf '%s\n' 'LoadPlugin logfile' '<Plugin logfile>' 'LogLevel warning' 'File "stderr"' '</Plugin>' \
+    'LoadPlugin csv' '<Plugin csv>' 'DataDir "/tmp/csv"' '</Plugin>' >"$root/$conf_d/00-test.conf"
+  run "$root"
+  local before packages line
+  before=$(listing "$root")
+  packages=$(packages "$root")
+  ok "$release: apt installs it" apt "$root" install "/tmp/$deb"
+  is "$release: installed, it has changed no configuration" \
+    "$(listing "$root" | grep ' etc/')" "$(grep ' etc/' <<<"$before")"
+  run "$root"
+  is "$release: installed, it is not loaded" "$loaded" no
+
+  line=$(sed -n "s|^    \(echo 'LoadPlugin tcpstates' .*\)|\1|p" "$root/usr/share/doc/$package/README.Debian")
+  ok "$release: README has the same line" grep -qxF "    $line" "$top/README.md"
+  in_root "$root" sh -c "$line"
+  sockets make established ipv4 "$3" 3
+  sockets make fin-wait2-held ipv6 "$3" 2
+  sockets make bound ipv4 0 1
+  run "$root"
+  is "$release: the documented line enables it" "$loaded" yes
+  is "$release: Debian's collectd counts what there is" "$(counted "$root")" "$(wanted all | of_states)"
+  is "$release: it has no complaint" \
+    "$(grep -ai tcpstates "$work/output" || true)" ""
+  is "$release: Debian's configuration is untouched" "$(in_root "$root" dpkg --verify collectd collectd-core)" ""
+
+  ok "$release: apt removes it" apt "$root" remove "$package"
+  run "$root"
+  is "$release: removed, collectd starts without it" "$loaded" no
+  ok "$release: apt installs it again" apt "$root" install "/tmp/$deb"
+  run "$root"
+  is "$release: it is enabled as before" "$loaded" yes
+  in_root "$root" cp "/usr/share/doc/$package/examples/tcpstates.conf" "/$conf_d/"
+  run "$root"
+  is "$release: the shipped configuration enables it, too" "$loaded" yes
+
+  mv -- "$root/$conf_d/tcpstates.conf" "$root/$conf_d/of-ours.conf"
+  apt "$root" remove "$package" >"$work/removal"
+  ok "$release: where another file loads it, the removal says so" grep -F "/$conf_d/of-ours.conf" "$work/removal"
+  rm -- "$root/$conf_d/of-ours.conf"
+
+  apt "$root" install "/tmp/$deb" >/dev/null
+  in_root "$root" sh -c "$line"
+  # Debian's collectd recommends libmnl0, so that autoremove would keep it.
+  is "$release: only libmnl0 came with it" "$(comm -13 <(echo "$packages") <(packages "$root") | xargs)" "$package libmnl0"
+  ok "$release: apt purges both" apt "$root" purge "$package" libmnl0
+  is "$release: purged, it leaves nothing" "$(listing "$root")" "$before"
+  is "$release: dpkg has forgotten it" "$(packages "$root")" "$packages"
+}
+
+version=$(sed -n 's/^PACKAGE_VERSION = //p' "$build/Makefile")
+tarball=$work/collectd-tcpstates-$version.tar.xz
+# The other tests of packages make it, too, and may run now.
+flock "$build" sh -c 'make -s -C "$1" dist && cp -- "$1/${2##*/}" "$2"' - "$build" "$tarball" >"$work/dist.log" 2>&1 ||
+  fail "make dist" "$(<"$work/dist.log")"
+# Each in a process group of its own.
+set -m
+for release in "${releases[@]}"; do
+  (prepare "$release" "$tarball") >"$work/$release.log" 2>&1 </dev/null &
+  preparations+=($!)
+done
+set +m
+for i in "${!releases[@]}"; do check_release "${releases[i]}" "${preparations[i]}" "$((18000 + i))"; done
+done_testing
