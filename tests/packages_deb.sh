@@ -61,6 +61,8 @@ apt() {
 # prepare RELEASE TARBALL: $work/RELEASE becomes a clean root with Debian's collectd
 # in it, and $work/RELEASE-build one in which the package was built, in /build.
 prepare() {
+  # The package's unit tests leave sockets in TIME_WAIT.
+  local net=("${outside[@]}")
   local root=$work/$1 made=$work/$1-build tarball=$2
   "${outside[@]}" mmdebstrap --variant=apt "$1" "$root"
   # There is no init that could run a service.
