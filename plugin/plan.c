@@ -249,7 +249,17 @@ int plan_make(struct plan *plan, const struct plan_task *task,
     if (groups > 0)
       plan->requests[plan->requests_num++] = filtered;
   }
-  /* tcp_info makes a record three times as long: not where there are many. */
+  /* tcp_info makes a record three times as long: not where there are many. What
+   * can be stuck is dumped apart, once the last read has found some. */
+  struct diag_request *first = &plan->requests[0];
+  if (task->ages && plan->aged && first->states & STATES_COMMON &&
+      first->states & STATES_AGED) {
+    plan->requests[plan->requests_num] = *first;
+    if (task->all_ages)
+      plan->requests[plan->requests_num].bytecode = NULL;
+    plan->requests[plan->requests_num++].states &= STATES_AGED;
+    first->states &= ~STATES_AGED;
+  }
   for (size_t i = 0; i < plan->requests_num; i++)
     plan->requests[i].info = task->ages &&
                              plan->requests[i].states & STATES_AGED &&
@@ -260,7 +270,10 @@ int plan_make(struct plan *plan, const struct plan_task *task,
 bool plan_ages_request(const struct plan *plan, const struct plan_task *task,
                        const struct tally *tally,
                        struct diag_request *request) {
-  if (!task->ages || plan->requests[0].info)
+  for (size_t i = 0; i < plan->requests_num; i++)
+    if (plan->requests[i].info)
+      return false;
+  if (!task->ages)
     return false;
   *request = plan->requests[0];
   request->states = STATES_AGED;
@@ -308,6 +321,8 @@ static int learn(struct plan *plan, const struct group_index *index,
   plan->groups_num = index->groups_num;
   plan->ports_num = index->listening_num;
   plan->rare = rare_sockets(&tally->all);
+  plan->aged =
+      tally->all.fin_wait2_held > 0 || tally->all.state[TCP_CLOSE_WAIT] > 0;
   plan->all_closed = tally->all.state[TCP_CLOSE];
   plan->known = true;
   return 0;

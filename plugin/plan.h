@@ -75,6 +75,7 @@ struct plan {
       closed_age; /* reads since bound-only sockets were counted, with it */
   bool known;     /* there was a read, and it has found: */
   uint64_t rare;  /* sockets in other states than these */
+  bool aged;      /* sockets that can be stuck */
   uint32_t all_closed;     /* bound-only sockets */
   struct plan_group *held; /* by group of that time */
   uint16_t *ports;         /* its listening ports */
