@@ -51,33 +51,53 @@ static struct address decode_address(uint8_t family, const uint32_t *words) {
   return address;
 }
 
-static int decode_attributes(const char *pos, const char *end,
-                             struct diag_socket *socket) {
-  const struct nlattr *attr = (const void *)pos;
-  while (mnl_attr_ok(attr, (int)(end - (const char *)attr))) {
+static int decode_attribute(const struct nlattr *attr,
+                            struct diag_socket *socket) {
+  const char *payload = (const char *)attr + MNL_ATTR_HDRLEN;
+  size_t len = attr->nla_len - MNL_ATTR_HDRLEN;
+  size_t age = offsetof(struct tcp_info, tcpi_last_ack_recv);
+  switch (attr->nla_type & NLA_TYPE_MASK) {
+  case INET_DIAG_SHUTDOWN:
     /* Every full socket carries this attribute, and no request sock: that
      * tells a TCP Fast Open child, a full socket in SYN_RECV. */
-    uint16_t type = mnl_attr_get_type(attr);
-    if (type == INET_DIAG_SHUTDOWN)
-      socket->request_sock = false;
+    socket->request_sock = false;
+    return 0;
+  case INET_DIAG_INFO:
     /* Its length differs from kernel to kernel. */
-    if (type == INET_DIAG_INFO &&
-        mnl_attr_get_payload_len(attr) >=
-            offsetof(struct tcp_info, tcpi_last_ack_recv) + 4) {
-      const char *info = mnl_attr_get_payload(attr);
-      memcpy(&socket->age, info + offsetof(struct tcp_info, tcpi_last_ack_recv),
-             sizeof(socket->age));
-      socket->has_age = true;
-    }
-    if (type == INET_DIAG_CGROUP_ID) {
-      if (mnl_attr_get_payload_len(attr) < sizeof(socket->cgroup_id))
-        return -EBADMSG;
-      memcpy(&socket->cgroup_id, mnl_attr_get_payload(attr),
-             sizeof(socket->cgroup_id));
-    }
-    attr = mnl_attr_next(attr);
+    if (len < age + sizeof(socket->age))
+      return 0;
+    memcpy(&socket->age, payload + age, sizeof(socket->age));
+    socket->has_age = true;
+    return 0;
+  case INET_DIAG_CGROUP_ID:
+    if (len < sizeof(socket->cgroup_id))
+      return -EBADMSG;
+    memcpy(&socket->cgroup_id, payload, sizeof(socket->cgroup_id));
+    return 0;
+  default:
+    return 0;
   }
-  return (const char *)attr < end ? -EBADMSG : 0;
+}
+
+/* Not with libmnl's functions: there are four attributes to a socket, and with
+ * four calls for each they took a third of the time spent in this process. */
+static int decode_attributes(const char *pos, size_t left,
+                             struct diag_socket *socket) {
+  while (left > 0) {
+    const struct nlattr *attr = (const void *)pos;
+    if (left < MNL_ATTR_HDRLEN || attr->nla_len < MNL_ATTR_HDRLEN ||
+        attr->nla_len > left)
+      return -EBADMSG;
+    int err = decode_attribute(attr, socket);
+    if (err != 0)
+      return err;
+    size_t step = MNL_ALIGN(attr->nla_len);
+    if (step >= left)
+      return 0;
+    pos += step;
+    left -= step;
+  }
+  return 0;
 }
 
 static int decode_socket(const struct nlmsghdr *nlh, diag_socket_cb cb,
@@ -102,8 +122,9 @@ static int decode_socket(const struct nlmsghdr *nlh, diag_socket_cb cb,
       .local_address = decode_address(msg->idiag_family, msg->id.idiag_src),
       .remote_address = decode_address(msg->idiag_family, msg->id.idiag_dst),
   };
-  int err = decode_attributes((const char *)(msg + 1),
-                              (const char *)nlh + nlh->nlmsg_len, &socket);
+  int err =
+      decode_attributes((const char *)(msg + 1),
+                        mnl_nlmsg_get_payload_len(nlh) - sizeof(*msg), &socket);
   return err != 0 ? err : cb(&socket, data);
 }
 

@@ -109,8 +109,9 @@ static int count_everywhere(struct tally *tally,
   count_age(tally, &tally->all, socket);
   if (tally->holders != NULL && is_stuck(tally, socket))
     holders_add(tally->holders, socket);
-  group_index_find(tally->index, socket, count_group,
-                   &(struct counted){tally, socket, only_age});
+  if (group_index_num(tally->index) > 0)
+    group_index_find(tally->index, socket, count_group,
+                     &(struct counted){tally, socket, only_age});
   return 0;
 }
 
