@@ -66,7 +66,7 @@ static double known(int64_t number) {
 static double percent(int64_t number, int64_t limit) {
   if (number == PROC_UNKNOWN || limit <= 0)
     return NAN;
-  return fmin(100.0 * (double)number / (double)limit, 100.0);
+  return number < limit ? 100.0 * (double)number / (double)limit : 100.0;
 }
 
 double metrics_fin_wait2_lifetime(int64_t tcp_fin_timeout) {
@@ -79,7 +79,7 @@ double metrics_fin_wait2_lifetime(int64_t tcp_fin_timeout) {
   double lifetime = tcp_fin_timeout <= timewait_len
                         ? (double)tcp_fin_timeout
                         : 2.0 * (double)(tcp_fin_timeout - timewait_len);
-  return fmax(lifetime, 0.7);
+  return lifetime < 0.7 ? 0.7 : lifetime;
 }
 
 static double fin_timeout(const struct snapshot *s) {
