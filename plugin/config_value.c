@@ -1,4 +1,4 @@
-/* Checks the values of options for config.c. */
+/* Checks the values of options, for config.c and config_groups.c. */
 #include "config_value.h"
 
 #include "number.h"
@@ -51,6 +51,13 @@ static int refuse_value(const struct config_option *option, int i,
   return config_refuse(option, "%s %s: %s", option->item->key,
                        show(&option->item->values[i], shown, sizeof(shown)),
                        reason);
+}
+
+bool config_is_plain_name(const char *name) {
+  for (const char *c = name; *c != '\0'; c++)
+    if (iscntrl((unsigned char)*c) || *c == '/' || *c == '@')
+      return false;
+  return true;
 }
 
 int config_need_value(const struct config_option *option, const char *help) {

@@ -63,6 +63,13 @@ int config_read_family(const struct config_option *option, int i,
 int config_read_cgroup(const struct config_option *option, int i, char *out,
                        size_t size);
 
+/* What a name may have, so that collectd's plugin_instance holds a group's with
+ * "@NAMESPACE" behind it. */
+#define CONFIG_NAME_MAX_LEN 63
+
+/* Is it without control character, "/" and "@"? */
+bool config_is_plain_name(const char *name);
+
 /* Refuses the option if it has no value; help says what to write. */
 int config_need_value(const struct config_option *option, const char *help);
 
