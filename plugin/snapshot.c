@@ -173,8 +173,10 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
       .all_ages = settings->notify_stuck > 0,
       .states = states,
   };
+  bool need_sums = settings_need_sums(settings);
   const struct plan_sums sums = {.inuse = s->sockstat.inuse,
-                                 .inuse6 = read_sockstat6(reader, s),
+                                 .inuse6 = need_sums ? read_sockstat6(reader, s)
+                                                     : PROC_UNKNOWN,
                                  .tw = s->sockstat.tw};
   reader->tally.stuck_after = (uint64_t)s->stuck_after * 1000;
   int err = find_cgroups(reader, s);
@@ -218,8 +220,7 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
       .tcp_max_orphans = PROC_UNKNOWN,
       .tcp_mem = {PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN},
   };
-  uint32_t states = settings_states(reader->settings);
-  if (states != 0 ||
+  if (settings_need_sums(reader->settings) ||
       reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
     read_sockstat(reader, out);
   read_files(reader, out);
@@ -228,6 +229,7 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
     out->stuck_after = out->tcp_fin_timeout == PROC_UNKNOWN
                            ? STUCK_AFTER_UNKNOWN
                            : out->tcp_fin_timeout;
+  uint32_t states = settings_states(reader->settings);
   if (states != 0)
     out->sockets_error = count_sockets(reader, out, states);
 }

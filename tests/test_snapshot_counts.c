@@ -180,9 +180,37 @@ START_TEST(sums_need_sockstat6_but_where_there_is_no_ipv6) {
 }
 END_TEST
 
+static const struct {
+  const char *name;
+  bool exact, groups, read;
+} sums_readers[] = {
+    {"auto", false, false, true},
+    {"exact, all", true, false, false},
+    /* How many there are tells whether to filter. */
+    {"exact, groups", true, true, true},
+};
+
 static struct port_range range = {8080, 8080};
 static struct group port_group = {(char[]){"8080-local"},
                                   {.local_ports = {&range, 1}}};
+
+START_TEST(sums_are_read_only_where_counts_need_them) {
+  int i = _i / 2;
+  const char *file = _i % 2 == 0 ? SOCKSTAT : SOCKSTAT6;
+  machine.settings.report = REPORT_BY_STATE;
+  machine.settings.exact = sums_readers[i].exact;
+  if (sums_readers[i].groups) {
+    machine.settings.all_ports_summary = CHOICE_FALSE;
+    machine.settings.groups = &port_group;
+    machine.settings.groups_num = 1;
+  }
+  fake_machine_spoil(file);
+  fake_machine_read_first();
+  ck_assert_msg((machine.snapshot.file != NULL) == sums_readers[i].read,
+                "%s: %s", sums_readers[i].name, file);
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+}
+END_TEST
 
 /* Among very many sockets few are in the group: they are asked for with
  * bytecode from the second read on. */
@@ -302,6 +330,8 @@ int main(void) {
   tcase_add_test(tc, stuck_after_follows_tcp_fin_timeout_from_read_to_read);
   tcase_add_loop_test(tc, holders_are_found_only_for_notifications, 0, 2);
   tcase_add_test(tc, way_is_told_when_it_is_another_one);
+  tcase_add_loop_test(tc, sums_are_read_only_where_counts_need_them, 0,
+                      2 * CASES(sums_readers));
   tcase_add_loop_test(tc, sums_need_sockstat6_but_where_there_is_no_ipv6, 0,
                       CASES(sockstat6s));
   tcase_add_loop_test(

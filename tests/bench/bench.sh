@@ -239,13 +239,21 @@ many_ports=$(printf 'LocalPort "%d"\n' {8000..8999})
 both='ListeningPorts false
 AllPortsSummary true'
 
+tcpconns_counts='Counting "exact"
+ReportClosed false
+ReportFinWait2 false
+ReportStuck false
+ReportOrphans false
+ReportFinTimeout false
+ReportLimits false'
+
 measure() {
   local name=${1#*_}
   case $1 in
     tcpstates) plugin "$tcpstates" '' ;;
     exact) plugin "$tcpstates" 'Counting "exact"' ;;
     # What tcpconns counts, no more.
-    same) plugin "$tcpstates" $'Counting "exact"\nReportClosed false\nReportStuck false' ;;
+    same) plugin "$tcpstates" "$tcpconns_counts" ;;
     unstuck) plugin "$tcpstates" 'ReportStuck false' ;;
     tcpconns) plugin "$tcpconns" 'AllPortsSummary true' ;;
     ss) command_cpu ss -tan ;;
