@@ -482,8 +482,8 @@ collectd_ended() {
 }
 
 # All values of one read have one time: a table is complete when another time
-# comes, or when nothing has come for a moment. Where that moment was too
-# short, the table is shown again, whole.
+# comes, which is what --once waits for. Else nothing for a moment is enough;
+# where that moment was too short, the table is shown again, whole.
 follow() {
   local line code shown=0 had_any=false
   local value_line='^PUTVAL "?localhost/tcpstates-(.*)/([^/"]*)"? interval=[0-9.]+ ([0-9.]+):(.*)$'
@@ -509,9 +509,8 @@ follow() {
       had_any=true
       take_value "$instance" "$type" "$value"
     elif ((code > 128)); then
-      if ((num_values > shown)); then
+      if ((num_values > shown)) && ! $once; then
         show_table
-        if $once; then return 0; fi
         shown=$num_values
       elif ! $had_any && ((SECONDS - begun > patience)); then
         if ((${#messages[@]} > 0)); then printf '  %s\n' "${messages[@]}" >&2; fi
