@@ -63,27 +63,8 @@ echo 60 >/proc/sys/net/ipv4/tcp_fin_timeout
 echo 16 >/proc/sys/net/ipv4/tcp_max_tw_buckets
 nsenter --target "$db1" --net sh -c 'echo 30 >/proc/sys/net/ipv4/tcp_fin_timeout'
 
-# The kernel shows the machine-wide limits in the first namespace alone: here files
-# stand for them, beside the real settings of the namespace. The limit of orphans is
-# so small that a few are near it.
-cat >"$work/as_machine" <<'MACHINE'
-#!/bin/sh
-set -e
-cd /proc/sys/net/ipv4
-fin_timeout=$(cat tcp_fin_timeout) max_tw_buckets=$(cat tcp_max_tw_buckets)
-mount -t tmpfs limits /proc/sys/net/ipv4
-cd /proc/sys/net/ipv4
-echo "$fin_timeout" >tcp_fin_timeout
-echo "$max_tw_buckets" >tcp_max_tw_buckets
-echo 16 >tcp_max_orphans
-echo 1000 2000 3000 >tcp_mem
-cd "$OLDPWD"
-cd "$WORK"
-exec "$@"
-MACHINE
-chmod +x "$work/as_machine"
-unshare --mount sh -c 'mount -t tmpfs limits /proc/sys/net/ipv4' 2>"$work/mount" ||
-  skip_all "no mount namespace: $(<"$work/mount")"
+# The limit of orphans is so small that a few are near it.
+machine_limits 16 || skip_all "no mount namespace: $(<"$work/mount")"
 
 # ---- servers -----------------------------------------------------------------------
 
@@ -222,7 +203,7 @@ LoadPlugin tcpstates
   ReportAcceptQueue true
 </Plugin>
 END_OF_CONFIGURATION
-  as_user=("$@" env "WORK=$work" unshare --mount "${work%/*}/as_machine")
+  as_user=("$@" "${work%/*}/as_machine")
   collectd_start
   pids+=("$collectd_pid")
   as_user=()

@@ -216,6 +216,31 @@ wanted() {
   done | sort
 }
 
+# machine_limits ORPHANS: makes the program $work/as_machine, which runs a command as if
+# this child namespace were a machine's first one, for as_user. The kernel shows the
+# machine-wide limits there alone: files stand for them, beside the real settings of the
+# namespace. Fails where nothing may be mounted; $work/mount says why.
+machine_limits() {
+  cat >"$work/as_machine" <<END
+#!/bin/sh
+set -e
+if [ "\$AS_MACHINE" != "\$\$" ]; then AS_MACHINE=\$\$ exec unshare --mount "\$0" "\$@"; fi
+directory=\$(pwd)
+cd /proc/sys/net/ipv4
+fin_timeout=\$(cat tcp_fin_timeout) max_tw_buckets=\$(cat tcp_max_tw_buckets)
+mount -t tmpfs limits /proc/sys/net/ipv4
+cd /proc/sys/net/ipv4
+echo "\$fin_timeout" >tcp_fin_timeout
+echo "\$max_tw_buckets" >tcp_max_tw_buckets
+echo $1 >tcp_max_orphans
+echo 1000 2000 3000 >tcp_mem
+cd "\$directory"
+exec "\$@"
+END
+  chmod +x "$work/as_machine"
+  "$work/as_machine" true 2>"$work/mount"
+}
+
 # ---- collectd ---------------------------------------------------------------
 
 interval=0.5 # seconds, that collectd_configure takes
