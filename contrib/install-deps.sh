@@ -15,8 +15,9 @@ Installs the packages that are missing for each PURPOSE:
   fuzz     clang with libFuzzer
   lint     shellcheck, clang-format
   lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
-  fleet    Prometheus, InfluxDB 1.x and Graphite, and the libraries of collectd's
-           plugins for them, for the tests of what contrib/ has for a fleet
+  fleet    Prometheus, InfluxDB 1.x and Graphite, the libraries of collectd's plugins
+           for them, and the perl modules of collection3, for the tests of what
+           contrib/ has for a fleet
   package  dpkg-dev, debhelper and rpmbuild for make deb and make rpm, and mmdebstrap
            for the tests of the packages
 
@@ -86,6 +87,9 @@ collectd_plugin_loads() {
   done
   return 1
 }
+perl_module_found() {
+  command_found perl && perl -M"$1" -e 1 2>/dev/null
+}
 libfuzzer_found() {
   command_found clang &&
     clang -x c -fsanitize=fuzzer -o /dev/null - 2>/dev/null \
@@ -129,6 +133,11 @@ readonly needs=(
   'fleet; command_found graphite-manage; graphite-web; -; graphite-web'
   'fleet; collectd_plugin_loads write_prometheus; libmicrohttpd12 libprotobuf-c1; collectd-write_prometheus; the libraries of collectd write_prometheus plugin'
   'fleet; command_found python3; python3; python3; Python 3.11 or later'
+  'fleet; perl_module_found RRDs; librrds-perl; rrdtool-perl; RRDs (perl)'
+  'fleet; perl_module_found Config::General; libconfig-general-perl; perl-Config-General; Config::General (perl)'
+  'fleet; perl_module_found HTML::Entities; libhtml-parser-perl; perl-HTML-Parser; HTML::Entities (perl)'
+  'fleet; perl_module_found CGI; libcgi-pm-perl; perl-CGI; CGI (perl)'
+  'fleet; perl_module_found URI::Escape; liburi-perl; perl-URI; URI::Escape (perl)'
   'package; command_found dpkg-buildpackage; dpkg-dev; dpkg-dev; dpkg-buildpackage (dpkg-dev)'
   'package; command_found dh; debhelper; debhelper; debhelper 13'
   'package; command_found rpmbuild; rpm; rpm-build; rpmbuild'
