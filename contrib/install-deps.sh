@@ -11,7 +11,7 @@ Usage: install-deps.sh [--missing] PURPOSE...
 Installs the packages that are missing for each PURPOSE:
   build    C compiler, make, autotools, pkg-config, pod2man, libmnl and collectd headers
   run      the collectd daemon with its csv and logfile plugins
-  test     check, clang, iproute2, unshare, ps, xz, podchecker, /etc/services
+  test     check, clang, iproute2, unshare, ps, xz, podchecker, python3, /etc/services
   fuzz     clang with libFuzzer
   lint     shellcheck, clang-format
   lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
@@ -118,6 +118,7 @@ readonly needs=(
   'test; file_found /etc/services; netbase; setup; /etc/services'
   'test; command_found clang; clang; clang; clang'
   'test; command_found xz; xz-utils; xz; xz'
+  'test; command_found python3; python3; python3; python3'
   'test; command_found podchecker; perl; perl-Pod-Checker; podchecker (perl)'
   'fuzz; libfuzzer_found; clang libclang-rt-dev; clang compiler-rt; clang with libFuzzer'
   'lint; command_found shellcheck; shellcheck; ShellCheck; shellcheck'
