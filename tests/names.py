@@ -131,7 +131,11 @@ def names_in(path):
     text = path.read_text(encoding="utf-8", errors="replace")
     texts = list(strings(json.loads(text))) if path.suffix == ".json" else [text]
     ways = (in_identifiers, in_prometheus, in_influxql, in_blocks, as_words)
-    return {name for part in texts for way in ways for name in way(part)}
+    names = {name for part in texts for way in ways for name in way(part)}
+    # A test of rules may give a value to a group that has none: that does not fire.
+    if path.name.endswith("_test.yml"):
+        names = {name._replace(group=None) for name in names}
+    return names
 
 
 # ---- tables of all that is dispatched ----------------------------------------------
