@@ -27,8 +27,8 @@ Options:
   --output DIR    where the pictures go, as HOST-GROUP-PICTURE.png [.]
   --help          print this
 
-Touches: the pictures, and a directory in $TMPDIR [/tmp] until the end. It needs rrdtool
-only, and asks rrdcached where RRDCACHED_ADDRESS says so.
+Touches: the pictures, and a directory in $TMPDIR [/tmp] until the end. It needs
+rrdtool only.
 
 Exit codes: 0 drawn, 1 rrdtool failed or is not there, 2 wrong usage, or no such host,
 group or directory, 4 there are no values in that time.
