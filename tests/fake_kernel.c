@@ -56,6 +56,8 @@ static struct diag_socket new_socket(const struct fake_kernel *kernel,
   socket.inode = full ? random_below(source, 2) : 0;
   socket.cgroup_id =
       full ? cgroup_ids[random_below(source, NUM(cgroup_ids))] : 0;
+  if (full && (socket.state == TCP_FIN_WAIT2 || socket.state == TCP_CLOSE_WAIT))
+    socket.age = random_below(source, 256) * 16;
   return socket;
 }
 
@@ -92,21 +94,33 @@ size_t fake_kernel_dump(const struct fake_kernel *kernel,
     ck_abort_msg("bytecode: %s", fault);
   size_t num = 0;
   for (size_t i = 0; i < kernel->num; i++) {
-    const struct diag_socket *socket = &kernel->sockets[i];
+    struct diag_socket socket = kernel->sockets[i];
     int bit =
-        socket->state == TCP_CLOSE ? DIAG_STATE_BOUND_INACTIVE : socket->state;
+        socket.state == TCP_CLOSE ? DIAG_STATE_BOUND_INACTIVE : socket.state;
     if (!(request->states & 1u << bit) ||
-        (filtered && !machine_run(&program, socket).accepted))
+        (filtered && !machine_run(&program, &socket).accepted))
       continue;
+    socket.has_age =
+        request->info && !socket.minisocket && !socket.request_sock;
+    socket.age = socket.has_age ? socket.age : 0;
     num++;
-    if (cb(socket, data) != 0)
+    if (cb(&socket, data) != 0)
       ck_abort_msg("a socket is not taken");
   }
   return num;
 }
 
+/* Adds a socket of a state that sockets can be stuck in. */
+static void count_age(uint32_t age, uint32_t stuck_after, uint32_t *stuck,
+                      uint32_t *oldest) {
+  *stuck += age > stuck_after;
+  if (age > *oldest)
+    *oldest = age;
+}
+
 static void count_socket(struct tally_counts *counts,
-                         const struct diag_socket *socket) {
+                         const struct diag_socket *socket,
+                         uint32_t stuck_after) {
   uint8_t state = socket->state;
   bool orphan = socket->inode == 0;
   counts->state[state]++;
@@ -117,6 +131,12 @@ static void count_socket(struct tally_counts *counts,
   counts->orphaned += orphan && !socket->minisocket &&
                       (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
                        state == TCP_LAST_ACK || state == TCP_CLOSING);
+  if (state == TCP_CLOSE_WAIT)
+    count_age(socket->age, stuck_after, &counts->close_wait_stuck,
+              &counts->close_wait_oldest);
+  if (state == TCP_FIN_WAIT2 && !orphan)
+    count_age(socket->age, stuck_after, &counts->fin_wait2_stuck,
+              &counts->fin_wait2_oldest);
 }
 
 struct tally_counts fake_kernel_count(const struct fake_kernel *kernel,
@@ -124,6 +144,6 @@ struct tally_counts fake_kernel_count(const struct fake_kernel *kernel,
   struct tally_counts counts = {.orphaned = 0};
   for (size_t i = 0; i < kernel->num; i++)
     if (filter == NULL || model_matches(filter, &kernel->sockets[i]))
-      count_socket(&counts, &kernel->sockets[i]);
+      count_socket(&counts, &kernel->sockets[i], kernel->stuck_after);
   return counts;
 }

@@ -16,8 +16,9 @@ struct fake_kernel {
   struct diag_socket sockets[FAKE_SOCKETS_MAX];
   size_t num;
   /* What new sockets are like, in percent: */
-  unsigned common; /* in ESTABLISHED and TIME_WAIT */
-  unsigned server; /* on the local port 443 */
+  unsigned common;      /* in ESTABLISHED and TIME_WAIT */
+  unsigned server;      /* on the local port 443 */
+  uint32_t stuck_after; /* ms: what is held for longer counts as stuck */
 };
 
 /* Makes it num sockets; about so many percent of those before are replaced. */

@@ -22,7 +22,7 @@ struct reader {
 
   size_t dumped;         /* sockets, in the last read */
   char description[200]; /* of its plan */
-  unsigned allocations;  /* of plan.c, since somebody set it to 0 */
+  unsigned allocations;  /* of a read, since somebody set it to 0 */
   unsigned fail_at;      /* this one fails; 0: none */
 
   struct {
