@@ -11,6 +11,8 @@
 /* idiag_timer of a minisocket (net/ipv4/inet_diag.c, inet_twsk_diag_fill()) */
 #define TIMER_TIME_WAIT 3
 
+#define MAX_ERRNO 4095
+
 size_t diag_msg_request_size(const struct diag_request *request) {
   size_t attribute = request->bytecode == NULL
                          ? 0
@@ -128,13 +130,14 @@ static int decode_socket(const struct nlmsghdr *nlh, diag_socket_cb cb,
   return err != 0 ? err : cb(&socket, data);
 }
 
-/* The error number in the payload of NLMSG_DONE and NLMSG_ERROR, 0: none. */
+/* The error number in the payload of NLMSG_DONE and NLMSG_ERROR, 0: none. The
+ * kernel has none beyond MAX_ERRNO (linux/err.h). */
 static int decode_status(const struct nlmsghdr *nlh) {
   int err;
   if (mnl_nlmsg_get_payload_len(nlh) < sizeof(err))
     return -EBADMSG;
   memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
-  return err > 0 ? -EBADMSG : err;
+  return err > 0 || err < -MAX_ERRNO ? -EBADMSG : err;
 }
 
 int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,

@@ -522,12 +522,17 @@ START_TEST(done_or_error_carries_the_kernels_error) {
       {NLMSG_DONE, ENOENT, -EBADMSG},
       {NLMSG_DONE, 1, -EBADMSG},
       {NLMSG_DONE, INT_MAX, -EBADMSG},
+      {NLMSG_DONE, -4095, -4095}, /* MAX_ERRNO */
+      {NLMSG_DONE, -4096, -EBADMSG},
+      {NLMSG_DONE, INT_MIN, -EBADMSG},
       {NLMSG_ERROR, -EOPNOTSUPP, -EOPNOTSUPP},
       {NLMSG_ERROR, -ENOENT, -ENOENT},
       {NLMSG_ERROR, -EINVAL, -EINVAL},
       {NLMSG_ERROR, 0, -EBADMSG}, /* an ACK that nobody asked for */
       {NLMSG_ERROR, EINVAL, -EBADMSG},
       {NLMSG_ERROR, INT_MAX, -EBADMSG},
+      {NLMSG_ERROR, -4096, -EBADMSG},
+      {NLMSG_ERROR, INT_MIN, -EBADMSG},
   };
   for (size_t i = 0; i < CASES(cases) * 2; i++) {
     size_t number = i / 2;
