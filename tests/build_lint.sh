@@ -3,7 +3,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 cd "$top"
-for script in contrib/*.sh contrib/*/*.sh contrib/packages/*/build.sh tests/*.sh tests/bench/*.sh; do ok "shellcheck $script" shellcheck --severity=warning -x -P SCRIPTDIR "$script"; done
+for script in contrib/*.sh contrib/*/*.sh contrib/packages/*/build.sh tests/*.sh tests/bench/*.sh tests/fuzz/*.sh; do ok "shellcheck $script" shellcheck --severity=warning -x -P SCRIPTDIR "$script"; done
 if python3 -c 'import tomllib' 2>/dev/null; then
   ok "the dashboards are what their source gives" contrib/dashboards/generate --check
 else
@@ -12,7 +12,7 @@ fi
 # Releases differ in what they make of the same style.
 version=$(clang-format --version | sed 's/.*version \([0-9]*\).*/\1/')
 if ((version == 14)); then
-  ok "clang-format" clang-format --dry-run -Werror plugin/*.[ch] tests/*.[ch] tests/bench/*.c contrib/*/*.c
+  ok "clang-format" clang-format --dry-run -Werror plugin/*.[ch] tests/*.[ch] tests/bench/*.c tests/fuzz/*.[ch] contrib/*/*.c
 else
   skip "clang-format" "this is release $version, and the code is formatted by 14"
 fi

@@ -48,8 +48,24 @@ struct random_source random_seed(unsigned seed) {
       .seed = seed, .state = UINT64_C(0x9e3779b97f4a7c15) * (seed + 1u)};
 }
 
-/* xorshift64* */
+struct random_source random_bytes(const uint8_t *bytes, size_t num) {
+  struct random_source source = random_seed(0);
+  source.bytes = bytes;
+  source.bytes_num = num;
+  return source;
+}
+
+/* xorshift64*, behind the bytes */
 unsigned random_below(struct random_source *source, size_t num) {
+  size_t wanted = num <= 256 ? 1 : 4;
+  if (source->bytes_num >= wanted) {
+    unsigned number = 0;
+    for (size_t i = 0; i < wanted; i++)
+      number = number << 8 | source->bytes[i];
+    source->bytes += wanted;
+    source->bytes_num -= wanted;
+    return (unsigned)(number % num);
+  }
   source->state ^= source->state >> 12;
   source->state ^= source->state << 25;
   source->state ^= source->state >> 27;

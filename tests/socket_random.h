@@ -4,10 +4,13 @@
 
 #include "diag_msg.h"
 
-/* Where numbers come from: the same ones everywhere for the same seed. */
+/* Where numbers come from: the same ones everywhere for the same seed. A fuzzer
+ * chooses the first of them: those that its bytes make. */
 struct random_source {
   unsigned seed;
   uint64_t state;
+  const uint8_t *bytes; /* what is left of them; NULL: none were given */
+  size_t bytes_num;
 };
 
 /* What sockets and filters are made of: of few things, so that they meet. */
@@ -24,6 +27,9 @@ struct random_pool {
 extern const struct random_pool random_pool;
 
 struct random_source random_seed(unsigned seed);
+
+/* The bytes are referred to. */
+struct random_source random_bytes(const uint8_t *bytes, size_t num);
 
 /* A number from 0 to num - 1. */
 unsigned random_below(struct random_source *source, size_t num);
