@@ -12,7 +12,7 @@ Installs the packages that are missing for each PURPOSE:
   build    C compiler, make, autotools, pkg-config, pod2man, libmnl and collectd headers
   run      the collectd daemon with its csv and logfile plugins
   test     check, clang, iproute2, unshare, ps, xz, podchecker, python3, /etc/services
-  fuzz     clang with libFuzzer
+  fuzz     clang with libFuzzer and sanitizers, llvm-cov, check
   lint     shellcheck, clang-format
   lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
   fleet    Prometheus, InfluxDB 1.x and Graphite, the libraries of collectd's plugins
@@ -92,7 +92,7 @@ perl_module_found() {
 }
 libfuzzer_found() {
   command_found clang &&
-    clang -x c -fsanitize=fuzzer -o /dev/null - 2>/dev/null \
+    clang -x c -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null \
       <<<'int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return !data && size; }'
 }
 
@@ -120,7 +120,9 @@ readonly needs=(
   'test; command_found xz; xz-utils; xz; xz'
   'test; command_found python3; python3; python3; python3'
   'test; command_found podchecker; perl; perl-Pod-Checker; podchecker (perl)'
-  'fuzz; libfuzzer_found; clang libclang-rt-dev; clang compiler-rt; clang with libFuzzer'
+  'fuzz; libfuzzer_found; clang libclang-rt-dev; clang compiler-rt; clang with libFuzzer and sanitizers'
+  'fuzz; command_found llvm-cov; llvm; llvm; llvm-cov and llvm-profdata (llvm)'
+  'fuzz; library_found check; check pkg-config; check-devel pkgconf-pkg-config; check 0.10 or later'
   'lint; command_found shellcheck; shellcheck; ShellCheck; shellcheck'
   'lint; command_found clang-format; clang-format; clang-tools-extra; clang-format'
   'lab; command_found rrdtool; rrdtool; rrdtool; rrdtool'

@@ -13,7 +13,8 @@ and make distcheck.
 
 Options:
   --all    also those that take long: the dashboards against a real Prometheus,
-           InfluxDB and Graphite, and the packages in clean Debian roots
+           InfluxDB and Graphite, the packages in clean Debian roots, and each fuzz
+           target for 60 s
   --help   print this
 
 Prints each result that is not a pass, with the log of what failed, and at the end
@@ -45,7 +46,7 @@ if [[ $top =~ [[:space:]] ]]; then
 fi
 
 purposes=(build run test lint lab)
-if $all; then purposes+=(fleet package); fi
+if $all; then purposes+=(fleet fuzz package); fi
 "$top/contrib/install-deps.sh" "${purposes[@]}"
 rm -rf -- "$build"
 mkdir -- "$build"
@@ -82,6 +83,7 @@ check "builds" check-build
 if $all; then
   check "fleet" check-fleet
   check "packages" check-packages
+  check "fuzzing" check-fuzz
 fi
 
 count() {

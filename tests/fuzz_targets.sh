@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Each fuzz target for a while; FUZZ_TIME seconds each. The inputs that are known
+# already run in make check.
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+make -C "$build" fuzz FUZZ_TIME="${FUZZ_TIME:-60}" >"$work/output" 2>&1 || true
+sed 's/^/# /' "$work/output"
+for corpus in "$top"/tests/fuzz/corpus/*/; do
+  target=$(basename -- "$corpus")
+  read -r executions result < <(awk -v target="$target" '$1 == target { print $2, $7 }' "$work/output") || true
+  if [[ ${result-} == ok ]] && ((executions >= 1000)); then
+    pass "$target: nothing it was given did harm, in $executions executions"
+  else
+    fail "$target: nothing it was given did harm" "$(tail -n 20 "$build/fuzz-build/$target.log" 2>/dev/null || tail -n 20 "$work/output")"
+  fi
+done
+done_testing
