@@ -432,12 +432,13 @@ static void fuzz_holders(const uint8_t *data, size_t size) {
   }
   const struct holder *top[HOLDERS_NUM];
   size_t found = holders_top(&holders, TCP_CLOSE_WAIT, top, HOLDERS_NUM);
-  for (size_t i = 0; i < found; i++) {
+  for (size_t i = 0; i < found; i += i < NOTICE_PROCESSES ? 1 : 50) {
     uint32_t want = 0;
     for (size_t j = 0; j < num; j++)
       want += same_holder(top[i], &sockets[j]);
-    NEED(top[i]->num == want && (i == 0 || want <= top[i - 1]->num),
-         "holder %zu: %u sockets, not %u", i, top[i]->num, want);
+    NEED(top[i]->num == want, "holder %zu: %u sockets, not %u", i, top[i]->num,
+         want);
+    NEED(i == 0 || want <= top[i - 1]->num, "holder %zu", i);
   }
   /* Fewer of them are the first of these. */
   const struct holder *few[NOTICE_PROCESSES];
