@@ -8,7 +8,9 @@ sed 's/^/# /' "$work/output"
 for corpus in "$top"/tests/fuzz/corpus/*/; do
   target=$(basename -- "$corpus")
   read -r executions result < <(awk -v target="$target" '$1 == target { print $2, $7 }' "$work/output") || true
-  if [[ ${result-} == ok ]] && ((executions >= 1000)); then
+  # It runs the inputs that are known first, and is to come to new ones.
+  known=$(find "$corpus" -type f | wc -l)
+  if [[ ${result-} == ok ]] && ((executions > known)); then
     pass "$target: nothing it was given did harm, in $executions executions"
   else
     fail "$target: nothing it was given did harm" "$(tail -n 20 "$build/fuzz-build/$target.log" 2>/dev/null || tail -n 20 "$work/output")"
