@@ -205,15 +205,11 @@ static int choose(struct plan *plan, const struct plan_task *task,
 }
 
 /* Are bound-only sockets to be counted in this read? */
-static bool ask_closed(struct plan *plan, const struct plan_task *task) {
+static bool ask_closed(const struct plan *plan, const struct plan_task *task) {
   if (!(wanted_states(task) & 1u << TCP_CLOSE))
     return false;
-  plan->closed_age++;
-  if (plan->known && !task->exact && plan->sockets >= plan->few &&
-      plan->closed_age < plan->closed_every)
-    return false;
-  plan->closed_age = 0;
-  return true;
+  return !plan->known || task->exact || plan->sockets < plan->few ||
+         plan->closed_age + 1 >= plan->closed_every;
 }
 
 int plan_make(struct plan *plan, const struct plan_task *task,
@@ -234,7 +230,8 @@ int plan_make(struct plan *plan, const struct plan_task *task,
 
   /* Bound-only sockets have a bit of their own. */
   uint32_t states = wanted_states(task) & ~(1u << TCP_CLOSE);
-  if (ask_closed(plan, task))
+  plan->closed_asked = ask_closed(plan, task);
+  if (plan->closed_asked)
     states |= 1u << DIAG_STATE_BOUND_INACTIVE;
   struct diag_request filtered = {.states = states,
                                   .bytecode = plan->program.ops,
@@ -340,7 +337,8 @@ int plan_complete(struct plan *plan, const struct plan_task *task,
     set_total(plan, tally, TCP_TIME_WAIT,
               clamp(sums->tw - all->fin_wait2_minisockets));
   }
-  if (task->states & 1u << TCP_CLOSE && plan->closed_age > 0) {
+  plan->closed_age = plan->closed_asked ? 0 : plan->closed_age + 1;
+  if (task->states & 1u << TCP_CLOSE && !plan->closed_asked) {
     for (size_t i = 0; i < group_index_num(task->index); i++)
       tally->groups[i].state[TCP_CLOSE] = plan->expected[i].closed;
     tally->all.state[TCP_CLOSE] = plan->all_closed;

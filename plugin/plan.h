@@ -71,15 +71,15 @@ struct plan {
                           outside it */
   struct plan_group *expected; /* by group: what the last read has found */
   size_t size;                 /* for how many groups there is memory */
-  unsigned
-      closed_age; /* reads since bound-only sockets were counted, with it */
-  bool known;     /* there was a read, and it has found: */
-  uint64_t rare;  /* sockets in other states than these */
-  bool aged;      /* sockets that can be stuck */
-  uint32_t all_closed;     /* bound-only sockets */
-  struct plan_group *held; /* by group of that time */
-  uint16_t *ports;         /* its listening ports */
-  size_t groups_num;       /* its configured groups */
+  bool closed_asked;           /* bound-only sockets are counted in this read */
+  unsigned closed_age;         /* reads since they were, with the last one */
+  bool known;                  /* there was a read, and it has found: */
+  uint64_t rare;               /* sockets in other states than these */
+  bool aged;                   /* sockets that can be stuck */
+  uint32_t all_closed;         /* bound-only sockets */
+  struct plan_group *held;     /* by group of that time */
+  uint16_t *ports;             /* its listening ports */
+  size_t groups_num;           /* its configured groups */
   size_t ports_num;
   size_t held_size; /* for how many groups there is memory */
 };

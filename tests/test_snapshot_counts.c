@@ -147,6 +147,31 @@ START_TEST(way_is_told_when_it_is_another_one) {
 }
 END_TEST
 
+static bool asked_for_closed(void) {
+  for (size_t i = 0; i < machine.requests_num; i++)
+    if (machine.requests[i].states & 1u << DIAG_STATE_BOUND_INACTIVE)
+      return true;
+  return false;
+}
+
+/* One that fails does not count, nor does one that is repeated count twice. */
+START_TEST(bound_only_sockets_of_many_are_counted_in_one_good_read_of_ten) {
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
+  fake_machine_read_first();
+  int since = 0;
+  for (int i = 1; i < 40; i++) {
+    int error = i == 10 || i == 11 ? -ENOMEM : i % 7 == 0 ? -EINTR : 0;
+    machine.errors[0] = error;
+    fake_machine_read();
+    ck_assert_msg(asked_for_closed() == (since + 1 >= 10), "read %d", i);
+    if (machine.snapshot.sockets_error != 0)
+      continue;
+    since = asked_for_closed() ? 0 : since + 1;
+    ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_CLOSE], 1);
+  }
+}
+END_TEST
+
 static const struct {
   const char *text; /* NULL: no file; "@": it cannot be read */
   int64_t inuse6;
@@ -330,6 +355,8 @@ int main(void) {
   tcase_add_test(tc, stuck_after_follows_tcp_fin_timeout_from_read_to_read);
   tcase_add_loop_test(tc, holders_are_found_only_for_notifications, 0, 2);
   tcase_add_test(tc, way_is_told_when_it_is_another_one);
+  tcase_add_test(
+      tc, bound_only_sockets_of_many_are_counted_in_one_good_read_of_ten);
   tcase_add_loop_test(tc, sums_are_read_only_where_counts_need_them, 0,
                       2 * CASES(sums_readers));
   tcase_add_loop_test(tc, sums_need_sockstat6_but_where_there_is_no_ipv6, 0,
