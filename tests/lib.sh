@@ -59,6 +59,13 @@ done_testing() {
   echo "1..$tests_run"
 }
 
+# code_block FILE N: the Nth block of code (indented by four) of a page.
+code_block() {
+  awk -v n="$2" '
+    /^    / { if (!inside) block++; inside = 1; if (block == n) print substr($0, 5); next }
+    /./ { inside = 0 }' "$1"
+}
+
 # ---- sockets in a network namespace of the test's own ------------------------
 
 start_sockmake() {
