@@ -7,13 +7,7 @@
 if ((EUID != 0)); then skip_all "only root can make a Debian root"; fi
 type -P mmdebstrap >/dev/null || skip_all "mmdebstrap is missing; contrib/install-deps.sh package installs it"
 
-# collectd runs in a network namespace of the test's own, apt in the one before.
-if [[ ${TCPSTATES_TEST_NETNS-} != "$$" ]]; then
-  exec {outside_net}</proc/self/ns/net
-  export outside_net
-fi
-enter_netns "$@"
-outside=(nsenter --net="/proc/$$/fd/$outside_net")
+. "$(dirname -- "${BASH_SOURCE[0]}")/debian_root.sh"
 
 readonly releases=(bookworm trixie)
 readonly package=collectd-plugin-tcpstates
@@ -36,27 +30,6 @@ stop_all() {
   fi
 }
 trap 'stop_all; clean_up' EXIT
-
-# exec_in_root ROOT COMMAND...: what it mounts and starts is gone when it ends.
-exec_in_root() {
-  local root=$1
-  shift
-  exec "${net[@]}" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-    ${DEB_BUILD_OPTIONS:+"DEB_BUILD_OPTIONS=$DEB_BUILD_OPTIONS"} \
-    ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} \
-    unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" chroot "$root" "$@"
-}
-in_root() {
-  (exec_in_root "$@")
-}
-net=()
-
-# apt ROOT ARGUMENT...
-apt() {
-  local root=$1 net=("${outside[@]}")
-  shift
-  in_root "$root" apt-get -q -y -o APT::Install-Recommends=false "$@" </dev/null 2>&1
-}
 
 # prepare RELEASE TARBALL: $work/RELEASE becomes a clean root with Debian's collectd
 # in it, and $work/RELEASE-build one in which the package was built, in /build.
@@ -128,18 +101,6 @@ run() {
   running=
 }
 
-# counted ROOT: what the collectd that ran wrote about the group "all", as wanted does.
-counted() {
-  local file
-  for file in "$1"/tmp/csv/*/tcpstates-all/*; do
-    # csv's file names end in the date, its lines are TIME,VALUE.
-    awk -F, -v name="${file##*/}" 'END { print "all", substr(name, 1, length(name) - 11), $2 + 0 }' "$file"
-  done | of_states
-}
-of_states() {
-  grep -E '^all (tcp_connections-|current_connections-fin_wait2_(held|orphaned) )' | sort
-}
-
 check_release() {
   local release=$1 root=$work/$1 made=$work/$1-build
   if ! wait "$2"; then
@@ -185,7 +146,7 @@ check_release() {
   sockets make bound ipv4 0 1
   run "$root"
   is "$release: the documented line enables it" "$loaded" yes
-  is "$release: Debian's collectd counts what there is" "$(counted "$root")" "$(wanted all | of_states)"
+  is "$release: Debian's collectd counts what there is" "$(counted "$root/tmp/csv")" "$(wanted all | of_states)"
   is "$release: it has no complaint" \
     "$(grep -ai tcpstates "$work/output" || true)" ""
   is "$release: Debian's configuration is untouched" "$(in_root "$root" dpkg --verify collectd collectd-core)" ""
@@ -214,11 +175,7 @@ check_release() {
   is "$release: dpkg has forgotten it" "$(packages "$root")" "$packages"
 }
 
-version=$(sed -n 's/^PACKAGE_VERSION = //p' "$build/Makefile")
-tarball=$work/collectd-tcpstates-$version.tar.xz
-# The other tests of packages make it, too, and may run now.
-flock "$build" sh -c 'make -s -C "$1" dist && cp -- "$1/${2##*/}" "$2"' - "$build" "$tarball" >"$work/dist.log" 2>&1 ||
-  fail "make dist" "$(<"$work/dist.log")"
+make_tarball
 # Each in a process group of its own.
 set -m
 for release in "${releases[@]}"; do
