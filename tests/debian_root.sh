@@ -102,7 +102,8 @@ machine_start() {
     machine=$(pgrep -P "$machine_unshare") || continue
     # Before, its root is that of this system.
     [[ $(cat "/proc/$machine/comm") == systemd ]] || continue
-    if in_machine systemctl is-system-running 2>/dev/null | grep -Eqx 'running|degraded'; then return 0; fi
+    # It fails when a unit has failed, too, such as one that loads kernel modules.
+    if [[ $(in_machine systemctl is-system-running 2>/dev/null) == @(running|degraded) ]]; then return 0; fi
   done
   echo "systemd does not run as process 1 of a namespace: $(tail -n 5 "$work/machine.log")" >&2
   machine_stop

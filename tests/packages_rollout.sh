@@ -173,6 +173,7 @@ ansible_changes() {
   if ! grep -q failed=0 "$work/changed"; then sed 's/^/# /' "$work/rollout.log"; fi
 }
 ansible_changes_nothing() {
+  is "$1, also with --check --diff" "$(ansible --check --diff)" "changed=0 failed=0"
   is "$1" "$(ansible)" "changed=0 failed=0"
 }
 ansible_mistypes() {
