@@ -244,7 +244,8 @@ hardened_with() {
   in_machine systemctl start collectd
 }
 
-# Plugins that Debian's configuration loads, and that have values on every machine.
+# Plugins that Debian's configuration loads, and that have values on every machine; then
+# all that have values on this one.
 debians=(df entropy interface irq load memory processes protocols swap users)
 
 # lost: those of the names in $work/plain that are not in $work/names.
@@ -330,16 +331,18 @@ time.sleep(3600)'
   is "$name: with contrib/collectd.conf.d, protocols has each counter that it selects" \
     "$(sed -n 's|^protocols-TcpExt/protocol_counter-||p' "$work/names" | xargs)" \
     "$(sed -n 's|^ *Value "TcpExt:\([A-Za-z]*\)".*|\1|p' "$root/$conf" | sort | xargs)"
-  cp -- "$work/names" "$work/plain"
+  # disk has the latter once it has seen one pending.
+  grep -v '^disk-.*/pending_operations$' "$work/names" >"$work/plain"
+  readarray -t debians < <(plugins <"$work/plain" | grep -v tcpstates)
   documented 1
   ok "$name: the plugin delivers, with Debian's own plugins" written "${debians[@]}"
   is "$name: no value of any plugin is lost" "$(lost)" ""
-  is "$name: but df has two more" "$(comm -13 "$work/plain" "$work/names" | sed 's|/.*||' | sort -u | xargs)" "df-var-lib-collectd df-var-tmp"
+  is "$name: but df has two more" "$(comm -13 "$work/plain" "$work/names" | sed 's|/.*||' | grep -v ^disk- | sort -u | xargs)" "df-var-lib-collectd df-var-tmp"
   hardened_with ProtectProc=invisible
   written "${debians[@]}"
   is "$name: ProtectProc=invisible loses no value" "$(lost)" ""
   hardened_with ProcSubset=pid
-  ok "$name: ProcSubset=pid leaves it the sockets" written df processes users
+  ok "$name: ProcSubset=pid leaves it the sockets" written df load processes users
   is "$name: ProcSubset=pid loses what README says of tcpstates" "$(lost | grep ^tcpstates-)" "$(documented_loss)"
   is "$name: ProcSubset=pid loses the plugins that README says" \
     "$(comm -23 <(plugins <"$work/plain") <(plugins <"$work/names") | xargs)" \
