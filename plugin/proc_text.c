@@ -95,7 +95,9 @@ int proc_text_sysctl(const char *text, int64_t *out, size_t num) {
     if (err != 0)
       return err;
   }
-  if (pos[strspn(pos, " \t\n")] != '\0')
+  /* Without its end, the last number may be the half of one. */
+  pos += strspn(pos, " \t");
+  if (strcmp(pos, "\n") != 0)
     return -EBADMSG;
 
   memcpy(out, values, num * sizeof(*out));

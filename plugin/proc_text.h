@@ -30,7 +30,7 @@ int proc_text_sockstat(const char *text, struct proc_sockstat *out);
  * sockets of this namespace, v4-mapped ones included. Returns as above. */
 int proc_text_sockstat6(const char *text, int64_t *inuse);
 
-/* Parses a sysctl file of exactly num numbers between blanks.
+/* Parses a sysctl file: one line of exactly num numbers between blanks.
  * Returns 0 or -EBADMSG; out is untouched on error. num is at most 3. */
 int proc_text_sysctl(const char *text, int64_t *out, size_t num);
 

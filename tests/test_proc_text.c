@@ -311,7 +311,6 @@ static const struct {
 } sysctls[] = {
     {"one number", "60\n", 1, {60}},
     {"zero", "0\n", 1, {0}},
-    {"no newline at the end", "60", 1, {60}},
     {"blanks around it", " \t60 \t\n", 1, {60}},
     {"three between tabs",
      "188418\t251226\t376836\n",
@@ -340,6 +339,7 @@ static const struct {
 } bad_sysctls[] = {
     {"empty", "", 1},
     {"only a newline", "\n", 1},
+    {"no newline at the end, so perhaps the half of 60", "6", 1},
     {"only blanks", " \t ", 1},
     {"a newline before it", "\n60\n", 1},
     {"a number too many", "60 61\n", 1},
