@@ -120,7 +120,7 @@ static int find_listening_ports(struct snapshot_reader *reader) {
 }
 
 static int find_cgroups(struct snapshot_reader *reader, struct snapshot *s) {
-  bool changed = false;
+  bool changed = reader->cgroups_stale;
   s->cgroups_known = true;
   for (size_t i = 0; i < reader->settings->groups_num; i++) {
     struct cgroup_set *set = &reader->settings->groups[i].filter.cgroups;
@@ -136,7 +136,12 @@ static int find_cgroups(struct snapshot_reader *reader, struct snapshot *s) {
     }
     changed = changed || err > 0;
   }
-  return changed ? group_index_set_cgroups(&reader->index) : 0;
+  if (!changed)
+    return 0;
+  /* The next look finds no change in them, and still has to do this. */
+  int err = group_index_set_cgroups(&reader->index);
+  reader->cgroups_stale = err != 0;
+  return err;
 }
 
 static int count_once(struct snapshot_reader *reader, struct snapshot *s,

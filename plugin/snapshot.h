@@ -44,6 +44,7 @@ struct snapshot_reader {
   struct tally tally;
   struct holders holders;
   struct plan plan;
+  bool cgroups_stale; /* the index lacks the control groups last found */
 };
 
 /* Makes a reader, for one thread at a time; settings and proc, the path where
