@@ -10,6 +10,7 @@
 #include "utils/common/common.h"
 #include "utils_complain.h"
 
+#include "faults.h"
 #include "host_config.h"
 
 #include <dlfcn.h>
@@ -1098,6 +1099,12 @@ MISSING_DATA(yynerrs);
 MISSING_DATA(yyout);
 MISSING_DATA(yytext);
 
+/* Calls from here on are the plugin's, or no longer. */
+static void arm_faults(bool arm) {
+  if (faults_arm != NULL)
+    faults_arm(arm);
+}
+
 static bool is_plugin_block(const oconfig_item_t *item, const char *name) {
   return strcasecmp(item->key, "Plugin") == 0 && item->values_num > 0 &&
          item->values[0].type == OCONFIG_TYPE_STRING &&
@@ -1171,8 +1178,10 @@ static int configure_block(const char *name, oconfig_item_t *block) {
     return -1;
   }
   plugin_ctx_t old = plugin_set_ctx(c->ctx);
+  arm_faults(true);
   int status =
       complex ? c->call.complex_config(block) : configure_keys(c, block);
+  arm_faults(false);
   plugin_set_ctx(old);
   if (status != 0)
     fprintf(stderr, "plugin_host: the plugin refused its configuration: %d\n",
@@ -1207,7 +1216,9 @@ static int initialise(void) {
     if (c->kind != KIND_INIT || c->removed)
       continue;
     plugin_ctx_t old = plugin_set_ctx(c->ctx);
+    arm_faults(true);
     int status = c->call.simple();
+    arm_faults(false);
     plugin_set_ctx(old);
     if (status != 0) {
       ERROR("Initialization of plugin `%s' failed with status %i. Plugin will "
@@ -1266,8 +1277,10 @@ static int call_reads(void) {
     if (c->removed || (c->kind != KIND_READ && c->kind != KIND_COMPLEX_READ))
       continue;
     plugin_ctx_t old = plugin_set_ctx(c->ctx);
+    arm_faults(true);
     int status = c->kind == KIND_READ ? c->call.simple()
                                       : c->call.complex_read(&c->user_data);
+    arm_faults(false);
     plugin_set_ctx(old);
     if (status != 0)
       result = status;
@@ -1386,13 +1399,26 @@ static bool reads_by_number(struct measurement *m) {
   return good;
 }
 
+/* A thread that has been joined may be counted for another moment. */
+static void report_faults(void) {
+  faults_report();
+  for (int tries = 0; status_kib("Threads") > 1 && tries < 1000; tries++)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  printf("# open %" PRIu64 " threads %" PRIu64 "\n", open_fds(),
+         status_kib("Threads"));
+}
+
 static bool reads_by_line(struct measurement *m) {
   uint64_t warmup = options.measure ? options.warmup : 0;
   bool good = true;
   char *line = NULL;
   size_t capacity = 0;
   for (uint64_t i = 0; getline(&line, &capacity, stdin) >= 0; i++) {
+    if (faults_plan != NULL)
+      faults_plan(line);
     good &= printed_read(i + 1, i, i < warmup, m);
+    if (faults_report != NULL)
+      report_faults();
     puts("done");
     fflush(stdout);
   }

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Each call of the plugin that can fail does, at each of its positions in a read,
+# with each errno that its man page names, and each message of the kernel's
+# arrives damaged: no value is ever wrong, there is one complaint, nothing leaks, and
+# the next read is whole. tests/faults.c makes the faults, tests/faults.awk judges.
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# The machine's other sockets would make each of the thousands of dumps slow: with
+# this the namespaces made from here have a table of their own (Linux 6.1).
+own_table() {
+  echo 1024 2>/dev/null >/proc/sys/net/ipv4/tcp_child_ehash_entries || true
+}
+if [[ -z ${TCPSTATES_TEST_NETNS-}${OWN_TABLE-} ]]; then
+  as_root=()
+  if ((EUID != 0)); then as_root=(--map-root-user); fi
+  if unshare "${as_root[@]}" --net true 2>/dev/null; then
+    rm -r -- "$work"
+    OWN_TABLE=1 exec unshare "${as_root[@]}" --net "$BASH" "$0" "$@"
+  fi
+fi
+own_table
+enter_netns "$@"
+
+# What fails how; words in small letters are described in tests/faults.c. Not
+# here: what only other kinds of files and sockets, and other flags, can give.
+declare -rA faults=(
+  [socket]='EACCES EAFNOSUPPORT EINVAL EMFILE ENFILE ENOBUFS ENOMEM EPERM EPROTONOSUPPORT'
+  [bind]='EACCES EADDRINUSE EADDRNOTAVAIL EBADF EFAULT EINVAL ENOMEM ENOTSOCK EPERM'
+  [getsockname]='EBADF EFAULT EINVAL ENOBUFS ENOTSOCK'
+  [connect]='EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF ECONNREFUSED EFAULT EINPROGRESS EINTR EISCONN ENETUNREACH ENOTSOCK EPERM EPROTOTYPE ETIMEDOUT'
+  [setsockopt]='EBADF EDOM EFAULT EINVAL ENOPROTOOPT ENOTSOCK'
+  [sendto]='EACCES EAGAIN EALREADY EBADF ECONNREFUSED ECONNRESET EDESTADDRREQ EFAULT EINTR EINVAL EISCONN EMSGSIZE ENOBUFS ENOMEM ENOTCONN ENOTSOCK EOPNOTSUPP EPERM EPIPE'
+  [recvmsg]='EAGAIN EBADF ECONNREFUSED EFAULT EINTR EINVAL ENOBUFS ENOMEM ENOTCONN ENOTSOCK
+    truncated cut empty lost no-done stale seq portid interrupted interrupted-twice
+    done-error error error-einval ack overrun unknown'
+  [open]='EACCES EBUSY EFAULT EFBIG EINTR EINVAL EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOENT ENOMEM ENOTDIR ENXIO EOPNOTSUPP EOVERFLOW EPERM EROFS ETXTBSY EWOULDBLOCK'
+  [openat]='EACCES EBADF EBUSY EFAULT EINTR EINVAL EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOENT ENOMEM ENOTDIR ENXIO EOVERFLOW EPERM'
+  [read]='EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR short half'
+  [close]='EBADF EDQUOT EINTR EIO ENOSPC'
+  [statfs]='EACCES EFAULT EINTR EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOSYS ENOTDIR EOVERFLOW'
+  [fstat]='EACCES EBADF EFAULT ENOMEM EOVERFLOW'
+  [getdents64]='EBADF EFAULT EINVAL EIO ENOENT ENOTDIR'
+  [opendir]='EACCES EMFILE ENFILE ENOENT ENOMEM ENOTDIR'
+  [fdopendir]='EBADF EINVAL ENOMEM ENOTDIR'
+  [readdir]='EBADF EIO ENOENT'
+  [closedir]='EBADF'
+  [readlinkat]='EACCES EBADF EFAULT EINVAL EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR'
+  [uname]='EFAULT'
+  [setns]='EBADF EINVAL ENOMEM EPERM ESRCH'
+  [pthread_create]='EAGAIN EINVAL EPERM'
+  [malloc]=ENOMEM
+  [calloc]=ENOMEM
+  [realloc]=ENOMEM
+)
+
+host=("$build/faulty_host" --types-db "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)")
+plugin=$build/.libs/tcpstates.so
+export FAULTS_PROC=$top/tests/fixtures/proc
+
+# ---- sockets that stay as they are --------------------------------------------
+
+beside_pid=
+trap 'if [[ -n $beside_pid ]]; then kill "$beside_pid"; fi; cgroup_remove; clean_up' EXIT
+echo 3600 >/proc/sys/net/ipv4/tcp_fin_timeout
+sockets make established ipv4 18000 270
+sockets make fin-wait2-held ipv6 18001 7
+sockets make fin-wait2-orphaned mapped 18002 5
+sockets make bound ipv4 0 3
+sockets make unaccepted ipv4 18003 4
+# A namespace beside: that of a process.
+mkfifo "$work/fifo"
+exec {beside}<>"$work/fifo"
+unshare --net bash -c 'ip link set lo up && exec "$1"' - "$build/sockmake" <"$work/fifo" >"$work/beside" &
+beside_pid=$!
+echo 'make fin-wait2-held ipv4 18000 3' >&"$beside"
+until grep -q . "$work/beside"; do sleep 0.05; done
+
+cgroups=
+if cgroup=$(cgroup_make); then
+  sockets_in "$cgroup/below" make established ipv4 18004 6
+  cgroups='<Filter "cgroup">
+    ControlGroup "/'${cgroup##*/}'"
+  </Filter>'
+fi
+cat >"$work/tcpstates.conf" <<END
+<Plugin tcpstates>
+  AllPortsSummary true
+  ListeningPorts true
+  LocalPort 18000
+  RemotePort "18000-18001"
+  StuckAfter 1
+  ReportAcceptQueue true
+  <Filter "address">
+    RemoteAddress "127.0.0.0/8"
+    LocalPort 18002
+  </Filter>
+  $cgroups
+  <Namespace "/proc/$beside_pid/ns/net">
+    Name "beside"
+    AllPortsSummary true
+    LocalPort 18000
+    StuckAfter 1
+  </Namespace>
+</Plugin>
+END
+sleep 1.1
+
+read_by_plan() {
+  "${host[@]}" --config "$work/tcpstates.conf" --stdin "$plugin" 2>&1 || echo "contract: exit status $?"
+}
+# calls ROLE: "CALL COUNT" of that read.
+calls() {
+  awk -v role="$1" '/^# plan/ { now = $3 } /^# calls/ && now == role { print $3, $4 }'
+}
+# cases CALLS: "CALL POSITION HOW" for each of the CALL COUNT on standard input.
+cases() {
+  local call count how position
+  while read -r call count; do
+    if [[ " $1 " != *" $call "* ]]; then continue; fi
+    for ((position = 1; position <= count; position++)); do
+      for how in ${faults[$call]}; do echo "$call $position $how"; done
+    done
+  done
+}
+# judge NAME CALLS FILE: one result for each call.
+judge() {
+  local call count
+  for call in $2; do
+    count=$(awk -v call="$call" '$1 == call && $2 == "cases" { print $3 }' "$3")
+    if [[ -z $count ]]; then
+      fail "$1: $call fails" "it is not called"
+    else
+      is "$1: $call fails, $count cases" "$(grep -m 20 -E "^($call|contract):" "$3" || true)" ""
+    fi
+  done
+}
+
+# ---- the reads of a plugin that runs ------------------------------------------
+
+printf '%s\n' first warm warm warm reference | read_by_plan >"$work/clean"
+steady='sendto recvmsg open read close setns pthread_create uname socket bind getsockname connect setsockopt calloc'
+if [[ -n $cgroups ]]; then steady+=' openat statfs fstat getdents64'; fi
+calls reference <"$work/clean" | cases "$steady" | while read -r case; do
+  printf '%s\n' "fault1 $case" "fault2 $case" clean1 clean2
+done >"$work/plan"
+(printf '%s\n' warm warm warm reference && cat "$work/plan") | read_by_plan >"$work/transcript"
+awk -f "$top/tests/faults.awk" "$work/transcript" >"$work/judgement"
+judge "a read" "$steady" "$work/judgement"
+
+# ---- the first read -----------------------------------------------------------
+
+first='socket bind getsockname connect setsockopt malloc calloc realloc'
+{
+  awk 1 "$work/clean"
+  calls first <"$work/clean" | cases "$first" | while read -r case; do
+    printf '%s\n' "fault1 $case" clean1 clean clean clean2 | read_by_plan
+  done
+} >"$work/transcript"
+awk -f "$top/tests/faults.awk" "$work/transcript" >"$work/judgement"
+judge "the first read" "$first" "$work/judgement"
+
+# ---- memory at the start ------------------------------------------------------
+
+start() {
+  FAULTS=$1 "${host[@]}" --config "$work/tcpstates.conf" --reads 0 "$plugin" 2>&1 || echo "exit status $?"
+}
+start start | calls start | cases 'malloc calloc realloc' >"$work/plan"
+while read -r case; do
+  start "start $case" >"$work/start"
+  if (($(grep -c '^error: tcpstates plugin: .*out of memory' "$work/start") != 1)) ||
+    ! grep -qx 'exit status 3' "$work/start" || grep -q 'Sanitizer' "$work/start"; then
+    echo "$case: $(grep -v '^#' "$work/start" | xargs)"
+  fi
+done <"$work/plan" >"$work/judgement"
+is "each allocation at the start fails, $(wc -l <"$work/plan") cases: the start ends with one line" "$(<"$work/judgement")" ""
+done_testing
