@@ -12,6 +12,7 @@
 
 #include "faults.h"
 #include "host_config.h"
+#include "syscall_filter.h"
 
 #include <dlfcn.h>
 #include <getopt.h>
@@ -88,6 +89,7 @@ struct options {
   const char *plugin;
   const char *config;
   const char *types_db;
+  const char *allow;
   uint64_t reads;
   uint64_t warmup;
   double interval;
@@ -1576,6 +1578,9 @@ static const char usage[] =
     "  --types-db FILE    with --values: the types "
     "(/usr/share/collectd/types.db)\n"
     "  --strict-time      with --values: a value must come with its time\n"
+    "  --allow NAMES      from the first read on, kill the process when it "
+    "makes a\n"
+    "                     system call that is not among these\n"
     "  --registrations    print what the plugin registers\n"
     "  --measure          print what the reads cost\n"
     "  --warmup N         with --measure: first read N times unmeasured (1)\n"
@@ -1624,6 +1629,7 @@ static int parse_options(int argc, char **argv) {
       {.name = "values", .val = 'v'},
       {.name = "types-db", .has_arg = required_argument, .val = 't'},
       {.name = "strict-time", .val = 'T'},
+      {.name = "allow", .has_arg = required_argument, .val = 'a'},
       {.name = "registrations", .val = 'r'},
       {.name = "measure", .val = 'm'},
       {.name = "warmup", .has_arg = required_argument, .val = 'w'},
@@ -1656,6 +1662,9 @@ static int parse_options(int argc, char **argv) {
       break;
     case 'T':
       options.strict_time = true;
+      break;
+    case 'a':
+      options.allow = optarg;
       break;
     case 'r':
       options.registrations = true;
@@ -1702,6 +1711,15 @@ static int run(char *name) {
   }
   if (!has_read())
     fprintf(stderr, "plugin_host: the plugin has no read callback\n");
+  const char *unknown = "";
+  int err = options.allow == NULL
+                ? 0
+                : syscall_filter_install(options.allow, &unknown);
+  if (err != 0) {
+    fprintf(stderr, "plugin_host: --allow: %s: %s\n", strerror(-err), unknown);
+    shut_down();
+    return EXIT_USAGE;
+  }
   struct measurement m = {.cpu_ns = NULL};
   bool good = options.from_stdin ? reads_by_line(&m) : reads_by_number(&m);
   if (options.measure)
