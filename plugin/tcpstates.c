@@ -100,14 +100,14 @@ static void notify(const struct snapshot *snapshot, struct view *view,
   }
 }
 
-static const char *file_strerror(int err) {
+static const char *file_strerror(int err, char *buf, size_t size) {
   switch (-err) {
   case EBADMSG:
     return "not understood";
   case ENODEV:
     return "no cgroup v2 with Linux 5.8 or later here";
   default:
-    return STRERROR(-err);
+    return sstrerror(-err, buf, size);
   }
 }
 
@@ -115,6 +115,7 @@ static void complain(const struct snapshot *snapshot, struct view *view) {
   const char *in = view->name == NULL ? "" : "namespace ";
   const char *name = view->name == NULL ? "" : view->name;
   const char *colon = view->name == NULL ? "" : ": ";
+  char reason[ERRBUF_SIZE];
   if (snapshot->sockets_error != 0)
     c_complain(LOG_ERR, &view->no_sockets,
                "tcpstates plugin: %s%s%sno socket counts: %s. Other values go "
@@ -129,7 +130,7 @@ static void complain(const struct snapshot *snapshot, struct view *view) {
     c_complain(LOG_WARNING, &view->no_file,
                "tcpstates plugin: %s%s%s%s: %s. Its values are missing.", in,
                name, colon, snapshot->file,
-               file_strerror(snapshot->file_error));
+               file_strerror(snapshot->file_error, reason, sizeof(reason)));
   else
     c_release(LOG_INFO, &view->no_file,
               "tcpstates plugin: %s%s%sall files are read again.", in, name,
