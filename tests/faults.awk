@@ -91,7 +91,7 @@ function judge(    key, missing) {
 }
 /^info: .* again\.$/ { recoveries++ }
 /^contract: / { print }
-/ERROR: (Address|Leak)Sanitizer/ { print "contract: " $0 }
+/ERROR: (Address|Leak)Sanitizer|runtime error: / { print "contract: " $0 }
 /^# plan / {
   role = $3
   if (role ~ /^fault/) {

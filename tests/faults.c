@@ -176,39 +176,49 @@ static bool fails(enum call call, const char *what) {
   return planned;
 }
 
+/* The sanitizer itself allocates in a new thread, and cannot do without. */
+static bool allocation_fails(enum call call) {
+#ifdef __SANITIZE_ADDRESS__
+  if (gettid() != getpid())
+    return false;
+#endif
+  return fails(call, "");
+}
+
+/* The allocator's own names: dlsym() may itself allocate. */
+#ifdef __SANITIZE_ADDRESS__
+#define ALLOCATOR(name) __interceptor_##name
+#else
+#define ALLOCATOR(name) __libc_##name
+#endif
+void *ALLOCATOR(malloc)(size_t size);
+void *ALLOCATOR(calloc)(size_t num, size_t size);
+void *ALLOCATOR(realloc)(void *old, size_t size);
+void ALLOCATOR(free)(void *memory);
+
 void *malloc(size_t size) {
-  static void *(*next)(size_t);
-  if (next == NULL)
-    *(void **)&next = dlsym(RTLD_NEXT, "malloc");
-  void *memory = fails(CALL_malloc, "") ? NULL : next(size);
+  void *memory = allocation_fails(CALL_malloc) ? NULL : ALLOCATOR(malloc)(size);
   blocks += memory != NULL;
   return memory;
 }
 
 void *calloc(size_t num, size_t size) {
-  static void *(*next)(size_t, size_t);
-  if (next == NULL)
-    *(void **)&next = dlsym(RTLD_NEXT, "calloc");
-  void *memory = fails(CALL_calloc, "") ? NULL : next(num, size);
+  void *memory =
+      allocation_fails(CALL_calloc) ? NULL : ALLOCATOR(calloc)(num, size);
   blocks += memory != NULL;
   return memory;
 }
 
 void *realloc(void *old, size_t size) {
-  static void *(*next)(void *, size_t);
-  if (next == NULL)
-    *(void **)&next = dlsym(RTLD_NEXT, "realloc");
-  void *memory = fails(CALL_realloc, "") ? NULL : next(old, size);
+  void *memory =
+      allocation_fails(CALL_realloc) ? NULL : ALLOCATOR(realloc)(old, size);
   blocks += memory != NULL && old == NULL;
   return memory;
 }
 
 void free(void *memory) {
-  static void (*next)(void *);
-  if (next == NULL)
-    *(void **)&next = dlsym(RTLD_NEXT, "free");
   blocks -= memory != NULL;
-  next(memory);
+  ALLOCATOR(free)(memory);
 }
 
 int socket(int domain, int type, int protocol) {

@@ -12,9 +12,9 @@ modules alone, a real collectd with real sockets, other compilers, make install
 and make distcheck.
 
 Options:
-  --all    also those that take long: the dashboards against a real Prometheus,
-           InfluxDB and Graphite, the packages in clean Debian roots, and each fuzz
-           target for 60 s
+  --all    also those that take long: the faults with the sanitizers, each fuzz target
+           for 60 s, what contrib/ has for a fleet against the real servers, and the
+           packages and the roll-out in clean Debian roots
   --help   print this
 
 Prints each result that is not a pass, with the log of what failed, and at the end
@@ -81,6 +81,7 @@ check "modules" check
 check "end to end" check-e2e
 check "builds" check-build
 if $all; then
+  check "faults" check-faults
   check "fleet" check-fleet
   check "packages" check-packages
   check "fuzzing" check-fuzz
