@@ -70,6 +70,7 @@ sockets make bound ipv4 0 3
 sockets make unaccepted ipv4 18003 4
 # A namespace beside: that of a process.
 mkfifo "$work/fifo"
+: >"$work/beside"
 exec {beside}<>"$work/fifo"
 unshare --net bash -c 'ip link set lo up && exec "$1"' - "$build/sockmake" <"$work/fifo" >"$work/beside" &
 beside_pid=$!
@@ -79,11 +80,13 @@ until grep -q . "$work/beside"; do sleep 0.05; done
 cgroups=
 if cgroup=$(cgroup_make); then
   sockets_in "$cgroup/below" make established ipv4 18004 6
+  sockets_in "$cgroup/below" make fin-wait2-held ipv4 18006 9
   cgroups='<Filter "cgroup">
     ControlGroup "/'${cgroup##*/}'"
   </Filter>'
 fi
-cat >"$work/tcpstates.conf" <<END
+configuration=$work/tcpstates.conf
+cat >"$configuration" <<END
 <Plugin tcpstates>
   AllPortsSummary true
   ListeningPorts true
@@ -107,7 +110,7 @@ END
 sleep 1.1
 
 read_by_plan() {
-  "${host[@]}" --config "$work/tcpstates.conf" --stdin "$plugin" 2>&1 || echo "contract: exit status $?"
+  "${host[@]}" --config "$configuration" --stdin "$plugin" 2>&1 || echo "contract: exit status $?"
 }
 # calls ROLE: "CALL COUNT" of that read.
 calls() {
@@ -161,10 +164,38 @@ first='socket bind getsockname connect setsockopt malloc calloc realloc'
 awk -f "$top/tests/faults.awk" "$work/transcript" >"$work/judgement"
 judge "the first read" "$first" "$work/judgement"
 
+# ---- the read that notifies ---------------------------------------------------
+
+# The looks at processes and control groups, where /proc shows the host alone.
+# There are hundreds of them, and the first dozen is like all others.
+configuration=$work/notify.conf
+cat >"$configuration" <<'END'
+<Plugin tcpstates>
+  StuckAfter 1
+  NotifyStuck 1
+  NotifyProcesses true
+</Plugin>
+END
+plain_host=("${host[@]}")
+host=(unshare --pid --fork --mount-proc "${host[@]}")
+printf '%s\n' warm notifies warm warm reference | read_by_plan >"$work/clean"
+notify='opendir readdir readlinkat closedir'
+if [[ -n $cgroups ]]; then notify+=' openat fdopendir'; fi
+{
+  awk 1 "$work/clean"
+  calls notifies <"$work/clean" | awk '{ print $1, $2 < 12 ? $2 : 12 }' | cases "$notify" | while read -r case; do
+    printf '%s\n' warm "fault1 $case" clean1 clean2 | read_by_plan
+  done
+} >"$work/transcript"
+awk -v notify=1 -f "$top/tests/faults.awk" "$work/transcript" >"$work/judgement"
+judge "the read that notifies" "$notify" "$work/judgement"
+host=("${plain_host[@]}")
+configuration=$work/tcpstates.conf
+
 # ---- memory at the start ------------------------------------------------------
 
 start() {
-  FAULTS=$1 "${host[@]}" --config "$work/tcpstates.conf" --reads 0 "$plugin" 2>&1 || echo "exit status $?"
+  FAULTS=$1 "${host[@]}" --config "$configuration" --reads 0 "$plugin" 2>&1 || echo "exit status $?"
 }
 start start | calls start | cases 'malloc calloc realloc' >"$work/plan"
 while read -r case; do
