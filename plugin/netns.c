@@ -3,31 +3,62 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static int enter(const char *path) {
+/* Before Linux 5.14 there is none. */
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+/* Tells the namespace that this thread is in from an earlier one at the same
+ * path. Its inode number does not: the kernel gives the lowest that is free. */
+static uint64_t identify(int fd) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  bool known = nl >= 0 &&
+               getsockopt(nl, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0;
+  if (nl >= 0)
+    close(nl);
+  struct stat status;
+  if (!known && fstat(fd, &status) == 0)
+    cookie = status.st_ino;
+  return cookie;
+}
+
+static int enter(const char *path, uint64_t *identity) {
   /* O_NONBLOCK: what stands at the path may be a FIFO. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return -errno;
   int err = setns(fd, CLONE_NEWNET) == 0 ? 0 : -errno;
+  if (err == 0)
+    *identity = identify(fd);
   close(fd);
   return err;
 }
 
 static void *read_inside(void *data) {
   struct netns *netns = data;
-  netns->error = enter(netns->path);
-  if (netns->error == 0)
+  uint64_t identity = 0;
+  netns->error = enter(netns->path, &identity);
+  if (netns->error == 0) {
+    if (identity != netns->identity)
+      snapshot_forget(&netns->reader);
+    netns->identity = identity;
     snapshot_read(&netns->reader, &netns->snapshot);
+  }
   /* An open netlink socket would keep the namespace after its deletion. */
   diag_dump_disconnect(&netns->reader.dump);
 
   pthread_mutex_lock(&netns->set->lock);
-  netns->state = NETNS_DONE;
+  netns->ended = true;
   pthread_cond_signal(&netns->set->done);
   pthread_mutex_unlock(&netns->set->lock);
   return NULL;
@@ -39,15 +70,32 @@ static void join(struct netns *netns) {
   netns->joinable = false;
 }
 
-void netns_close(struct netns_set *set) {
+static bool has_ended(struct netns *netns) {
+  pthread_mutex_lock(&netns->set->lock);
+  bool ended = netns->ended;
+  pthread_mutex_unlock(&netns->set->lock);
+  return ended;
+}
+
+size_t netns_close(struct netns_set *set) {
+  size_t going_on = 0;
   for (size_t i = 0; i < set->num; i++) {
-    join(&set->netns[i]);
-    snapshot_close(&set->netns[i].reader);
+    struct netns *netns = &set->netns[i];
+    /* It may never end. The end of the process is its end, too. */
+    if (netns->joinable && !has_ended(netns)) {
+      going_on++;
+      continue;
+    }
+    join(netns);
+    snapshot_close(&netns->reader);
   }
+  if (going_on > 0)
+    return going_on;
   free(set->netns);
   pthread_cond_destroy(&set->done);
   pthread_mutex_destroy(&set->lock);
   *set = (struct netns_set){0};
+  return 0;
 }
 
 int netns_open(struct netns_set *set, struct settings *settings,
@@ -78,58 +126,88 @@ int netns_open(struct netns_set *set, struct settings *settings,
 }
 
 void netns_start(struct netns_set *set) {
+  set->parallel = NETNS_PARALLEL;
   for (size_t i = 0; i < set->num; i++) {
     struct netns *netns = &set->netns[i];
-    pthread_mutex_lock(&set->lock);
-    bool reading = netns->state == NETNS_READING;
-    netns->state = NETNS_READING;
-    pthread_mutex_unlock(&set->lock);
-    if (reading)
+    if (netns->joinable && !has_ended(netns)) {
+      netns->state = NETNS_LATE;
       continue;
-    /* It may have ended after the deadline of the read before. */
-    join(netns);
-    int err = pthread_create(&netns->thread, NULL, read_inside, netns);
-    netns->joinable = err == 0;
-    if (err != 0) {
-      netns->error = -err;
-      netns->state = NETNS_DONE;
     }
+    join(netns);
+    netns->state = NETNS_WAITING;
   }
 }
 
-static struct netns *find_done(struct netns_set *set, bool *reading) {
+static void begin(struct netns *netns) {
+  netns->state = NETNS_READING;
+  netns->ended = false;
+  int err = pthread_create(&netns->thread, NULL, read_inside, netns);
+  netns->joinable = err == 0;
+  if (err != 0) {
+    netns->error = -err;
+    netns->ended = true;
+  }
+}
+
+/* Begins as many as may be; late ones do not count. */
+static void begin_more(struct netns_set *set) {
+  size_t num = 0;
+  for (size_t i = 0; i < set->num; i++)
+    num += set->netns[i].state == NETNS_READING && !set->netns[i].ended;
+  for (size_t i = 0; i < set->num && num < set->parallel; i++)
+    if (set->netns[i].state == NETNS_WAITING) {
+      begin(&set->netns[i]);
+      num++;
+    }
+}
+
+static struct netns *find_ended(struct netns_set *set, bool *reading) {
   *reading = false;
   for (size_t i = 0; i < set->num; i++) {
-    *reading = *reading || set->netns[i].state == NETNS_READING;
-    if (set->netns[i].state == NETNS_DONE)
-      return &set->netns[i];
+    struct netns *netns = &set->netns[i];
+    if (netns->state == NETNS_READING && netns->ended)
+      return netns;
+    *reading = *reading || netns->state == NETNS_READING;
   }
   return NULL;
 }
 
+static bool is_before(const struct timespec *a, const struct timespec *b) {
+  return a->tv_sec < b->tv_sec ||
+         (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
 struct netns *netns_next(struct netns_set *set,
                          const struct timespec *deadline) {
-  bool reading = true;
-  int err = 0;
   pthread_mutex_lock(&set->lock);
-  struct netns *netns = find_done(set, &reading);
-  while (netns == NULL && reading && err == 0) {
-    err = pthread_cond_timedwait(&set->done, &set->lock, deadline);
-    netns = find_done(set, &reading);
+  struct netns *netns;
+  size_t give_up = set->parallel + NETNS_PATIENCE_TIMES;
+  while (1) {
+    struct timespec now, until;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    bool late = !is_before(&now, deadline), reading;
+    if (!late)
+      begin_more(set);
+    netns = find_ended(set, &reading);
+    if (netns != NULL || !reading || late || set->parallel == give_up)
+      break;
+    until = now;
+    until.tv_sec += NETNS_PATIENCE;
+    if (is_before(deadline, &until))
+      until = *deadline;
+    if (pthread_cond_timedwait(&set->done, &set->lock, &until) == ETIMEDOUT)
+      set->parallel++;
   }
-  if (netns != NULL)
-    netns->state = NETNS_IDLE;
   pthread_mutex_unlock(&set->lock);
-  if (netns != NULL)
+  if (netns != NULL) {
     join(netns);
+    netns->state = NETNS_IDLE;
+  }
   return netns;
 }
 
-bool netns_is_reading(struct netns *netns) {
-  pthread_mutex_lock(&netns->set->lock);
-  bool reading = netns->state != NETNS_IDLE;
-  pthread_mutex_unlock(&netns->set->lock);
-  return reading;
+bool netns_is_missing(const struct netns *netns) {
+  return netns->state != NETNS_IDLE;
 }
 
 const char *netns_strerror(int error) {
@@ -145,6 +223,8 @@ const char *netns_strerror(int error) {
            "right to read the file (for /proc/PID/ns/net CAP_SYS_PTRACE)";
   case EINVAL:
     return "this file is no network namespace";
+  case ETIMEDOUT:
+    return "not read in time";
   default:
     return strerror(-error);
   }

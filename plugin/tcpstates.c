@@ -15,6 +15,7 @@ struct view {
   const char *name; /* NULL: that of the daemon */
   const struct settings *settings;
   struct stuck stuck;
+  int entry_error; /* that the last complaint is about */
   c_complain_t no_entry;
   c_complain_t no_sockets;
   c_complain_t no_file;
@@ -152,13 +153,23 @@ static bool hand_over(const struct snapshot *snapshot, struct view *view,
   return num > 0 || !failed;
 }
 
+/* Says why there are no values of another namespace; error: as in struct netns.
+ */
+static void complain_missing(const struct netns *netns, struct view *view,
+                             int error) {
+  /* That there is another cause is news. */
+  if (error != view->entry_error)
+    view->no_entry = (c_complain_t)C_COMPLAIN_INIT_STATIC;
+  view->entry_error = error;
+  c_complain(error == -ETIMEDOUT ? LOG_WARNING : LOG_ERR, &view->no_entry,
+             "tcpstates plugin: namespace %s: %s: %s. Its values are missing.",
+             view->name, netns->path, netns_strerror(error));
+}
+
 static void hand_over_namespace(struct netns *netns, struct view *view,
                                 cdtime_t time) {
   if (netns->error != 0) {
-    c_complain(
-        LOG_ERR, &view->no_entry,
-        "tcpstates plugin: namespace %s: %s: %s. Its values are missing.",
-        view->name, netns->path, netns_strerror(netns->error));
+    complain_missing(netns, view, netns->error);
     return;
   }
   c_release(LOG_INFO, &view->no_entry,
@@ -166,39 +177,46 @@ static void hand_over_namespace(struct netns *netns, struct view *view,
   hand_over(&netns->snapshot, view, time);
 }
 
+/* Nine tenths of the interval from now on: a read callback that takes longer
+ * than the interval is late the next time, too. */
+static struct timespec find_deadline(void) {
+  struct timespec deadline;
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  cdtime_t interval = plugin_get_interval();
+  cdtime_t end = TIMESPEC_TO_CDTIME_T(&deadline) + (interval - interval / 10);
+  return CDTIME_T_TO_TIMESPEC(end);
+}
+
+static void read_namespaces(cdtime_t now, const struct timespec *deadline) {
+  netns_start(&netns_set);
+  struct netns *netns;
+  while ((netns = netns_next(&netns_set, deadline)) != NULL)
+    hand_over_namespace(netns, &views[netns - netns_set.netns + 1], now);
+  for (size_t i = 0; i < netns_set.num; i++)
+    if (netns_is_missing(&netns_set.netns[i]))
+      complain_missing(&netns_set.netns[i], &views[i + 1], -ETIMEDOUT);
+}
+
 static int tcpstates_read(void) {
   /* One time for all, so that a backend can add and compare them. */
   cdtime_t now = cdtime();
-  struct timespec deadline;
-  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  struct timespec deadline = find_deadline();
   struct snapshot snapshot;
   snapshot_read(&reader, &snapshot);
   bool good = hand_over(&snapshot, &views[0], now);
-
-  netns_start(&netns_set);
-  struct timespec interval = CDTIME_T_TO_TIMESPEC(plugin_get_interval());
-  deadline.tv_sec += interval.tv_sec;
-  deadline.tv_nsec += interval.tv_nsec;
-  if (deadline.tv_nsec >= 1000000000) {
-    deadline.tv_sec++;
-    deadline.tv_nsec -= 1000000000;
-  }
-  struct netns *netns;
-  while ((netns = netns_next(&netns_set, &deadline)) != NULL)
-    hand_over_namespace(netns, &views[netns - netns_set.netns + 1], now);
-  for (size_t i = 0; i < netns_set.num; i++)
-    if (netns_is_reading(&netns_set.netns[i]))
-      c_complain(LOG_WARNING, &views[i + 1].no_entry,
-                 "tcpstates plugin: namespace %s: not read within the "
-                 "interval. Its values are missing.",
-                 views[i + 1].name);
+  read_namespaces(now, &deadline);
   /* An error makes collectd double the interval, up to a day. */
   return good || netns_set.num > 0 ? 0 : -1;
 }
 
 static int tcpstates_shutdown(void) {
-  netns_close(&netns_set);
+  size_t going_on = netns_close(&netns_set);
   snapshot_close(&reader);
+  if (going_on > 0) {
+    P_WARNING("the end does not wait for %zu namespaces that are being read",
+              going_on);
+    return 0;
+  }
   settings_free(&settings);
   free(views);
   return 0;
