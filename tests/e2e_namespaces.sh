@@ -2,25 +2,26 @@
 # Other network namespaces under a real collectd: right values in each at the
 # same time, and namespaces that come, go and come back.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# The namespaces' names are mounts: what copies the machine's mounts, as other tests
+# may, would hold namespaces that are deleted here.
+unshare_also=(--mount)
 enter_netns "$@"
 
-prefix=tcpstates-test-$$
+prefix=test
 # A namespace that is not read within it is left out.
 interval=2
-if ! ip netns add "$prefix-try" 2>"$work/ip"; then
+mkdir -p /run/netns
+if ! mount -t tmpfs -o mode=755 netns /run/netns 2>"$work/ip" || ! ip netns add try 2>"$work/ip"; then
   skip_all "this user may not make namespaces for setns(2): $(tail -n 1 "$work/ip")"
 fi
-ip netns del "$prefix-try"
+ip netns del try
 pids=()
-remove_namespaces() {
-  local name pid
+end_all() {
+  local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for name in /run/netns/"$prefix"-*; do
-    if [[ -e $name ]]; then ip netns del "${name##*/}"; fi
-  done
-  if [[ -e $work/bound ]]; then umount "$work/bound" 2>/dev/null || true; fi
+  umount "$work/bound" "$work/swap" "$work/swap" 2>/dev/null || true
 }
-trap 'remove_namespaces; clean_up' EXIT
+trap 'end_all; clean_up' EXIT
 
 add_namespace() {
   ip netns add "$prefix-$1"
@@ -32,8 +33,11 @@ sockets_there() {
   local name=$1 out=$work/sockets.$RANDOM
   shift
   : >"$out"
-  ip netns exec "$prefix-$name" "$build/sockmake" < <(printf '%s\n' "$@" && exec sleep 600) >"$out" &
+  mkfifo "$out.in"
+  # Opened for both, it has no end.
+  ip netns exec "$prefix-$name" "$build/sockmake" <>"$out.in" >"$out" &
   pids+=($!)
+  printf '%s\n' "$@" >"$out.in"
   until (($(grep -c '^ok$' "$out") == $#)); do sleep 0.05; done
 }
 
@@ -46,7 +50,14 @@ got() {
 
 add_namespace red
 add_namespace blue
-echo 33 | ip netns exec "$prefix-red" tee /proc/sys/net/ipv4/tcp_fin_timeout >/dev/null
+add_namespace first
+add_namespace second
+# set_there NAME SYSCTL VALUE: in a namespace.
+set_there() {
+  ip netns exec "$prefix-$1" tee "/proc/sys/net/ipv4/$2" >/dev/null <<<"$3"
+}
+set_there red tcp_fin_timeout 33
+set_there red tcp_max_tw_buckets 16
 sockets make established ipv4 18000 2
 sockets_there red 'make fin-wait2-held ipv4 18000 3' 'make time-wait ipv6 18001 4'
 sockets_there blue 'make established ipv6 18000 5'
@@ -54,8 +65,13 @@ sockets_there blue 'make established ipv6 18000 5'
 ip netns exec "$prefix-blue" sleep 600 &
 pids+=($!)
 process=$!
-touch "$work/bound"
+touch "$work/bound" "$work/swap" "$work/plain"
+mkfifo "$work/fifo"
 mount --bind "/run/netns/$prefix-blue" "$work/bound"
+# So many that those that are bound only are not counted in every read.
+mount --bind "/run/netns/$prefix-first" "$work/swap"
+sockets_there first 'make established ipv4 18000 300' 'make bound ipv4 0 7'
+sockets_there second 'make established ipv4 18000 310'
 
 collectd_configure <<END
 LoadPlugin tcpstates
@@ -82,9 +98,20 @@ LoadPlugin tcpstates
     Name "process"
     LocalPort 18000
   </Namespace>
+  <Namespace "$work/swap">
+    Name "swap"
+  </Namespace>
   <Namespace "$prefix-later">
     Name "later"
     ReportFinTimeout true
+  </Namespace>
+  <Namespace "$prefix-blue">
+  </Namespace>
+  <Namespace "$work/fifo">
+    Name "fifo"
+  </Namespace>
+  <Namespace "$work/plain">
+    Name "plain"
   </Namespace>
 </Plugin>
 END
@@ -97,10 +124,24 @@ is "a third one, with a Filter" "$(got ipv6@blue tcp_connections-ESTABLISHED) $(
 is "by a file that it is mounted on" "$(got 18000-local@bound tcp_connections-ESTABLISHED)" 5
 is "by a process" "$(got 18000-local@process tcp_connections-ESTABLISHED)" 5
 is "tcp_fin_timeout is that of each" "$(got all duration-tcp_fin_timeout) $(got all@red duration-tcp_fin_timeout) $(got all@blue duration-tcp_fin_timeout)" "60 33 60"
+is "so is tcp_max_tw_buckets, and what counts against it" \
+  "$(got all@red gauge-tcp_max_tw_buckets current_connections-timewait_buckets percent-timewait_buckets)" "16 4 25"
+is "a block without options has the defaults" "$(got "all@$prefix-blue" tcp_connections-ESTABLISHED)" 10
 is "the machine's values come once" "$(grep -c '^machine' "$work/values") $(grep -c '^machine@' "$work/values" || true)" "3 0"
 is "of a namespace that is not there yet there is nothing" "$(got all@later duration-tcp_fin_timeout)" ""
-is "and one line says so" "$(messages '^\[(error|warning)\]' | sort -u)" \
-  "[error] tcpstates plugin: namespace later: /run/netns/$prefix-later: there is no such namespace (yet, or any more). Its values are missing."
+is "and one line of each says why" "$(messages '^\[(error|warning)\]' | sort -u)" \
+  "[error] tcpstates plugin: namespace fifo: $work/fifo: this file is no network namespace. Its values are missing.
+[error] tcpstates plugin: namespace later: /run/netns/$prefix-later: there is no such namespace (yet, or any more). Its values are missing.
+[error] tcpstates plugin: namespace plain: $work/plain: this file is no network namespace. Its values are missing."
+
+if closed_known; then
+  is "those that are bound only are counted" "$(got all@swap tcp_connections-ESTABLISHED tcp_connections-CLOSED)" "600 7"
+  mount --bind "/run/netns/$prefix-second" "$work/swap"
+  values >/dev/null
+  is "and are not taken for those of another namespace at the path" "$(got all@swap tcp_connections-ESTABLISHED tcp_connections-CLOSED)" "620 0"
+else
+  skip "bound-only sockets of another namespace at the path" "Linux before 6.8 does not tell them"
+fi
 
 add_namespace later
 values >/dev/null
@@ -114,7 +155,7 @@ values >/dev/null
 is "it has gone" "$(got all@later duration-tcp_fin_timeout)" ""
 ok "really: nothing pins it" bash -c "! ip link show veth-$$"
 add_namespace later
-ip netns exec "$prefix-later" tee /proc/sys/net/ipv4/tcp_fin_timeout >/dev/null <<<44
+set_there later tcp_fin_timeout 44
 values >/dev/null
 is "it is back under the same name" "$(got all@later duration-tcp_fin_timeout)" 44
 is "collectd's own namespace is the same still" "$(got 18000-local tcp_connections-ESTABLISHED)" 2
@@ -159,13 +200,34 @@ is "all of them" "$(grep -c '^all@many.* tcp_connections-LISTEN ' "$work/values"
 is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
 collectd_stop
 
-# Thousands of reads.
+# Thousands of reads, in which one of the namespaces goes and comes.
 {
   echo '<Plugin tcpstates>'
-  head -n 16 "$work/many.conf"
+  head -n 12 "$work/many.conf"
   echo '</Plugin>'
 } >"$work/leak.conf"
-"$build/plugin_host" --config "$work/leak.conf" --measure --warmup 10 --reads 3000 "$build/.libs/tcpstates.so" >"$work/measured" 2>/dev/null
-is "3000 reads leak no descriptor" "$(awk '/^open_fds_after_last/ { print $2 }' "$work/measured")" "$(awk '/^open_fds_after_first/ { print $2 }' "$work/measured")"
-is "and no thread" "$(awk '/^threads_after_last/ { print $2 }' "$work/measured")" 1
+"$build/plugin_host" --config "$work/leak.conf" --measure --warmup 10 --reads 2000 "$build/.libs/tcpstates.so" \
+  >"$work/measured" 2>"$work/host" &
+pids+=($!)
+for ((made = 0; made < 50; made++)); do
+  # A device in it goes with it.
+  ip link add "leak$made" type veth peer name inside netns "$prefix-many2"
+  ip netns del "$prefix-many2"
+  add_namespace many2
+done
+status=0
+wait "${pids[-1]}" || status=$?
+is "2000 reads, and a namespace that goes and comes" "$status" 0
+ok "it was missing, and read again" grep -q 'namespace many2: it is read again' "$work/host"
+measured() { awk -v key="$1" '$1 == key { print $2 }' "$work/measured"; }
+ok "the others were read" test "$(measured values_per_read | cut -d. -f1)" -ge 60
+ok "no descriptor has leaked" test "$(measured open_fds_after_last)" -eq "$(measured open_fds_after_first)"
+is "no thread" "$(measured threads_after_last)" 1
+# The kernel takes its time.
+for ((tenths = 0; tenths < 600; tenths++)); do
+  left=$(grep -c '^ *leak' /proc/self/net/dev || true)
+  if ((left == 0)); then break; fi
+  sleep 0.1
+done
+is "and no namespace, of $made" "$left" 0
 done_testing

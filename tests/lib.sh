@@ -91,11 +91,13 @@ sockets() {
   exit 99
 }
 
-# enter_netns "$@": starts the script again in a network namespace of its own.
+# enter_netns "$@": starts the script again in a network namespace of its own, and
+# in others that unshare_also asks for.
+unshare_also=()
 enter_netns() {
   if [[ ${TCPSTATES_TEST_NETNS-} != "$$" ]]; then
-    local -a unshare=(unshare --net)
-    if ((EUID != 0)); then unshare=(unshare --map-root-user --net); fi
+    local -a unshare=(unshare --net "${unshare_also[@]}")
+    if ((EUID != 0)); then unshare+=(--map-root-user); fi
     "${unshare[@]}" true 2>"$work/unshare" ||
       skip_all "no network namespace of its own: $(<"$work/unshare")"
     rm -r -- "$work"
