@@ -5,13 +5,15 @@
 usage() {
   cat <<'END'
 Usage: bench.sh [--sizes "N ..."] [--mixes "MIX ..."] [--rounds N] [--reads N]
-                [--markdown FILE] [--strict] [--help]
+                [--namespaces "N ..."] [--markdown FILE] [--strict] [--help]
 
 Fills a network namespace of its own with N sockets and measures the CPU time (user
 and system) that a read of their states takes: by tcpstates, by collectd's tcpconns in
 the same host program, by ss, by cat /proc/net/tcp and tcp6, by node_exporter, and by a
 walk for which the kernel hands out nothing. All take turns; a value is the median of
-the rounds. What is not installed is left out.
+the rounds. What is not installed is left out. At last it measures what N further network
+namespaces cost beside 100000 sockets that are in one table with theirs, the machine's, as
+those of containers are; and, at the largest N, with tables of their own.
 
 Options:
   --sizes "N ..."    numbers of sockets [1000 10000 100000 1000000]
@@ -20,6 +22,8 @@ Options:
                      1000 ports, evenly [server timewait closewait]
   --rounds N         [5]
   --reads N          that the memory must not grow in; 0: not measured [100000]
+  --namespaces "N ..."
+                     0 to 200 each; "": not measured [1 10 50]
   --markdown FILE    write the tables there too
   --strict           a missed target is a failure
 
@@ -43,6 +47,7 @@ sizes='1000 10000 100000 1000000'
 mixes='server timewait closewait'
 rounds=5
 growth_reads=100000
+namespaces='1 10 50'
 markdown=
 strict=false
 arguments=("$@")
@@ -50,13 +55,14 @@ while (($# > 0)); do
   case $1 in
     --help | -h) usage && exit 0 ;;
     --strict) strict=true ;;
-    --sizes | --mixes | --rounds | --reads | --markdown)
+    --sizes | --mixes | --rounds | --reads | --namespaces | --markdown)
       (($# > 1)) || die 2 "$1: needs a value; try --help"
       case $1 in
         --sizes) sizes=$2 ;;
         --mixes) mixes=$2 ;;
         --rounds) rounds=$2 ;;
         --reads) growth_reads=$2 ;;
+        --namespaces) namespaces=$2 ;;
         --markdown) markdown=$2 ;;
       esac
       shift
@@ -68,6 +74,11 @@ done
 [[ $sizes =~ ^\ *[1-9][0-9]{2,7}(\ +[1-9][0-9]{2,7})*\ *$ ]] || die 2 "--sizes \"$sizes\": write numbers from 100 on"
 [[ $rounds =~ ^[1-9][0-9]{0,3}$ ]] || die 2 "--rounds \"$rounds\": write a number from 1 on"
 [[ $growth_reads =~ ^[0-9]{1,8}$ ]] || die 2 "--reads \"$growth_reads\": write a number"
+most=0
+for num in $namespaces; do
+  [[ $num =~ ^[0-9]{1,3}$ ]] && ((10#$num <= 200)) || die 2 "--namespaces \"$namespaces\": write numbers from 0 to 200"
+  if ((10#$num > most)); then most=$((10#$num)); fi
+done
 for mix in $mixes; do
   [[ $mix =~ ^(server|timewait|closewait|spread)$ ]] ||
     die 2 "--mixes \"$mix\": write server, timewait, closewait or spread"
@@ -75,7 +86,7 @@ done
 if [[ -n $markdown ]]; then : >>"$markdown" || die 2 "--markdown $markdown: cannot be written"; fi
 
 tcpstates=$build/.libs/tcpstates.so
-for program in plugin_host mass_sockets bare_walk .libs/tcpstates.so; do
+for program in plugin_host mass_sockets bare_walk sockmake .libs/tcpstates.so; do
   [[ -e $build/$program ]] || die 1 "$build/$program is missing: make bench builds it"
 done
 tcpconns=$(collectd_plugin tcpconns) || tcpconns=
@@ -110,6 +121,7 @@ ip route add 10.0.0.0/8 dev lo
 sockets_pid=
 made=0 # when the sockets were made or renewed
 mix=
+in_ns=() # what runs a command in another network namespace
 
 # reason_against SIZE: prints why this machine cannot hold that many; fails if it can.
 reason_against() {
@@ -131,7 +143,7 @@ make_sockets() {
   local line
   mix=$1
   echo "$((2 * $2 + 1000))" >/proc/sys/net/ipv4/tcp_max_tw_buckets
-  coproc io { exec "$build/mass_sockets" "$1" "$2" 2>"$work/mass_sockets"; }
+  coproc io { exec "${in_ns[@]}" "$build/mass_sockets" "$1" "$2" 2>"$work/mass_sockets"; }
   # shellcheck disable=SC2154 # coproc sets it
   sockets_pid=$io_PID to_sockets=${io[1]} from_sockets=${io[0]}
   IFS= read -r line <&"$from_sockets" || return 1
@@ -172,7 +184,7 @@ reads_of() {
 # what there is, do not count.
 plugin() {
   printf '<Plugin %s>\n%s\n</Plugin>\n' "$(basename "$1" .so)" "$2" >"$work/host.conf"
-  "$build/plugin_host" --config "$work/host.conf" --measure --warmup 2 --reads "$(reads_of "$size" 200 3)" "$1" \
+  "${in_ns[@]}" "$build/plugin_host" --config "$work/host.conf" --measure --warmup 2 --reads "$(reads_of "$size" 200 3)" "$1" \
     >"$work/measured" 2>"$work/messages" || die 1 "$1: $(<"$work/messages")"
   ns=$(awk '$1 == "cpu_ns_per_read_median" { print $2 }' "$work/measured")
   kib=$(awk '$1 == "peak_rss_kib" { print $2 }' "$work/measured")
@@ -189,7 +201,7 @@ command_cpu() {
 }
 
 bare_walk() {
-  ns=$("$build/bare_walk" "$(reads_of "$size" 200 3)" "$@" | awk '$1 == "cpu_ns_per_read_median" { print $2 }')
+  ns=$("${in_ns[@]}" "$build/bare_walk" "$(reads_of "$size" 200 3)" "$@" | awk '$1 == "cpu_ns_per_read_median" { print $2 }')
   kib=0
 }
 
@@ -279,12 +291,80 @@ readers() {
   fi
 }
 
+# ---- other namespaces ---------------------------------------------------------
+
+namespace_pids=()
+
+# start_namespace COMMAND...: a process in a new one, child of that of in_ns, with 20
+# sockets. Its process id is the last of namespace_pids.
+start_namespace() {
+  local fifo=$work/namespace.${#namespace_pids[@]}
+  mkfifo "$fifo"
+  # shellcheck disable=SC2016 # the inner shell's. Opened for both, the FIFO has no end.
+  "${in_ns[@]}" unshare --net sh -c 'ip link set lo up && exec "$1"' - "$build/sockmake" <>"$fifo" >"$fifo.out" &
+  namespace_pids+=($!)
+  echo 'make established ipv4 8000 10' >"$fifo"
+  until grep -q '^ok$' "$fifo.out"; do
+    kill -0 "${namespace_pids[-1]}" || die 1 "a namespace with sockets could not be made"
+    sleep 0.05
+  done
+}
+
+# blocks FIRST NUMBER: of the configuration, for so many of namespace_pids.
+blocks() {
+  local i
+  for ((i = $1; i < $1 + $2; i++)); do
+    printf '<Namespace "/proc/%d/ns/net">\n  Name "n%d"\n</Namespace>\n' "${namespace_pids[i]}" "$i"
+  done
+}
+
+# measure_namespaces: into $work/namespaces.
+measure_namespaces() {
+  local round num own=0
+  size=100000
+  if reason=$(reason_against "$size"); then
+    say "skipped: namespaces beside $size sockets: $reason"
+    return
+  fi
+  say "$size sockets, and other namespaces: $namespaces"
+  # The namespace of this script has a table of its own; a child of it shares the
+  # machine's.
+  unshare --net sleep infinity &
+  namespace_pids+=($!)
+  in_ns=(nsenter --target "${namespace_pids[0]}" --net)
+  until [[ $(readlink "/proc/${namespace_pids[0]}/ns/net") != "$(readlink /proc/$$/ns/net)" ]]; do sleep 0.01; done
+  "${in_ns[@]}" sh -c 'ip link set lo up && ip route add 10.0.0.0/8 dev lo'
+  make_sockets server "$size" || die 1 "$(<"$work/mass_sockets")"
+  for ((num = 0; num < most; num++)); do start_namespace; done
+  if "${in_ns[@]}" sh -c 'echo 65536 >/proc/sys/net/ipv4/tcp_child_ehash_entries' 2>/dev/null; then
+    own=$most
+  else
+    say "skipped: namespaces with tables of their own: Linux before 6.1 has none"
+  fi
+  for ((num = 0; num < own; num++)); do start_namespace; done
+  for ((round = 0; round < rounds; round++)); do
+    measure walk
+    echo "walk $ns"
+    for num in 0 $namespaces; do
+      plugin "$tcpstates" "$(blocks 1 "$num")"
+      echo "shared_$num $ns"
+    done
+    if ((own > 0)); then
+      plugin "$tcpstates" "$(blocks $((1 + most)) "$own")"
+      echo "tables_$own $ns"
+    fi
+  done >"$work/namespaces"
+  remove_sockets
+  in_ns=()
+}
+
 # ---- the measurement --------------------------------------------------------
 
 finish() {
   local status=$?
   set +e
   remove_sockets
+  if ((${#namespace_pids[@]} > 0)); then kill "${namespace_pids[@]}" 2>/dev/null; fi
   if [[ -n $exporter_pid ]]; then kill "$exporter_pid" 2>/dev/null; fi
   (exit "$status")
   clean_up
@@ -330,6 +410,11 @@ if ((growth_reads > 0)); then
 fi
 awk -v growth="$(cat "$work/growth" 2>/dev/null)" -v growth_reads="$growth_reads" \
   -v machine="Linux $(uname -r), $(nproc) CPUs" -f "$top/tests/bench/report.awk" "$work/samples" >"$work/report"
+if [[ -n $namespaces ]]; then measure_namespaces; fi
+if [[ -s $work/namespaces ]]; then
+  sort -k1,1V -k2,2n "$work/namespaces" | awk -v sockets="$size" -v machine="Linux $(uname -r), $(nproc) CPUs" \
+    -f "$top/tests/bench/namespaces.awk" >>"$work/report"
+fi
 cat "$work/report"
 if [[ -n $markdown ]]; then cp -- "$work/report" "$markdown"; fi
 if $strict && grep -q '| MISS |$' "$work/report"; then exit 1; fi
