@@ -219,8 +219,9 @@ const char *netns_strerror(int error) {
     return "not allowed to enter it: collectd needs CAP_SYS_ADMIN (systemd: "
            "CapabilityBoundingSet, AmbientCapabilities)";
   case EACCES:
-    return "not allowed to open it: collectd needs CAP_SYS_ADMIN, and the "
-           "right to read the file (for /proc/PID/ns/net CAP_SYS_PTRACE)";
+    return "not allowed to open it: collectd needs CAP_SYS_ADMIN, and for "
+           "/proc/PID/ns/net CAP_SYS_PTRACE, for files of root alone, as "
+           "Docker's, CAP_DAC_READ_SEARCH";
   case EINVAL:
     return "this file is no network namespace";
   case ETIMEDOUT:
