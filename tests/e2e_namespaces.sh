@@ -7,7 +7,7 @@
 unshare_also=(--mount)
 enter_netns "$@"
 
-prefix=test
+prefix="test"
 # A namespace that is not read within it is left out.
 interval=2
 mkdir -p /run/netns
