@@ -20,6 +20,7 @@ Installs the packages that are missing for each PURPOSE:
            contrib/ has for a fleet
   package  dpkg-dev, debhelper and rpmbuild for make deb and make rpm, and mmdebstrap
            for the tests of the packages
+  soak     valgrind and the runtimes of gcc's sanitizers, for tests/soak.sh
 
 Options:
   --missing   print the names of the missing packages and install nothing
@@ -95,6 +96,11 @@ libfuzzer_found() {
     clang -x c -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null \
       <<<'int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return !data && size; }'
 }
+sanitizers_found() {
+  command_found cc gcc &&
+    cc -fsanitize=address,undefined -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }' &&
+    cc -fsanitize=thread -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }'
+}
 
 # purpose; check; Debian's packages; Fedora's packages; words for people.
 # "-": the distribution does not have it.
@@ -145,6 +151,8 @@ readonly needs=(
   'package; command_found dh; debhelper; debhelper; debhelper 13'
   'package; command_found rpmbuild; rpm; rpm-build; rpmbuild'
   'package; command_found mmdebstrap; mmdebstrap; mmdebstrap; mmdebstrap'
+  'soak; command_found valgrind; valgrind; valgrind; valgrind'
+  'soak; sanitizers_found; gcc; libasan libubsan libtsan; the libraries of AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer'
 )
 
 run_logged() {
@@ -194,12 +202,12 @@ main() {
     case $1 in
       --help | -h) usage && exit 0 ;;
       --missing) only_list=true ;;
-      build | run | test | fuzz | lint | lab | fleet | package) purposes+=("$1") ;;
-      *) die 2 "\"$1\" is neither an option nor a purpose; write one of build, run, test, fuzz, lint, lab, fleet, package, or --help" ;;
+      build | run | test | fuzz | lint | lab | fleet | package | soak) purposes+=("$1") ;;
+      *) die 2 "\"$1\" is neither an option nor a purpose; write one of build, run, test, fuzz, lint, lab, fleet, package, soak, or --help" ;;
     esac
     shift
   done
-  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of build, run, test, fuzz, lint, lab, fleet, package"; fi
+  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of build, run, test, fuzz, lint, lab, fleet, package, soak"; fi
 
   local -a words_missing=() debian_missing=() fedora_missing=() unpackaged=()
   local need purpose check debian fedora words

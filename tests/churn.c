@@ -1,6 +1,7 @@
-/* Opens and closes connections on loopback as fast as it can, for tests that
- * count meanwhile. At most CHURN_PAIRS connections are there at a time. Prints
- * how many it has made for each line of standard input, and ends with that. */
+/* Opens and closes connections on loopback, as fast as it can or so many a
+ * second, for tests that count meanwhile. At most CHURN_PAIRS connections are
+ * there at a time. Prints how many it has made for each line of standard input,
+ * and ends with that. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CHURN_PAIRS 32
@@ -51,11 +53,29 @@ static struct pair open_pair(int listener, uint16_t port, unsigned long made) {
   return pair;
 }
 
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* How long to wait before the next one, in ms. */
+static int pause_ms(int64_t start_ns, unsigned long made,
+                    unsigned long per_second) {
+  if (per_second == 0)
+    return 0;
+  int64_t due_ns =
+      start_ns + (int64_t)((double)made * 1e9 / (double)per_second);
+  int64_t left_ns = due_ns - now_ns();
+  return left_ns > 0 ? (int)(left_ns / 1000000) : 0;
+}
+
 int main(int argc, char **argv) {
-  if (argc != 2) {
-    fputs("usage: churn PORT\n", stderr);
+  if (argc < 2 || argc > 3) {
+    fputs("usage: churn PORT [CONNECTIONS_PER_SECOND]\n", stderr);
     return 2;
   }
+  unsigned long per_second = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
   struct sockaddr_in any = {.sin_family = AF_INET,
                             .sin_port =
                                 htons((uint16_t)strtoul(argv[1], NULL, 10))};
@@ -66,13 +86,14 @@ int main(int argc, char **argv) {
     fail("listen");
 
   struct pair pairs[CHURN_PAIRS];
+  int64_t start_ns = now_ns();
   for (unsigned long made = 0;; made++) {
     struct pair *pair = &pairs[made % CHURN_PAIRS];
     if (made >= CHURN_PAIRS)
       end_pair(pair, made);
     *pair = open_pair(listener, ntohs(any.sin_port), made);
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    if (poll(&input, 1, 0) <= 0)
+    if (poll(&input, 1, pause_ms(start_ns, made, per_second)) <= 0)
       continue;
     char line[64];
     if (fgets(line, sizeof(line), stdin) == NULL)

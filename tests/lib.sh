@@ -91,9 +91,31 @@ sockets() {
   exit 99
 }
 
+# unshare_apart COMMAND...: becomes the command in a namespace in a namespace: its
+# hash table of sockets is its own, so that others' sockets do not lengthen the
+# walk, and as large as the machine's. Before Linux 6.1 all share one. The array
+# unshare has the words that make a namespace.
+unshare_apart() {
+  # shellcheck disable=SC2016 # the inner shell's
+  exec "${unshare[@]}" "$BASH" -c '
+    cd /proc/sys/net/ipv4
+    if [[ -e tcp_child_ehash_entries ]]; then
+      entries=$(<tcp_ehash_entries)
+      echo "${entries#-}" >tcp_child_ehash_entries
+    fi
+    cd "$1"
+    shift
+    exec unshare --net "$@"' - "$PWD" "$@"
+}
+
 # enter_netns "$@": starts the script again in a network namespace of its own, and
 # in others that unshare_also asks for.
+# enter_netns_apart "$@": in one with a hash table of sockets of its own.
 unshare_also=()
+enter_netns_apart() {
+  local apart=true
+  enter_netns "$@"
+}
 enter_netns() {
   if [[ ${TCPSTATES_TEST_NETNS-} != "$$" ]]; then
     local -a unshare=(unshare --net "${unshare_also[@]}")
@@ -103,6 +125,7 @@ enter_netns() {
     rm -r -- "$work"
     # exec keeps the process id.
     export TCPSTATES_TEST_NETNS=$$
+    if [[ -n ${apart-} ]]; then unshare_apart "$BASH" "$0" "$@"; fi
     exec "${unshare[@]}" "$BASH" "$0" "$@"
   fi
   PATH=$PATH:/usr/sbin:/sbin
@@ -147,6 +170,7 @@ sockets_in() {
 
 # sockets_in_end: ends that sockmake and removes its control group.
 sockets_in_end() {
+  exec {from_inside}<&- {to_inside}>&-
   kill "$inside_pid"
   wait "$inside_pid" 2>/dev/null || true
   inside_pid=

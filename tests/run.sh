@@ -13,8 +13,9 @@ and make distcheck.
 
 Options:
   --all    also those that take long: the faults with the sanitizers, each fuzz target
-           for 60 s, what contrib/ has for a fleet against the real servers, and the
-           packages and the roll-out in clean Debian roots
+           for 60 s, what contrib/ has for a fleet against the real servers, the
+           packages and the roll-out in clean Debian roots, a million sockets, and
+           short soaks: plain, under sanitizers and valgrind
   --help   print this
 
 Prints each result that is not a pass, with the log of what failed, and at the end
@@ -46,7 +47,7 @@ if [[ $top =~ [[:space:]] ]]; then
 fi
 
 purposes=(build run test lint lab)
-if $all; then purposes+=(fleet fuzz package); fi
+if $all; then purposes+=(fleet fuzz package soak); fi
 "$top/contrib/install-deps.sh" "${purposes[@]}"
 rm -rf -- "$build"
 mkdir -- "$build"
@@ -85,6 +86,7 @@ if $all; then
   check "fleet" check-fleet
   check "packages" check-packages
   check "fuzzing" check-fuzz
+  check "soak" check-soak
 fi
 
 count() {
@@ -98,5 +100,6 @@ if ((failed > 0)); then
     grep -v '^ok ' "${log%.trs}.log" | tail -n 100
   done
 fi
+grep -hs '^# figures: ' tests/*.log || true
 echo "$passed passed, $failed failed, $(count SKIP) skipped"
 ((failed == 0 && passed > 0))

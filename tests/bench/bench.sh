@@ -92,9 +92,6 @@ done
 tcpconns=$(collectd_plugin tcpconns) || tcpconns=
 PATH=$PATH:/usr/sbin:/sbin
 
-# A namespace in a namespace: its hash table of sockets is its own, so that
-# others' sockets do not lengthen the walk, and as large as the machine's. Before
-# Linux 6.1 all share one.
 if [[ ${TCPSTATES_BENCH_NETNS-} != "$$" ]]; then
   unshare=(unshare --net)
   if ((EUID != 0)); then unshare=(unshare --map-root-user --net); fi
@@ -102,16 +99,7 @@ if [[ ${TCPSTATES_BENCH_NETNS-} != "$$" ]]; then
     die 1 "no network namespace of its own; be root. unshare says: $(<"$work/unshare")"
   rm -r -- "$work"
   export TCPSTATES_BENCH_NETNS=$$
-  # shellcheck disable=SC2016 # the inner shell's
-  exec "${unshare[@]}" "$BASH" -c '
-    cd /proc/sys/net/ipv4
-    if [[ -e tcp_child_ehash_entries ]]; then
-      entries=$(<tcp_ehash_entries)
-      echo "${entries#-}" >tcp_child_ehash_entries
-    fi
-    cd "$1"
-    shift
-    exec unshare --net "$@"' - "$PWD" "$BASH" "$0" "${arguments[@]}"
+  unshare_apart "$BASH" "$0" "${arguments[@]}"
 fi
 ip link set lo up
 ip route add 10.0.0.0/8 dev lo

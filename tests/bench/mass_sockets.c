@@ -1,4 +1,5 @@
-/* Makes the many sockets that bench.sh measures readers with. Their peers do
+/* Makes the many sockets that bench.sh measures readers with, and
+ * hostile_sockets.sh looks at. Their peers do
  * not exist: TCP_REPAIR makes a connection without a handshake, and what a peer
  * would send is injected. So the namespace holds one half of each connection
  * and nothing else. */
@@ -43,17 +44,28 @@ static const char usage[] =
     "usage: mass_sockets MIX SOCKETS\n"
     "Fills the network namespace that it runs in, prints `ready', and removes\n"
     "all at the end of standard input. Any line of it renews the TIME_WAIT\n"
-    "sockets, which last 60 s, and is answered with `ready'.\n"
-    "MIX: server, timewait or closewait: 95 % in ESTABLISHED, TIME_WAIT or\n"
-    "CLOSE_WAIT on local port 8500; spread: in ESTABLISHED on 8000 to 8999.\n"
+    "sockets, which last 60 s, or sends the SYNs again, and is answered with\n"
+    "`ready'.\n"
+    "MIX: server, timewait, closewait or synrecv: 95 % in ESTABLISHED,\n"
+    "TIME_WAIT, CLOSE_WAIT or SYN_RECV on local port 8500; spread: in\n"
+    "ESTABLISHED on 8000 to 8999. SYN_RECV needs net.ipv4.tcp_syncookies 0,\n"
+    "and a third more than there are in net.core.somaxconn and\n"
+    "net.ipv4.tcp_max_syn_backlog.\n"
     "The rest is ESTABLISHED on 8000 to 8999, and some in rare states.\n"
     "Needs lo to be up with a route to 10.0.0.0/8, and CAP_NET_ADMIN.\n"
     "exit status: 0; 1 the sockets could not be made; 2 usage\n";
 
-enum mix { MIX_SERVER, MIX_TIMEWAIT, MIX_CLOSEWAIT, MIX_SPREAD, MIXES };
+enum mix {
+  MIX_SERVER,
+  MIX_TIMEWAIT,
+  MIX_CLOSEWAIT,
+  MIX_SYNRECV,
+  MIX_SPREAD,
+  MIXES
+};
 
 static const char *const mix_names[MIXES] = {"server", "timewait", "closewait",
-                                             "spread"};
+                                             "synrecv", "spread"};
 
 /* The connections that have no peer, and which of them one process makes. */
 struct share {
@@ -156,7 +168,13 @@ static bool is_time_wait(const struct share *share, unsigned int i) {
   return share->mix == MIX_TIMEWAIT && i < share->main;
 }
 
+static bool is_syn_recv(const struct share *share, unsigned int i) {
+  return share->mix == MIX_SYNRECV && i < share->main;
+}
+
 static int make_one(struct share *share, unsigned int i) {
+  if (is_syn_recv(share, i))
+    return inject(share, i, TH_SYN, PEER_SEQ, 0);
   int *fd = &share->fds[i - share->first];
   *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (*fd < 0)
@@ -191,17 +209,22 @@ static int make_share(struct share *share) {
 }
 
 /* A bare ACK within the window starts the 60 s of a TIME_WAIT anew, a reset
- * ends it: tcp_timewait_state_process() in net/ipv4/tcp_minisocks.c. */
-static int inject_all(const struct share *share, uint8_t flags) {
+ * ends it: tcp_timewait_state_process() in net/ipv4/tcp_minisocks.c. A SYN that
+ * comes again is answered again, and a reset ends the request sock:
+ * tcp_check_req() there. */
+static int inject_all(const struct share *share, bool end) {
   int err = 0;
   for (unsigned int i = share->first; i < share->end && err == 0; i++)
     if (is_time_wait(share, i))
-      err = inject(share, i, flags, PEER_SEQ + 1, OUR_SEQ + 1);
+      err = inject(share, i, end ? TH_RST : TH_ACK, PEER_SEQ + 1, OUR_SEQ + 1);
+    else if (is_syn_recv(share, i))
+      err = end ? inject(share, i, TH_RST, PEER_SEQ + 1, 0)
+                : inject(share, i, TH_SYN, PEER_SEQ, 0);
   return err;
 }
 
 static void end_share(struct share *share) {
-  inject_all(share, TH_RST);
+  inject_all(share, true);
   for (unsigned int i = 0; i < share->end - share->first; i++)
     if (share->fds[i] > 0)
       close(share->fds[i]);
@@ -212,7 +235,7 @@ static void work(struct share *share, int commands, int answers) {
   char command;
   while (write(answers, &err, sizeof(err)) == sizeof(err) && err == 0 &&
          read(commands, &command, 1) > 0)
-    err = inject_all(share, TH_ACK);
+    err = inject_all(share, false);
   if (share->fds != NULL)
     end_share(share);
 }

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# A minute of each kind of soak.
+exec "${BASH_SOURCE[0]%/*}/soak.sh" --minutes "${SOAK_MINUTES:-1}" --plain --asan --valgrind --tsan
