@@ -82,7 +82,7 @@ cgroup=$(cgroup_make) || cgroup=
 if [[ -z $cgroup ]]; then skip "control groups that restart" "there is no cgroup v2 hierarchy to write to"; fi
 
 # KiB that resident memory may move by; ASan's allocator keeps what was freed.
-declare -A rss_slack=([plain]=256 [asan]=4096)
+declare -A rss_slack=([plain]=256 [asan]=8192)
 declare -A churn_pid=() # by namespace, and "main"
 host_pid=
 host_reader=
@@ -304,8 +304,14 @@ host_start() {
   (
     num=0
     exec {in}>"$work/host.in" {out}<"$work/host.out"
-    while [[ -e $work/host.conf ]] && echo >&"$in" && IFS= read -r _ <&"$out"; do num=$((num + 1)); done
+    while [[ -e $work/host.conf ]] && echo >&"$in"; do
+      # Notifications stand before it.
+      while IFS= read -r line <&"$out" && [[ $line != "done" ]]; do continue; done
+      num=$((num + 1))
+    done
     echo $num >"$work/host.reads"
+    exec {in}>&-
+    cat <&"$out" >/dev/null
   ) &
   host_reader=$!
 }
