@@ -249,29 +249,52 @@ wanted() {
   done | sort
 }
 
-# machine_limits ORPHANS: makes the program $work/as_machine, which runs a command as if
-# this child namespace were a machine's first one, for as_user. The kernel shows the
-# machine-wide limits there alone: files stand for them, beside the real settings of the
-# namespace. Fails where nothing may be mounted; $work/mount says why.
+# machine_limits [ORPHANS [TCP-MEM]]: the kernel shows the machine-wide limits in the
+# first network namespace alone; here the files $work/limits/tcp_max_orphans and tcp_mem
+# stand for them, for a program that "${as_machine[@]}" starts. All else is the
+# namespace's own.
 machine_limits() {
-  cat >"$work/as_machine" <<END
-#!/bin/sh
-set -e
-if [ "\$AS_MACHINE" != "\$\$" ]; then AS_MACHINE=\$\$ exec unshare --mount "\$0" "\$@"; fi
-directory=\$(pwd)
-cd /proc/sys/net/ipv4
-fin_timeout=\$(cat tcp_fin_timeout) max_tw_buckets=\$(cat tcp_max_tw_buckets)
-mount -t tmpfs limits /proc/sys/net/ipv4
-cd /proc/sys/net/ipv4
-echo "\$fin_timeout" >tcp_fin_timeout
-echo "\$max_tw_buckets" >tcp_max_tw_buckets
-echo $1 >tcp_max_orphans
-echo 1000 2000 3000 >tcp_mem
-cd "\$directory"
-exec "\$@"
-END
-  chmod +x "$work/as_machine"
-  "$work/as_machine" true 2>"$work/mount"
+  mkdir "$work/ipv4" "$work/limits"
+  ln -s "$work/ipv4/"tcp_{fin_timeout,max_tw_buckets} "$work/limits/"
+  echo "${1-1000000}" >"$work/limits/tcp_max_orphans"
+  echo "${2-1000000 2000000 3000000}" >"$work/limits/tcp_mem"
+  # shellcheck disable=SC2016 # for sh
+  as_machine=(unshare --mount sh -c
+    'mount --bind /proc/sys/net/ipv4 "$0/ipv4" && mount --bind "$0/limits" /proc/sys/net/ipv4 && exec "$@"' "$work")
+  "${as_machine[@]}" true 2>"$work/mount" || skip_all "no mount namespace: $(<"$work/mount")"
+}
+
+# sockstat NAME: what the kernel counts under it, machine-wide: orphan, mem.
+sockstat() {
+  awk -v name="$1" '$1 == "TCP:" { for (i = 2; i < NF; i += 2) if ($i == name) print $(i + 1) }' /proc/net/sockstat
+}
+
+# limit_at tcp_max_orphans|tcp_mem PERCENT: becomes such that it is used by so much.
+# Others' sockets count: repeat it while it has to be so.
+limit_at() {
+  local used
+  if [[ $1 == tcp_mem ]]; then used=$(sockstat mem); else used=$(sockstat orphan); fi
+  printf '1 1 %s' $((used * 100 / $2)) | if [[ $1 == tcp_mem ]]; then cat; else cut -d' ' -f3; fi >"$work/limit"
+  mv -- "$work/limit" "$work/limits/$1"
+}
+
+# memory_take PORT: a connection to who listens there and does not read; it takes
+# some 3 MB of TCP memory until memory_free.
+memory_take() {
+  local tenths before
+  before=$(sockstat mem)
+  exec {unread}<>"/dev/tcp/127.0.0.1/$1"
+  head -c 16M /dev/zero >&"$unread" &
+  filler=$!
+  for ((tenths = 0; tenths < 600; tenths++)); do
+    if (($(sockstat mem) - before >= 500)); then return 0; fi
+    sleep 0.1
+  done
+}
+memory_free() {
+  kill "$filler"
+  wait "$filler" 2>/dev/null || true
+  exec {unread}>&-
 }
 
 # ---- collectd ---------------------------------------------------------------
