@@ -11,7 +11,8 @@ Usage: install-deps.sh [--missing] PURPOSE...
 Installs the packages that are missing for each PURPOSE:
   build    C compiler, make, autotools, pkg-config, pod2man, libmnl and collectd headers
   run      the collectd daemon with its csv and logfile plugins
-  test     check, clang, iproute2, unshare, ps, xz, podchecker, python3, /etc/services
+  test     check, clang, iproute2, unshare, ps, xz, podchecker, python3, /etc/services,
+           collectd-nagios and more plugins of collectd
   fuzz     clang with libFuzzer and sanitizers, llvm-cov, check
   lint     shellcheck, clang-format
   lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
@@ -126,6 +127,10 @@ readonly needs=(
   'test; command_found xz; xz-utils; xz; xz'
   'test; command_found python3; python3; python3; python3'
   'test; command_found podchecker; perl; perl-Pod-Checker; podchecker (perl)'
+  'test; command_found collectd-nagios; collectd-utils; collectd-utils; collectd-nagios'
+  'test; collectd_plugin_found threshold; collectd-core; collectd; the threshold plugin of collectd'
+  'test; collectd_plugin_found exec; collectd-core; collectd; the exec plugin of collectd'
+  'test; collectd_plugin_found unixsock; collectd-core; collectd; the unixsock plugin of collectd'
   'fuzz; libfuzzer_found; clang libclang-rt-dev; clang compiler-rt; clang with libFuzzer and sanitizers'
   'fuzz; command_found llvm-cov; llvm; llvm; llvm-cov and llvm-profdata (llvm)'
   'fuzz; library_found check; check pkg-config; check-devel pkgconf-pkg-config; check 0.10 or later'

@@ -1,0 +1,74 @@
+#!/bin/sh
+# Mails the notifications of tcpstates; collectd's plugin exec calls it.
+set -eu
+export LC_ALL=C
+
+usage() {
+  cat <<'END'
+Usage: notify-mail.sh [--state DIRECTORY] [RECIPIENT...]
+
+Reads a notification of collectd on the standard input, as collectd-exec(5) has it, and
+mails it to each RECIPIENT [root] if it is of tcpstates: those of thresholds.conf, and
+those of NotifyStuck. In collectd's configuration:
+
+  LoadPlugin exec
+  <Plugin exec>
+    NotificationExec "nobody" "/usr/local/bin/notify-mail.sh" "root"
+  </Plugin>
+
+Options:
+  --state DIRECTORY   remembers there what is wrong, and mails an OKAY only of that.
+                      collectd says OKAY of each value when it starts: without this,
+                      each is a mail. The user named in NotificationExec must own it.
+  --help              print this
+
+Needs: mail (Debian: bsd-mailx or s-nail). Touches: DIRECTORY.
+
+Exit codes: 0 mailed, or not to be mailed, 1 the mail could not be sent, 2 wrong usage.
+END
+}
+
+state=
+case ${1-} in
+  --help | -h) usage && exit 0 ;;
+  --state)
+    state=${2-}
+    if [ ! -d "$state" ] || [ ! -w "$state" ]; then
+      echo "notify-mail.sh: --state \"$state\": not a directory that $(id -un) may write" >&2
+      exit 2
+    fi
+    shift 2
+    ;;
+  -*) echo "notify-mail.sh: \"$1\" is not an option; try --help" >&2 && exit 2 ;;
+esac
+if [ $# = 0 ]; then set -- root; fi
+
+severity='' host='' plugin='' group='' type='' name=''
+while IFS= read -r line && [ -n "$line" ]; do
+  value=${line#*: }
+  case $line in
+    Severity:*) severity=$value ;;
+    Host:*) host=$value ;;
+    Plugin:*) plugin=$value ;;
+    PluginInstance:*) group=$value ;;
+    Type:*) type=$value ;;
+    TypeInstance:*) name=$value ;;
+  esac
+done
+if [ "$plugin" != tcpstates ]; then exit 0; fi
+value=tcpstates-$group/$type-$name
+
+if [ -n "$state" ]; then
+  wrong=$state/$(printf %s "$host $value" | tr / _)
+  if [ "$severity" != OKAY ]; then
+    : >"$wrong"
+  elif [ -e "$wrong" ]; then
+    rm -f -- "$wrong"
+  else
+    exit 0
+  fi
+fi
+mail -s "$severity: $host $value" "$@" || {
+  echo "notify-mail.sh: mail could not send \"$severity: $host $value\" to $*" >&2
+  exit 1
+}
