@@ -112,11 +112,12 @@ static void fuzz_sysctl(const char *text, size_t num) {
   char *copy = strdup(text);
   NEED(copy != NULL, "no memory");
   size_t len = strlen(copy);
-  while (len > 0 && strchr(" \t\n", copy[len - 1]) != NULL)
-    copy[--len] = '\0';
+  bool whole = len > 0 && copy[len - 1] == '\n';
+  if (whole)
+    copy[len - 1] = '\0';
   char *words[5] = {NULL};
   size_t found = split(copy, words, 5);
-  bool good = found == num && num <= 3;
+  bool good = whole && found == num && num <= 3;
   for (size_t i = 0; i < num && good; i++) {
     uint64_t number = 0;
     good = model_number(words[i], strlen(words[i]), INT64_MAX_TEXT, &number);
