@@ -4,6 +4,7 @@
 #include "tally.h"
 
 #include "check_main.h"
+#include "kernel_bench.h"
 #include "sockets.h"
 
 #include <errno.h>
@@ -19,19 +20,19 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *no_namespace; /* why there is none */
-
-static void enter_namespace(void) {
-  if (unshare(CLONE_NEWNET) != 0 &&
-      unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-    no_namespace = strerror(errno);
-    return;
-  }
+/* Returns why this is not possible, or NULL. */
+static const char *enter_namespace(void) {
+  const char *obstacle = bench_obstacle();
+  if (obstacle != NULL)
+    return obstacle;
+  if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+    return strerror(errno);
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
   if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) != 0)
-    no_namespace = strerror(errno);
+    obstacle = strerror(errno);
   close(fd);
+  return obstacle;
 }
 
 static int64_t now_ms(void) {
@@ -164,9 +165,9 @@ START_TEST(orphans_have_no_age) {
 END_TEST
 
 int main(void) {
-  enter_namespace();
-  if (no_namespace != NULL) {
-    printf("1..0 # SKIP no network namespace of its own: %s\n", no_namespace);
+  const char *obstacle = enter_namespace();
+  if (obstacle != NULL) {
+    printf("1..0 # SKIP %s\n", obstacle);
     return 0;
   }
   Suite *suite = suite_create("ages_kernel");

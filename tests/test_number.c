@@ -4,7 +4,9 @@
 #include "check_main.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #define UNTOUCHED UINT64_C(0x5a5a5a5a5a5a5a5a)
@@ -156,35 +158,54 @@ START_TEST(every_single_byte_but_a_digit_is_invalid) {
 }
 END_TEST
 
-/* Writes number in decimal at the end of buf, returns where it starts. */
-static const char *write_decimal(unsigned __int128 number, char *buf,
-                                 size_t size) {
-  char *start = buf + size - 1;
-  *start = '\0';
-  do {
-    *--start = (char)('0' + (int)(number % 10));
-    number /= 10;
-  } while (number > 0);
-  return start;
+/* high * 10^9 + low: up to a thousand times UINT64_MAX, on every machine. */
+struct wide {
+  int64_t high;
+  int64_t low; /* less than 10^9 */
+};
+#define BILLION INT64_C(1000000000)
+
+/* number * factor + delta; its high is negative where that is. */
+static struct wide wide_near(uint64_t number, unsigned factor, int delta) {
+  struct wide wide = {.high = (int64_t)(number / BILLION * factor),
+                      .low = (int64_t)(number % BILLION * factor) + delta};
+  wide.high += wide.low / BILLION;
+  wide.low %= BILLION;
+  if (wide.low < 0) {
+    wide.low += BILLION;
+    wide.high--;
+  }
+  return wide;
 }
 
 /* Returns what is wrong, or NULL. */
-static const char *check_against_max(unsigned __int128 number, uint64_t max) {
-  char buf[48];
-  const char *text = write_decimal(number, buf, sizeof(buf));
+static const char *check_against_max(struct wide number, uint64_t max) {
+  char text[48];
+  if (number.high > 0)
+    snprintf(text, sizeof(text), "%" PRId64 "%09" PRId64, number.high,
+             number.low);
+  else
+    snprintf(text, sizeof(text), "%" PRId64, number.low);
   uint64_t out = UNTOUCHED;
   int err = parse_exactly(text, strlen(text), max, &out);
-  if (number > max)
+  int64_t max_high = (int64_t)(max / BILLION), max_low = max % BILLION;
+  if (number.high > max_high ||
+      (number.high == max_high && number.low > max_low))
     return err != -ERANGE     ? "accepted above the maximum"
            : out != UNTOUCHED ? "output touched"
                               : NULL;
-  return err != 0 ? "refused" : out != number ? "another number" : NULL;
+  if (err != 0)
+    return "refused";
+  return (int64_t)(out / BILLION) != number.high ||
+                 (int64_t)(out % BILLION) != number.low
+             ? "another number"
+             : NULL;
 }
 
 START_TEST(small_numbers_are_accepted_up_to_every_small_maximum) {
   for (unsigned max = 0; max <= 300; max++)
     for (unsigned number = 0; number <= 400; number++) {
-      const char *wrong = check_against_max(number, max);
+      const char *wrong = check_against_max(wide_near(number, 1, 0), max);
       if (wrong != NULL)
         ck_abort_msg("%u of at most %u: %s", number, max, wrong);
     }
@@ -224,16 +245,16 @@ static const uint64_t maxima[] = {
 };
 
 START_TEST(the_maximum_is_exact_for_all_numbers_around_it) {
-  const unsigned __int128 max = maxima[_i];
-  for (unsigned __int128 factor = 1; factor <= 1000; factor *= 10)
-    for (unsigned __int128 delta = 0; delta <= 120; delta++) {
-      unsigned __int128 above = max * factor + delta;
-      const char *wrong = check_against_max(above, maxima[_i]);
-      if (wrong == NULL && delta <= max * factor)
-        wrong = check_against_max(max * factor - delta, maxima[_i]);
+  const uint64_t max = maxima[_i];
+  for (unsigned factor = 1; factor <= 1000; factor *= 10)
+    for (int delta = -120; delta <= 120; delta++) {
+      struct wide number = wide_near(max, factor, delta);
+      if (number.high < 0)
+        continue;
+      const char *wrong = check_against_max(number, max);
       if (wrong != NULL)
-        ck_abort_msg("%u around %u times the maximum %ju: %s", (unsigned)delta,
-                     (unsigned)factor, (uintmax_t)maxima[_i], wrong);
+        ck_abort_msg("%u times the maximum %" PRIu64 " and %d: %s", factor, max,
+                     delta, wrong);
     }
 }
 END_TEST
