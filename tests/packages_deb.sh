@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Debian package, on Debian 12 and 13: built in a clean root from what it says
+# The Debian package, on Debian 11, 12 and 13: built in a clean root from what it says
 # it needs, then in another clean root installed, enabled by the documented line,
 # used by Debian's collectd with Debian's configuration, removed and purged.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -9,7 +9,7 @@ type -P mmdebstrap >/dev/null || skip_all "mmdebstrap is missing; contrib/instal
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/debian_root.sh"
 
-readonly releases=(bookworm trixie)
+readonly releases=(bullseye bookworm trixie)
 readonly package=collectd-plugin-tcpstates
 readonly conf_d=etc/collectd/collectd.conf.d
 
