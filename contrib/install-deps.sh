@@ -22,6 +22,8 @@ Installs the packages that are missing for each PURPOSE:
   package  dpkg-dev, debhelper and rpmbuild for make deb and make rpm, and mmdebstrap
            for the tests of the packages
   soak     valgrind and the runtimes of gcc's sanitizers, for tests/soak.sh
+  kernels  qemu for x86-64, cpio, depmod and mmdebstrap, for the tests on other kernels
+  targets  qemu's user emulation and mmdebstrap, for the tests on other architectures
 
 Options:
   --missing   print the names of the missing packages and install nothing
@@ -158,6 +160,12 @@ readonly needs=(
   'package; command_found mmdebstrap; mmdebstrap; mmdebstrap; mmdebstrap'
   'soak; command_found valgrind; valgrind; valgrind; valgrind'
   'soak; sanitizers_found; gcc; libasan libubsan libtsan; the libraries of AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer'
+  'kernels; command_found qemu-system-x86_64; qemu-system-x86; qemu-system-x86-core; qemu for x86-64'
+  'kernels; command_found cpio; cpio; cpio; cpio'
+  'kernels; command_found depmod; kmod; kmod; depmod (kmod)'
+  'kernels; command_found mmdebstrap; mmdebstrap; mmdebstrap; mmdebstrap'
+  'targets; command_found qemu-s390x-static; qemu-user-static; qemu-user-static; the user emulation of qemu'
+  'targets; command_found mmdebstrap; mmdebstrap; mmdebstrap; mmdebstrap'
 )
 
 run_logged() {
@@ -201,18 +209,19 @@ allow_services() {
 }
 
 main() {
+  local known='build, run, test, fuzz, lint, lab, fleet, package, soak, kernels, targets'
   local only_list=false
   local -a purposes=()
   while (($# > 0)); do
     case $1 in
       --help | -h) usage && exit 0 ;;
       --missing) only_list=true ;;
-      build | run | test | fuzz | lint | lab | fleet | package | soak) purposes+=("$1") ;;
-      *) die 2 "\"$1\" is neither an option nor a purpose; write one of build, run, test, fuzz, lint, lab, fleet, package, soak, or --help" ;;
+      build | run | test | fuzz | lint | lab | fleet | package | soak | kernels | targets) purposes+=("$1") ;;
+      *) die 2 "\"$1\" is neither an option nor a purpose; write one of $known, or --help" ;;
     esac
     shift
   done
-  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of build, run, test, fuzz, lint, lab, fleet, package, soak"; fi
+  if ((${#purposes[@]} == 0)); then die 2 "no purpose given; write one or more of $known"; fi
 
   local -a words_missing=() debian_missing=() fedora_missing=() unpackaged=()
   local need purpose check debian fedora words

@@ -3,7 +3,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 cd "$top"
-for script in contrib/*.sh contrib/*/*.sh contrib/packages/*/build.sh tests/*.sh tests/bench/*.sh tests/fuzz/*.sh; do ok "shellcheck $script" shellcheck --severity=warning -x -P SCRIPTDIR "$script"; done
+for script in contrib/*.sh contrib/*/*.sh contrib/packages/*/build.sh tests/*.sh tests/bench/*.sh tests/fuzz/*.sh tests/kernels/{*.sh,init}; do ok "shellcheck $script" shellcheck --severity=warning -x -P SCRIPTDIR "$script"; done
 if python3 -c 'import tomllib' 2>/dev/null; then
   ok "the dashboards are what their source gives" contrib/dashboards/generate --check
 else

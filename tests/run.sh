@@ -14,8 +14,9 @@ and make distcheck.
 Options:
   --all    also those that take long: the faults with the sanitizers, each fuzz target
            for 60 s, what contrib/ has for a fleet against the real servers, the
-           packages and the roll-out in clean Debian roots, a million sockets, and
-           short soaks: plain, under sanitizers and valgrind
+           packages and the roll-out in clean Debian roots, a million sockets, short
+           soaks (plain, under sanitizers and valgrind), other kernels in qemu, and
+           other architectures
   --help   print this
 
 Prints each result that is not a pass, with the log of what failed, and at the end
@@ -47,7 +48,7 @@ if [[ $top =~ [[:space:]] ]]; then
 fi
 
 purposes=(build run test lint lab)
-if $all; then purposes+=(fleet fuzz package soak); fi
+if $all; then purposes+=(fleet fuzz package soak kernels targets); fi
 "$top/contrib/install-deps.sh" "${purposes[@]}"
 rm -rf -- "$build"
 mkdir -- "$build"
@@ -87,6 +88,8 @@ if $all; then
   check "packages" check-packages
   check "fuzzing" check-fuzz
   check "soak" check-soak
+  check "kernels" check-kernels
+  check "targets" check-targets
 fi
 
 count() {
