@@ -128,22 +128,20 @@ reason_against() {
 }
 
 make_sockets() {
-  local line
   mix=$1
   echo "$((2 * $2 + 1000))" >/proc/sys/net/ipv4/tcp_max_tw_buckets
   coproc io { exec "${in_ns[@]}" "$build/mass_sockets" "$1" "$2" 2>"$work/mass_sockets"; }
   # shellcheck disable=SC2154 # coproc sets it
   sockets_pid=$io_PID to_sockets=${io[1]} from_sockets=${io[0]}
-  IFS= read -r line <&"$from_sockets" || return 1
+  IFS= read -r _ <&"$from_sockets" || return 1
   made=$SECONDS
 }
 
 # TIME_WAIT lasts 60 s.
 renew_sockets() {
   if [[ $mix != timewait ]] || ((SECONDS - made < 15)); then return 0; fi
-  local line
   echo >&"$to_sockets"
-  IFS= read -r line <&"$from_sockets"
+  IFS= read -r _ <&"$from_sockets"
   made=$SECONDS
 }
 
