@@ -25,6 +25,10 @@ in_root() {
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 CK_TIMEOUT_MULTIPLIER=10 "$@" </dev/null
 }
 
+# The mirror that this machine takes its release from.
+mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null | awk '$1 !~ /-/ { print $2; exit }')
+[[ -n $mirror ]] || skip_all "this machine is not Debian, or its package lists are missing; apt-get update makes them"
+
 make_root() {
   local packages=make,pkg-config,collectd-dev,netbase,perl,xz-utils target architectures=amd64 debian host
   for target in "${targets[@]}"; do
@@ -35,7 +39,7 @@ make_root() {
   # The release as such: an update that has come for one architecture and not for
   # another could not be installed for both.
   mmdebstrap --variant=apt --architectures=$architectures --include="$packages" bookworm "$root" \
-    'deb http://deb.debian.org/debian bookworm main'
+    "deb $mirror bookworm main"
 }
 
 # run_target DEBIAN HOST EMULATOR CLASS ORDER
