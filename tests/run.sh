@@ -20,8 +20,8 @@ Options:
   --help   print this
 
 Prints each result that is not a pass, with the log of what failed, and at the end
-one line: N passed, M failed, K skipped. The logs stay in build-tests/tests/ and
-build-tests/*.log.
+a table and one line: N passed, M failed, K skipped. The logs stay in
+build-tests/tests/ and build-tests/*.log.
 
 Touches: packages (contrib/install-deps.sh), the source tree (configure and its like,
 build-tests/), $TMPDIR [/tmp], and network namespaces of its own.
@@ -64,11 +64,20 @@ step() {
 step "configure" bash -c 'cd "$1" && autoreconf -fi && cd "$2" && "$1/configure"' - "$top" "$build"
 step "make" make -j"$jobs"
 
+# count PATTERN [FIND-TEST...]: the results of that kind.
+count() {
+  local pattern=$1
+  shift
+  find . -name '*.trs' "$@" -exec cat {} + | grep -cE "^:test-result: ($pattern)" || true
+}
+
 # check TEXT TARGET...: make goes on after a failed test; what failed is counted below.
+rows=()
 check() {
-  local text=$1
+  local text=$1 begun=$SECONDS
   shift
   echo "run.sh: $text" >&2
+  touch begun
   make -j"$jobs" -k "$@" >step.log 2>&1 </dev/null || true
   grep -E '^(FAIL|ERROR|XPASS|SKIP):' step.log || true
   # A test program that does not build has no result.
@@ -76,6 +85,8 @@ check() {
     cat step.log
     broken=$((broken + 1))
   fi
+  rows+=("$(printf '%-12s %8d %8d %8d %6d s' "$text" "$(count PASS -newer begun)" \
+    "$(count 'FAIL|ERROR|XPASS' -newer begun)" "$(count SKIP -newer begun)" $((SECONDS - begun)))")
 }
 
 broken=0
@@ -92,9 +103,6 @@ if $all; then
   check "targets" check-targets
 fi
 
-count() {
-  find . -name '*.trs' -exec cat {} + | grep -cE "^:test-result: ($1)" || true
-}
 failed=$(($(count 'FAIL|ERROR|XPASS') + broken))
 passed=$(count PASS)
 if ((failed > 0)); then
@@ -104,5 +112,7 @@ if ((failed > 0)); then
   done
 fi
 grep -hs '^# figures: ' tests/*.log || true
+printf '%-12s %8s %8s %8s\n' '' passed failed skipped
+printf '%s\n' "${rows[@]}"
 echo "$passed passed, $failed failed, $(count SKIP) skipped"
 ((failed == 0 && passed > 0))
