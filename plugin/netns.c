@@ -8,47 +8,43 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* Before Linux 5.14 there is none. */
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
 
 /* Tells the namespace that this thread is in from an earlier one at the same
- * path. Its inode number does not: the kernel gives the lowest that is free. */
-static uint64_t identify(int fd) {
+ * path. Its inode number does not: the kernel gives the lowest that is free.
+ * Returns 0 before Linux 5.14; the only count that is taken over from one read
+ * to the next, CLOSED, is there since 6.8. */
+static uint64_t identify(void) {
+  int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (nl < 0)
+    return 0;
   uint64_t cookie = 0;
   socklen_t size = sizeof(cookie);
-  int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  bool known = nl >= 0 &&
-               getsockopt(nl, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0;
-  if (nl >= 0)
-    close(nl);
-  struct stat status;
-  if (!known && fstat(fd, &status) == 0)
-    cookie = status.st_ino;
+  if (getsockopt(nl, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
+    cookie = 0;
+  close(nl);
   return cookie;
 }
 
-static int enter(const char *path, uint64_t *identity) {
+static int enter(const char *path) {
   /* O_NONBLOCK: what stands at the path may be a FIFO. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return -errno;
   int err = setns(fd, CLONE_NEWNET) == 0 ? 0 : -errno;
-  if (err == 0)
-    *identity = identify(fd);
   close(fd);
   return err;
 }
 
 static void *read_inside(void *data) {
   struct netns *netns = data;
-  uint64_t identity = 0;
-  netns->error = enter(netns->path, &identity);
+  netns->error = enter(netns->path);
   if (netns->error == 0) {
+    uint64_t identity = identify();
     if (identity != netns->identity)
       snapshot_forget(&netns->reader);
     netns->identity = identity;

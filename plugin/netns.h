@@ -16,10 +16,9 @@
  * they belong to. */
 #define NETNS_PARALLEL 4
 
-/* Seconds: when no read has ended for so long, one more may begin beside them;
- */
+/* Seconds: when no read has ended for so long, one more may begin beside them.
+ * After NETNS_PATIENCE_TIMES that, those that have not ended are given up. */
 #define NETNS_PATIENCE 1
-/* and after so many times that, those that have not ended are given up. */
 #define NETNS_PATIENCE_TIMES 10
 
 enum netns_state {

@@ -17,10 +17,10 @@ static const struct {
 } syscalls[] = {
     SYSCALL(bind),        SYSCALL(close),      SYSCALL(connect),
     SYSCALL(fcntl),       SYSCALL(fstat),      SYSCALL(getdents64),
-    SYSCALL(getsockname), SYSCALL(openat),     SYSCALL(read),
-    SYSCALL(readlinkat),  SYSCALL(recvmsg),    SYSCALL(sendto),
-    SYSCALL(setns),       SYSCALL(setsockopt), SYSCALL(socket),
-    SYSCALL(statfs),      SYSCALL(uname),
+    SYSCALL(getsockname), SYSCALL(getsockopt), SYSCALL(openat),
+    SYSCALL(read),        SYSCALL(readlinkat), SYSCALL(recvmsg),
+    SYSCALL(sendto),      SYSCALL(setns),      SYSCALL(setsockopt),
+    SYSCALL(socket),      SYSCALL(statfs),     SYSCALL(uname),
 #ifdef __NR_newfstatat
     SYSCALL(newfstatat),
 #endif

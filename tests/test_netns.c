@@ -265,22 +265,6 @@ START_TEST(another_namespace_at_the_path_shares_no_past) {
 }
 END_TEST
 
-START_TEST(without_cookies_it_is_told_by_its_inode) {
-  cookie = 0;
-  open_set(1);
-  for (int i = 0; i < 3; i++) {
-    netns_start(&set);
-    next_ones(1);
-    ck_assert_int_eq(forgotten, 1);
-  }
-  set.netns[0].path = "/proc/self/ns/uts";
-  netns_start(&set);
-  next_ones(1);
-  ck_assert_int_eq(forgotten, 2);
-  close_set();
-}
-END_TEST
-
 int main(void) {
   Suite *suite = suite_create("netns");
   TCase *tcase = tcase_create("netns");
@@ -297,7 +281,6 @@ int main(void) {
   tcase_add_test(tcase, the_end_does_not_wait_for_one_that_hangs);
   tcase_add_test(tcase, without_a_thread_there_is_an_error_that_passes);
   tcase_add_test(tcase, another_namespace_at_the_path_shares_no_past);
-  tcase_add_test(tcase, without_cookies_it_is_told_by_its_inode);
   suite_add_tcase(suite, tcase);
   return check_main(suite);
 }
