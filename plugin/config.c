@@ -141,7 +141,16 @@ static const char *find_namespace_fault(const struct settings *settings,
   return NULL;
 }
 
-static int read_namespace(const struct config_parse *p) {
+static int read_name(const struct config_parse *p, unsigned arg) {
+  (void)arg;
+  return config_read_string(&p->option, "write a short name such as \"blue\"",
+                            p->name);
+}
+
+static const struct config_entry name_option = {"Name", read_name, 0, false};
+
+static int read_namespace(const struct config_parse *p, unsigned arg) {
+  (void)arg;
   const oconfig_item_t *item = p->option.item;
   const char *path;
   int err = config_read_string(&p->option, NAMESPACE_HELP, &path);
@@ -162,11 +171,9 @@ static int read_namespace(const struct config_parse *p) {
   for (int i = 0; i < item->children_num; i++) {
     const struct config_parse inside = {
         .option = {&item->children[i], where, p->option.error},
-        .settings = &namespace->settings};
-    err = strcasecmp(item->children[i].key, "Name") == 0
-              ? config_read_string(&inside.option,
-                                   "write a short name such as \"blue\"", &name)
-              : config_read_entry(&inside, options, LENGTH(options), "Name");
+        .settings = &namespace->settings,
+        .name = &name};
+    err = config_read_entry(&inside, options, LENGTH(options), &name_option);
     if (err != 0)
       return err;
   }
@@ -183,15 +190,16 @@ static int read_namespace(const struct config_parse *p) {
   return namespace->name != NULL ? 0 : config_out_of_memory(&p->option);
 }
 
+static const struct config_entry namespace_option = {"Namespace",
+                                                     read_namespace, 0, true};
+
 int config_block(struct settings *settings, const oconfig_item_t *block,
                  struct config_error *error) {
   for (int i = 0; i < block->children_num; i++) {
     const struct config_parse p = {.option = {&block->children[i], "", error},
                                    .settings = settings};
     int err =
-        strcasecmp(block->children[i].key, "Namespace") == 0
-            ? read_namespace(&p)
-            : config_read_entry(&p, options, LENGTH(options), "Namespace");
+        config_read_entry(&p, options, LENGTH(options), &namespace_option);
     if (err != 0)
       return err;
   }

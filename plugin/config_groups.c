@@ -168,8 +168,8 @@ int config_read_filter(const struct config_parse *p, unsigned arg) {
   struct group *group = add_group(p->settings, name);
   if (group == NULL)
     return config_out_of_memory(&p->option);
-  char where[CONFIG_NAME_MAX_LEN + 16];
-  snprintf(where, sizeof(where), "Filter \"%s\": ", name);
+  char where[2 * CONFIG_NAME_MAX_LEN + 96];
+  snprintf(where, sizeof(where), "%sFilter \"%s\": ", p->option.where, name);
   for (int i = 0; i < item->children_num; i++) {
     const struct config_parse inside = {
         .option = {&item->children[i], where, p->option.error},

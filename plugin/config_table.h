@@ -9,6 +9,7 @@ struct config_parse {
   struct config_option option;
   struct settings *settings;
   struct filter *filter; /* inside a Filter block; else NULL */
+  const char **name;     /* inside a Namespace block: its name; else NULL */
 };
 
 struct config_entry {
@@ -20,11 +21,11 @@ struct config_entry {
 };
 
 /* Has the option read by the entry of its name, in any case of letters. also: a
- * further option that there is here, for the error text; NULL: none. Returns
- * what the entry's function does; -EINVAL, with the error filled: there is none
- * of that name, or it is no block. */
+ * further entry; NULL: there is none. Returns what the entry's function does;
+ * -EINVAL, with the error filled: there is none of that name, or it is no
+ * block. */
 int config_read_entry(const struct config_parse *p,
                       const struct config_entry *entries, size_t num,
-                      const char *also);
+                      const struct config_entry *also);
 
 #endif

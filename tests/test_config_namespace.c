@@ -88,6 +88,18 @@ static struct {
     {NAMED_BLOCK("Namespace", TEXT("red"), OPTION("Name", NUMBER(1))),
      "Namespace \"red\": Name: takes one text in quotes; write a short name "
      "such as \"blue\""},
+    {NAMED_BLOCK(
+         "Namespace", TEXT("/run/x"),
+         NAMED_BLOCK("Name", TEXT("web"), OPTION("LocalPort", NUMBER(443)))),
+     "Namespace \"/run/x\": <Name>: is not a block; write it on one line: "
+     "Name"},
+    {NAMED_BLOCK(
+         "Namespace", TEXT("red"),
+         NAMED_BLOCK("Filter", TEXT("db"), OPTION("LocalPort", NUMBER(0)))),
+     "Namespace \"red\": Filter \"db\": LocalPort 0: not a port; write a "
+     "number "
+     "from 1 to 65535, a service name or a quoted range such as "
+     "\"8000-8099\""},
     {NAMED_BLOCK("Namespace", TEXT("red"), OPTION("LocalPort", NUMBER(0))),
      "Namespace \"red\": LocalPort 0: not a port; write a number from 1 to "
      "65535, a service name or a quoted range such as \"8000-8099\""},
