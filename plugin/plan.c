@@ -67,6 +67,8 @@ static void expect(struct plan *plan, const struct group_index *index) {
       old++;
     if (old < plan->ports_num && plan->ports[old] == port)
       *expected = plan->held[plan->groups_num + old];
+    else /* its bound-only sockets were never counted */
+      plan->closed_age = plan->closed_every;
   }
 }
 
@@ -159,6 +161,8 @@ static uint32_t wanted_states(const struct plan_task *task) {
   return task->all_ages ? task->states & STATES_AGED : 0;
 }
 
+static const char first_time[] = "it is the first time";
+
 /* Chooses the way; says why if it is to dump all. */
 static int choose(struct plan *plan, const struct plan_task *task,
                   const struct plan_sums *sums, enum plan_way *way,
@@ -180,7 +184,7 @@ static int choose(struct plan *plan, const struct plan_task *task,
   else if (groups > 0 && plan->no_bytecode)
     plan->why = "this kernel cannot filter them by group";
   else if (groups > 0 && !plan->known)
-    plan->why = "it is the first time";
+    plan->why = first_time;
   if (plan->why != NULL)
     return 0;
 
@@ -224,8 +228,12 @@ int plan_make(struct plan *plan, const struct plan_task *task,
   err = choose(plan, task, sums, &way, &changed);
   if (err != 0)
     return err;
-  changed = way == PLAN_ALL ? plan->requests_num == 0 : changed;
+  /* Of the reasons to dump all only the first read's is sure to pass. */
+  if (way == PLAN_ALL)
+    changed = plan->requests_num == 0 ||
+              (plan->was_first_time && plan->why != first_time);
   changed = changed || way != plan->way;
+  plan->was_first_time = plan->why == first_time;
   plan->way = way;
 
   /* Bound-only sockets have a bit of their own. */

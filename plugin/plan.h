@@ -71,6 +71,7 @@ struct plan {
                           outside it */
   struct plan_group *expected; /* by group: what the last read has found */
   size_t size;                 /* for how many groups there is memory */
+  bool was_first_time;         /* that was why the last read dumped all */
   bool closed_asked;           /* bound-only sockets are counted in this read */
   unsigned closed_age;         /* reads since they were, with the last one */
   bool known;                  /* there was a read, and it has found: */

@@ -29,6 +29,7 @@ struct reader {
     bool known;  /* there was a read, which went this way: */
     bool failed; /* and behind it one that ran out of memory */
     enum plan_way way;
+    bool first_time; /* for that reason */
     unsigned generation;
     bool subtracted[64];
   } before;

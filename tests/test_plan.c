@@ -423,11 +423,14 @@ static const struct {
   size_t sockets;
   int reads;
   bool all, exact, no_bytecode, no_sums;
+  unsigned server; /* percent of the sockets in the group */
 } reasons[] = {
     {"few sockets", "few", "first", FEW - 1, 1, .all = true},
     {"exact", "\"exact\"", "few", 400, 2, .all = true, .exact = true},
     {"no bytecode", "cannot filter", "few", 400, 2, .no_bytecode = true},
     {"first read", "first", "few", 400, 1, .all = true},
+    {"a large group, exact", "most of them are needed", "first", 400, 2,
+     .exact = true, .server = 95},
     {"sums", "sums", "dumped", 400, 2, .all = true},
     {"groups", "groups", "every", 400, 2, .exact = true},
     {"no sums", "", "most of them are needed", 400, 2, .all = true,
@@ -440,7 +443,7 @@ START_TEST(description_gives_the_true_reason) {
   reader_begin(&reader, reasons[_i].all);
   reader.task.exact = reasons[_i].exact;
   reader.plan.no_bytecode = reasons[_i].no_bytecode;
-  fill(reasons[_i].sockets, 0);
+  fill(reasons[_i].sockets, reasons[_i].server);
   const struct plan_sums none = {-1, -1, -1};
   for (int i = 0; i < reasons[_i].reads; i++)
     ck_assert_int_ge(reasons[_i].no_sums ? reader_read(&reader, &none)

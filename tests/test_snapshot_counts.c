@@ -303,6 +303,31 @@ START_TEST(bytecode_that_the_kernel_refuses_is_not_tried_again) {
 }
 END_TEST
 
+/* Its number was never counted: it must not be taken for 0. */
+START_TEST(bound_only_sockets_of_a_new_listened_port_are_counted_at_once) {
+  static const struct diag_socket sockets[] = {
+      {.state = TCP_LISTEN, .inode = 1, .local_port = 80},
+      {.state = TCP_CLOSE, .inode = 2, .local_port = 8080},
+      {.state = TCP_LISTEN, .inode = 3, .local_port = 8080},
+  };
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
+  machine.settings.listening_ports = CHOICE_TRUE;
+  machine.sockets = sockets;
+  machine.num = 2;
+  fake_machine_read_first();
+  fake_machine_read();
+  ck_assert(!asked_for_closed());
+  machine.num = 3;
+  fake_machine_read();
+  ck_assert(asked_for_closed());
+  ck_assert_uint_eq(machine.snapshot.index->listening_num, 2);
+  ck_assert_uint_eq(machine.snapshot.tally->groups[1].state[TCP_CLOSE], 1);
+  fake_machine_read();
+  ck_assert(!asked_for_closed());
+  ck_assert_uint_eq(machine.snapshot.tally->groups[1].state[TCP_CLOSE], 1);
+}
+END_TEST
+
 START_TEST(a_listened_port_is_a_group_until_it_is_closed) {
   static const struct diag_socket sockets[] = {
       {.state = TCP_LISTEN, .inode = 1, .local_port = 80},
@@ -357,6 +382,8 @@ int main(void) {
   tcase_add_test(tc, way_is_told_when_it_is_another_one);
   tcase_add_test(
       tc, bound_only_sockets_of_many_are_counted_in_one_good_read_of_ten);
+  tcase_add_test(tc,
+                 bound_only_sockets_of_a_new_listened_port_are_counted_at_once);
   tcase_add_loop_test(tc, sums_are_read_only_where_counts_need_them, 0,
                       2 * CASES(sums_readers));
   tcase_add_loop_test(tc, sums_need_sockstat6_but_where_there_is_no_ipv6, 0,
