@@ -281,7 +281,7 @@ sockstat() {
 limit_at() {
   local used
   if [[ $1 == tcp_mem ]]; then used=$(sockstat mem); else used=$(sockstat orphan); fi
-  printf '1 1 %s' $((used * 100 / $2)) | if [[ $1 == tcp_mem ]]; then cat; else cut -d' ' -f3; fi >"$work/limit"
+  printf '1 1 %s\n' $((used * 100 / $2)) | if [[ $1 == tcp_mem ]]; then cat; else cut -d' ' -f3; fi >"$work/limit"
   mv -- "$work/limit" "$work/limits/$1"
 }
 

@@ -140,7 +140,7 @@ declare -rA max_len=([bytecode]=1024 [config]=6000 [netlink]=20000 [plan]=2048 [
 
 run_target() {
   local target=$1
-  local -a options=(-max_total_time="$time" -max_len="${max_len[$target]}" -timeout=20 -rss_limit_mb=2048
+  local -a options=(-max_total_time="$time" -max_len="${max_len[$target]}" -timeout=120 -rss_limit_mb=2048
     -print_final_stats=1 -artifact_prefix="$dir/crashes/$target-")
   if [[ -e $here/$target.dict ]]; then options+=(-dict="$here/$target.dict"); fi
   mkdir -p -- "$dir/corpus/$target"
