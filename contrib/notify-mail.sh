@@ -8,7 +8,7 @@ usage() {
 Usage: notify-mail.sh [--state DIRECTORY] [RECIPIENT...]
 
 Reads a notification of collectd on the standard input, as collectd-exec(5) has it, and
-mails it to each RECIPIENT [root] if it is of tcpstates: those of thresholds.conf, and
+mails it to each RECIPIENT [root] if it is of tcpstates: those of tcpstates-thresholds.conf, and
 those of NotifyStuck. In collectd's configuration:
 
   LoadPlugin exec

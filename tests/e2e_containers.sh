@@ -74,10 +74,12 @@ is "--output writes what is new, and says when it is not" \
 is "and leaves nothing else" "$(find "$work" -name 'namespaces.conf*')" "$work/namespaces.conf"
 
 "$contrib/namespaces.sh" docker=/run/docker/netns/1a2b3c blue=/run/netns/blue process="/proc/$process/ns/net" >"$work/namespaces.conf"
-collectd_configure < <(
-  echo 'LoadPlugin tcpstates'
-  echo "Include \"$work/namespaces.conf\""
-)
+# Under the names that the page gives them: collectd reads a directory's files in their order.
+mkdir "$work/conf.d"
+echo 'LoadPlugin tcpstates' >"$work/conf.d/tcpstates.conf"
+name=$(sed -n 's|.*--output /etc/collectd/collectd.conf.d/\([^ ]*\).*|\1|p' "$contrib/README.md")
+cp "$work/namespaces.conf" "$work/conf.d/$name"
+collectd_configure <<<"Include \"$work/conf.d/*.conf\""
 established() {
   values | sed -n 's/^all@\(.*\) tcp_connections-ESTABLISHED \(.*\)/\1=\2/p' | xargs
 }
@@ -87,7 +89,7 @@ as_service() {
   caps=$(printf '%s\n' "$@" | sed 's/^CAP_/+/' | tr '[:upper:]' '[:lower:]' | paste -sd,)
   as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set="-all,$caps" --inh-caps="-all,$caps" --ambient-caps="-all,$caps" --no-new-privs)
 }
-read -ra capabilities < <(sed -n 's/^AmbientCapabilities=//p' "$contrib/collectd.service.d/namespaces.conf")
+read -ra capabilities < <(sed -n 's/^AmbientCapabilities=//p' "$contrib/collectd.service.d/tcpstates-namespaces.conf")
 as_service "${capabilities[@]}"
 if ! "${as_user[@]}" true 2>"$work/setpriv"; then
   skip "rights" "this user cannot give them: $(<"$work/setpriv")"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# contrib/thresholds.conf in a real collectd: each threshold passed by real sockets,
+# contrib/tcpstates-thresholds.conf in a real collectd: each threshold passed by real sockets,
 # and notify-mail.sh, called by the plugin exec, mails it. collectd-nagios agrees.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 for plugin in threshold exec unixsock; do
@@ -22,7 +22,7 @@ awk '
   }
   function range(of) { return end("~", of "Min") ":" end("", of "Max") }
   function end(without, key) { return key in limit ? limit[key] : without }' \
-  "$top/contrib/thresholds.conf" | tr -d '">' >"$work/thresholds"
+  "$top/contrib/tcpstates-thresholds.conf" | tr -d '">' >"$work/thresholds"
 
 # ---- collectd, with a mail that writes down who sends what ---------------------------
 
@@ -60,7 +60,7 @@ LoadPlugin exec
 <Plugin exec>
   NotificationExec "nobody" "$work/bin/notify-mail.sh" "--state" "$work/state" "someone"
 </Plugin>
-$(<"$top/contrib/thresholds.conf")
+$(<"$top/contrib/tcpstates-thresholds.conf")
 END
 collectd_start
 values >/dev/null
@@ -68,7 +68,7 @@ values >/dev/null
 # ---- what there is to watch ------------------------------------------------------------
 
 cut -d' ' -f1 "$work/thresholds" | tr / ' ' | sort >"$work/names"
-is "thresholds.conf watches these" "$(<"$work/names")" "all current_connections-close_wait_stuck
+is "tcpstates-thresholds.conf watches these" "$(<"$work/names")" "all current_connections-close_wait_stuck
 all current_connections-fin_wait2_stuck
 all duration-tcp_fin_timeout
 all percent-accept_queue
@@ -232,7 +232,7 @@ is "of what was wrong, nothing is remembered" "$(ls "$work/state")" ""
 # A connection of collectd-nagios may be over before its thread has a name.
 is "nothing is complained about" "$(messages '^\[(error|warning)\]' | grep -v 'set_thread_name("unixsock conn")' || true)" ""
 
-# ---- the rest of notify-mail.sh, and what thresholds.conf documents --------------------------
+# ---- the rest of notify-mail.sh, and what tcpstates-thresholds.conf documents --------------------------
 
 notify() {
   : >"$work/mail/log"
@@ -248,7 +248,7 @@ is "a directory that is not there" "$(notify OKAY tcpstates --state /nowhere) $(
 printf '#!/bin/sh\nexit 1\n' >"$work/bin/mail"
 is "a mail that could not be sent" "$(notify WARNING tcpstates) $(<"$work/notify")" \
   "exit 1 notify-mail.sh: mail could not send \"WARNING: h tcpstates-all/t-n\" to root"
-sed -n 's|^# *\(collectd-nagios .*\)|\1|p' "$top/contrib/thresholds.conf" >"$work/commands"
+sed -n 's|^# *\(collectd-nagios .*\)|\1|p' "$top/contrib/tcpstates-thresholds.conf" >"$work/commands"
 while read -r command; do
   command=${command/\/run\/collectd-unixsock/$work/run/sock}
   ok "as documented: ${command##* -n }" bash -c "${command/HOST/localhost}"

@@ -17,7 +17,6 @@ TYPES = ("tcp_connections", "current_connections", "duration", "gauge", "percent
 TYPE = "(?:" + "|".join(TYPES) + ")"
 
 # Of these at least one file has to use names, or this program does not understand them.
-# Those in brackets need not be there.
 USERS = (
     "README.md",
     "plugin/collectd-tcpstates.pod",
@@ -31,8 +30,8 @@ USERS = (
     "contrib/rrdgraph/rrdgraph.sh",
     "contrib/collection3/*.pm",
     "contrib/collection3/*.conf",
-    "[contrib/thresholds.conf]",
-    "[contrib/prometheus/*.yml]",
+    "contrib/tcpstates-thresholds.conf",
+    "contrib/prometheus/*.yml",
 )
 
 # A use of a name: None stands for what it leaves open.
@@ -223,8 +222,8 @@ def main(top, dispatched_file):
         if names or errors:
             report("not ok" if errors else "ok", f"{name}: its {len(names)} names are dispatched", "\\n".join(errors))
     for pattern in USERS:
-        matching = list(top.glob(pattern.strip("[]"))) if pattern[0] == "[" else list(top.glob(pattern))
-        if not any(used.get(path) for path in matching) and not (pattern[0] == "[" and not matching):
+        matching = list(top.glob(pattern))
+        if not any(used.get(path) for path in matching):
             report("not ok", f"{pattern} uses names", "no file that matches has any that tests/names.py understands")
 
 

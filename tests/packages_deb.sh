@@ -120,7 +120,7 @@ check_release() {
     "$(dpkg-deb --fsys-tarfile "$made/build/$deb" | tar -t | grep -v '/$' | sort)" \
     "$(printf './usr/%s\n' lib/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5.gz \
       "share/doc/$package/"{README.Debian,README.md.gz,changelog.gz,changelog.Debian.gz,copyright} \
-      "share/doc/$package/examples/"{tcpstates.conf,thresholds.conf,notify-mail.sh,prometheus/{README.md,alerts.yml,alerts_test.yml,prometheus.yml}} | sort)"
+      "share/doc/$package/examples/"{tcpstates.conf,tcpstates-thresholds.conf,notify-mail.sh,prometheus/{README.md,alerts.yml,alerts_test.yml,prometheus.yml}} | sort)"
   is "$release: it depends on collectd 5.10 up to, not including, 6" \
     "$(dpkg-deb -f "$made/build/$deb" Depends | tr ',' '\n' | grep collectd | xargs)" \
     "collectd-core (>= 5.10) collectd-core (<< 6~)"

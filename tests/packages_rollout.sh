@@ -310,13 +310,14 @@ time.sleep(3600)'
   written
   ok "$name: a namespace is not entered" test -z "$(grep '@blue' "$work/names")"
   ok "$name: and the log names the capability" grep -q 'namespace blue.*CAP_SYS_ADMIN' <(journal 200)
-  local -a extra
-  readarray -t extra < <(sed -nE 's/^# ((RestrictNamespaces|CapabilityBoundingSet|AmbientCapabilities)=)/\1/p' "$top/$hardening/tcpstates-hardening.conf")
-  hardened_with "${extra[@]}"
-  notified "$name: with the lines for that, it has process names" 'holder\.service.*(python3\['
+  hardened_with
+  cp -- "$top/contrib/containers/collectd.service.d/tcpstates-namespaces.conf" "$root/$unit_d/"
+  in_machine systemctl daemon-reload
+  in_machine systemctl restart collectd
+  notified "$name: with tcpstates-namespaces.conf, it has process names" 'holder\.service.*(python3\['
   written
   ok "$name: and the namespace is entered" grep -q '^tcpstates-all@blue/tcp_connections-' "$work/names"
-  rm -f -- "$root/$unit_d/zz-test.conf"
+  rm -f -- "$root/$unit_d/tcpstates-namespaces.conf"
 
   ok "$name: the documented commands undo it" documented 2
   is "$name: collectd is root again" "$(in_machine stat -c %U "/proc/$(main_pid)")" root

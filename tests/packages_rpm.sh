@@ -31,7 +31,7 @@ is "it has these files" \
   "$(rpm -qlp "$rpm" | grep -v '/\.build-id' | sed -E "s|^(/usr/share/(doc\|licenses)/$package)-$version|\1|; s|\.5\.gz$|.5|" | sort)" \
   "$(printf '/usr/%s\n' lib64/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5 \
     "share/licenses/$package"{,/LICENSE} "share/doc/$package"{,/CHANGELOG.md,/README.md,/tcpstates.conf} \
-    "share/doc/$package"/{thresholds.conf,notify-mail.sh,prometheus{,/README.md,/alerts.yml,/alerts_test.yml,/prometheus.yml}} | sort)"
+    "share/doc/$package"/{tcpstates-thresholds.conf,notify-mail.sh,prometheus{,/README.md,/alerts.yml,/alerts_test.yml,/prometheus.yml}} | sort)"
 is "none of them is a configuration file" "$(rpm -qcp "$rpm")" ""
 requires=$(rpm -qRp "$rpm")
 is "it requires collectd 5.10 up to, not including, 6" "$(grep '^collectd' <<<"$requires" | sort)" \
