@@ -5,7 +5,7 @@
 enter_netns "$@"
 
 clients=()
-trap 'kill "${clients[@]}" 2>/dev/null || true; clean_up' EXIT
+at_end() { kill "${clients[@]}" 2>/dev/null; }
 
 limit=40
 echo $limit >/proc/sys/net/core/somaxconn

@@ -61,7 +61,7 @@ read_host() {
     fi
   done | sort
 }
-trap 'kill "${host_pid[@]}" 2>/dev/null || true; clean_up' EXIT
+at_end() { kill "${host_pid[@]}" 2>/dev/null; }
 host auto
 host exact
 

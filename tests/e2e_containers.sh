@@ -7,11 +7,10 @@ enter_netns "$@"
 
 contrib=$top/contrib/containers
 pids=()
-end_all() {
+at_end() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
 }
-trap 'end_all; clean_up' EXIT
 
 # Names as ip netns and Docker make them; nobody else sees these mounts.
 mount -t tmpfs -o mode=755 run /run 2>"$work/mount" || skip_all "no mounts: $(<"$work/mount")"

@@ -59,7 +59,10 @@ export FAULTS_PROC=$top/tests/fixtures/proc
 # ---- sockets that stay as they are --------------------------------------------
 
 beside_pid=
-trap 'if [[ -n $beside_pid ]]; then kill "$beside_pid"; fi; cgroup_remove; clean_up' EXIT
+at_end() {
+  if [[ -n $beside_pid ]]; then kill "$beside_pid"; fi
+  cgroup_remove
+}
 echo 3600 >/proc/sys/net/ipv4/tcp_fin_timeout
 # So many that the kernel's sums are used, and half of them in no group.
 sockets make established ipv4 18000 20

@@ -72,7 +72,7 @@ if ! cgroup=$(cgroup_make); then
   done_testing
   exit 0
 fi
-trap 'cgroup_remove; clean_up' EXIT
+at_end() { cgroup_remove; }
 inside() {
   sockets_in "$cgroup/service" "$@"
 }

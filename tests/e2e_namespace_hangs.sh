@@ -4,11 +4,10 @@
 enter_netns "$@"
 
 pids=()
-end_all() {
+at_end() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
 }
-trap 'end_all; clean_up' EXIT
 
 # namespace NAME: of a process; its path is then ${path[NAME]}, its inode number
 # ${inode[NAME]}.

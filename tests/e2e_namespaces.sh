@@ -16,12 +16,11 @@ if ! mount -t tmpfs -o mode=755 netns /run/netns 2>"$work/ip" || ! ip netns add 
 fi
 ip netns del try
 pids=()
-end_all() {
+at_end() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   umount "$work/bound" "$work/swap" "$work/swap" 2>/dev/null || true
 }
-trap 'end_all; clean_up' EXIT
 
 add_namespace() {
   ip netns add "$prefix-$1"

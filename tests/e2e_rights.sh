@@ -4,7 +4,10 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 enter_netns "$@"
 beside_pid=
-trap 'if [[ -n $beside_pid ]]; then kill "$beside_pid"; fi; cgroup_remove; clean_up' EXIT
+at_end() {
+  if [[ -n $beside_pid ]]; then kill "$beside_pid"; fi
+  cgroup_remove
+}
 
 if ((EUID != 0)) || ! "${unprivileged[@]}" true 2>"$work/setpriv"; then
   skip_all "cannot become nobody: $(cat "$work/setpriv" 2>/dev/null)"

@@ -59,7 +59,7 @@ done
 
 # Notifications, by who holds the sockets.
 cgroup=$(cgroup_make) || cgroup=
-trap 'cgroup_remove; clean_up' EXIT
+at_end() { cgroup_remove; }
 notifications() {
   messages 'Notification: ' | sed 's/.*severity = \([A-Z]*\), .*type_instance = \([a-z0-9_]*\), message = /\1 \2 /'
 }

@@ -23,13 +23,11 @@ enter_netns "$@"
 # Values leave a machine by UDP, so that its TCP sockets are those that the test makes.
 
 pids=()
-end_all() {
+at_end() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   wait "${pids[@]}" 2>/dev/null || true
 }
-ended=0
-trap 'ended=$?; set +e; end_all; (exit "$ended"); clean_up' EXIT
 
 # new_netns: its process id is $netns afterwards.
 new_netns() {

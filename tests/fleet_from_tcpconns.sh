@@ -19,13 +19,11 @@ ip address add 192.0.2.1/32 dev lo
 page=$top/contrib/from-tcpconns.md
 interval=1
 pids=()
-end_all() {
+at_end() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   wait "${pids[@]}" 2>/dev/null || true
 }
-ended=0
-trap 'ended=$?; set +e; end_all; (exit "$ended"); clean_up' EXIT
 
 # ---- what differs --------------------------------------------------------------------
 

@@ -27,8 +27,10 @@ sed 's/^\( *for:\) .*/\1 2s/' alerts.yml >"$work/prometheus/alerts.yml"
 unshare --net sh -c 'ip link set lo up && exec "$@"' - prometheus --config.file="$work/prometheus/prometheus.yml" --storage.tsdb.path="$work/prometheus/data" \
   --web.listen-address=127.0.0.1:9090 --query.lookback-delta=5s >"$work/prometheus/log" 2>&1 </dev/null &
 prometheus=$!
-ended=0
-trap 'ended=$?; set +e; kill $prometheus; wait $prometheus; (exit "$ended"); clean_up' EXIT
+at_end() {
+  kill $prometheus
+  wait $prometheus
+}
 until [[ $(readlink "/proc/$prometheus/ns/net") != "$(readlink "/proc/$$/ns/net")" ]]; do sleep 0.01; done
 in_prometheus=(nsenter --target "$prometheus" --net)
 ip link add cable type veth peer name cable netns "$prometheus" 2>"$work/veth" ||

@@ -14,6 +14,7 @@ chmod 755 "$work"
 # ---- results ----------------------------------------------------------------
 
 tests_run=0
+tests_failed=0
 
 pass() {
   tests_run=$((tests_run + 1))
@@ -23,6 +24,7 @@ pass() {
 # fail NAME [TEXT]
 fail() {
   tests_run=$((tests_run + 1))
+  tests_failed=$((tests_failed + 1))
   echo "not ok $tests_run - $1"
   if [[ -n ${2-} ]]; then sed 's/^/# /' <<<"$2"; fi
 }
@@ -430,8 +432,14 @@ values() {
 
 # ---- the end ----------------------------------------------------------------
 
+# What a script has to end and to remove itself: it defines this again. Nothing that
+# fails here keeps the rest from being done, or changes the exit status.
+at_end() { :; }
+
 clean_up() {
   local status=$?
+  set +eu
+  at_end
   if [[ -n $collectd_pid ]]; then collectd_stop 2>/dev/null || true; fi
   if [[ -n ${sockmake_pid-} ]]; then kill "$sockmake_pid" 2>/dev/null || true; fi
   rm -rf -- "$work"

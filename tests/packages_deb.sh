@@ -16,7 +16,7 @@ readonly conf_d=etc/collectd/collectd.conf.d
 preparations=()
 running=
 # unshare does not heed a SIGTERM, and takes its processes along at a SIGKILL.
-stop_all() {
+at_end() {
   local pid
   for pid in "${preparations[@]}"; do
     kill -TERM -- "-$pid" 2>/dev/null || continue
@@ -29,7 +29,6 @@ stop_all() {
     wait "$running" 2>/dev/null || true
   fi
 }
-trap 'stop_all; clean_up' EXIT
 
 # prepare RELEASE TARBALL: $work/RELEASE becomes a clean root with Debian's collectd
 # in it, and $work/RELEASE-build one in which the package was built, in /build.

@@ -19,14 +19,13 @@ esac
 . "$(dirname -- "${BASH_SOURCE[0]}")/debian_root.sh"
 
 preparation=
-stop_all() {
+at_end() {
   machine_stop
   if [[ -n $preparation ]]; then
     kill -KILL -- "-$preparation" 2>/dev/null || true
     wait "$preparation" 2>/dev/null || true
   fi
 }
-trap 'stop_all; clean_up' EXIT
 
 readonly package=collectd-plugin-tcpstates
 readonly conf_d=etc/collectd/collectd.conf.d

@@ -93,7 +93,7 @@ end_process() {
     wait "$1" 2>/dev/null || true
   fi
 }
-remove_all() {
+at_end() {
   local name
   for name in "${!churn_pid[@]}"; do end_process "${churn_pid[$name]}"; done
   end_process "$host_pid"
@@ -102,7 +102,6 @@ remove_all() {
   done
   cgroup_remove
 }
-trap 'remove_all; clean_up' EXIT
 
 # Never ends: standard input of what is to go on until it is killed.
 mkfifo "$work/forever"
@@ -470,3 +469,4 @@ soak() {
 }
 for mode in "${modes[@]}"; do soak "$mode"; done
 done_testing
+((tests_failed == 0))

@@ -222,7 +222,8 @@ fields() {
 }
 
 make_root
-trap 'kill $(jobs -rp) 2>/dev/null || true; clean_up' EXIT
+# shellcheck disable=SC2046 # process ids
+at_end() { kill $(jobs -rp) 2>/dev/null; }
 chosen=()
 for guest in "${guests[@]}"; do
   fields "$guest"
