@@ -25,12 +25,11 @@ at_end() { end_mass; }
 # mass MIX NUM: NUM sockets of the mix on one port, and what mass_sockets makes
 # besides, 5 % of all.
 mass() {
-  local line
   mkfifo "$work/mass.in" "$work/mass.out"
   "$build/mass_sockets" "$1" $(($2 * 20 / 19)) <"$work/mass.in" >"$work/mass.out" 2>"$work/mass.log" &
   mass_pid=$!
   exec {to_mass}>"$work/mass.in" {from_mass}<"$work/mass.out"
-  IFS= read -r line <&"$from_mass" || {
+  IFS= read -r _ <&"$from_mass" || {
     fail "$2 sockets of the mix $1 are made" "$(<"$work/mass.log")"
     done_testing
     exit 1
