@@ -128,6 +128,8 @@ readonly needs=(
   'test; command_found clang; clang; clang; clang'
   'test; command_found xz; xz-utils; xz; xz'
   'test; command_found python3; python3; python3; python3'
+  'test; command_found dpkg-buildflags; dpkg-dev; dpkg-dev; dpkg-buildflags (dpkg-dev)'
+  'test; command_found mount; mount; util-linux; mount'
   'test; command_found podchecker; perl; perl-Pod-Checker; podchecker (perl)'
   'test; command_found collectd-nagios; collectd-utils; collectd-utils; collectd-nagios'
   'test; collectd_plugin_found threshold; collectd-core; collectd; the threshold plugin of collectd'
