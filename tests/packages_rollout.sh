@@ -156,6 +156,7 @@ LoadPlugin tcpstates
   LocalPort 22 443 "8000-8099"
   StuckAfter 60
   NotifyStuck 20
+  ReportAcceptQueue true
   <Filter "web-office">
     LocalPort 80 443
     RemoteAddress "192.0.2.0/24" "2001:db8:7::/48"
