@@ -14,13 +14,15 @@ mass_pid=
 end_mass() {
   if [[ -z $mass_pid ]]; then return 0; fi
   exec {to_mass}>&- {from_mass}<&-
-  # After a failure collectd has the FIFO open, too.
-  kill "$mass_pid" 2>/dev/null || true
   wait "$mass_pid" || true
   rm "$work/mass.in" "$work/mass.out"
   mass_pid=
 }
-at_end() { end_mass; }
+# collectd has the FIFO open, too, and mass_sockets ends with that.
+at_end() {
+  if [[ -n $collectd_pid ]]; then collectd_stop; fi
+  end_mass
+}
 
 # mass MIX NUM: NUM sockets of the mix on one port, and what mass_sockets makes
 # besides, 5 % of all.
