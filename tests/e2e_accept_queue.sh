@@ -33,9 +33,6 @@ LoadPlugin tcpstates
 END
 collectd_start
 values >/dev/null
-value() {
-  awk -v key="$*" 'index($0, key " ") == 1 { print $NF }' "$work/values"
-}
 queue() {
   echo "$(value "$1" queue_length-accept_queue) of $(value "$1" queue_length-accept_queue_limit), $(value "$1" percent-accept_queue) %"
 }

@@ -7,9 +7,6 @@ enter_netns "$@"
 sysctl=/proc/sys/net/ipv4
 
 # value KEY...: of the read that values has fetched last.
-value() {
-  awk -v key="$*" 'index($0, key " ") == 1 { print $NF }' "$work/values"
-}
 
 collectd_configure <<<'LoadPlugin tcpstates'
 collectd_start

@@ -16,19 +16,16 @@ END
 collectd_start
 
 values >/dev/null
-value() {
-  awk -v key="machine $1" 'index($0, key " ") == 1 { print $NF }' "$work/values"
-}
 
 # Their numbers move with all that the machine does: that they are sockstat's is
 # for the modules' tests, with a sockstat that stands still.
 for key in current_connections-orphaned current_connections-allocated gauge-tcp_mem_used; do
-  ok "$key is there" test "$(value $key)" -ge 0
+  ok "$key is there" test "$(value machine $key)" -ge 0
 done
 read -r low pressure high <$sysctl/tcp_mem
-is "tcp_max_orphans is the sysctl" "$(value gauge-tcp_max_orphans)" "$(<$sysctl/tcp_max_orphans)"
+is "tcp_max_orphans is the sysctl" "$(value machine gauge-tcp_max_orphans)" "$(<$sysctl/tcp_max_orphans)"
 is "tcp_mem is the sysctl's three numbers" \
-  "$(value gauge-tcp_mem_low) $(value gauge-tcp_mem_pressure) $(value gauge-tcp_mem_high)" "$low $pressure $high"
+  "$(value machine gauge-tcp_mem_low) $(value machine gauge-tcp_mem_pressure) $(value machine gauge-tcp_mem_high)" "$low $pressure $high"
 # csv rounds to six decimals.
 ok "percentages are of these" awk '{ v[$2] = $3 }
   function is_percent(got, number, limit, off) {

@@ -5,9 +5,6 @@
 enter_netns "$@"
 
 # value GROUP TYPE-INSTANCE: of the read that values has fetched last.
-value() {
-  awk -v key="$*" 'index($0, key " ") == 1 { print $NF }' "$work/values"
-}
 # oldest STATE OWNER: what the test has made, in seconds.
 oldest() {
   sockets list | awk -v state="$1" '$1 == state && $2 == "held" && $8 > max { max = $8 } END { print max / 1000 }'

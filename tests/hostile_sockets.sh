@@ -56,35 +56,11 @@ END
   values >/dev/null
 }
 
-value() {
-  awk -v key="$*" 'index($0, key " ") == 1 { print $NF }' "$work/values"
-}
-reads() {
-  grep -c '/tcpstates-all/tcp_connections-LISTEN ' "$work/output" || true
-}
-
-# ss_states [FILTER...]: what ss says of each state.
-ss_states() {
-  ss -tanH "$@" | awk '
-    { count[$1]++ }
-    END {
-      num = split("CLOSE-WAIT:CLOSE_WAIT CLOSING:CLOSING ESTAB:ESTABLISHED FIN-WAIT-1:FIN_WAIT1 FIN-WAIT-2:FIN_WAIT2 " \
-        "LAST-ACK:LAST_ACK LISTEN:LISTEN SYN-RECV:SYN_RECV SYN-SENT:SYN_SENT TIME-WAIT:TIME_WAIT", states)
-      for (i = 1; i <= num; i++) {
-        split(states[i], pair, ":")
-        print "tcp_connections-" pair[2], count[pair[1]] + 0
-      }
-    }' | sort
-}
-states() {
-  awk -v group="$1" '$1 == group && $2 ~ /^tcp_connections-/ && $2 !~ /-CLOSED$/ { print $2, $3 }' "$work/values" | sort
-}
-
 # interval_holds TEXT: a read costs less CPU time than the interval has; what it
 # takes beside all that the machine does else is a figure.
 interval_holds() {
   local ms num late='above its read interval|Not sleeping because the next interval'
-  num=$(reads)
+  num=$(reads_so_far)
   ms=$(awk -v num="$num" '{ ns += $1 } END { printf "%.0f", ns / 1e6 / num }' /proc/"$collectd_pid"/task/*/schedstat)
   ok "$1: a read costs $ms ms of CPU time, the interval is $interval s" test "$ms" -lt $((1000 * interval))
   is "$1: nothing is complained about" "$(messages '^\[(error|warning)\]' | grep -vE "$late")" ""
@@ -103,12 +79,12 @@ mass synrecv "$syns"
 start auto
 is "SYN flood: all request socks are in SYN_RECV" "$(value $port-local tcp_connections-SYN_RECV)" "$syns"
 is "SYN flood: and in all" "$(value all tcp_connections-SYN_RECV)" "$syns"
-is "SYN flood: every state is what ss says" "$(states all)" "$(ss_states)"
-is "SYN flood: the port's, too" "$(states $port-local)" "$(ss_states "sport = :$port")"
+is "SYN flood: every state is what ss says" "$(states all)" "$(ss -tanH | ss_states)"
+is "SYN flood: the port's, too" "$(states $port-local)" "$(ss -tanH "sport = :$port" | ss_states)"
 # All SYNs come again and again.
-more=$(($(reads) + 4))
+more=$(($(reads_so_far) + 4))
 floods=0
-for ((i = 0; i < 1000 && $(reads) < more; i++)); do
+for ((i = 0; i < 1000 && $(reads_so_far) < more; i++)); do
   again
   floods=$((floods + 1))
 done
@@ -142,7 +118,7 @@ else
     again
     values >/dev/null
     again
-    is "TIME_WAIT, $counting: every state is what ss says" "$(states all)" "$(ss_states)"
+    is "TIME_WAIT, $counting: every state is what ss says" "$(states all)" "$(ss -tanH | ss_states)"
     interval_holds "$time_waits in TIME_WAIT, Counting \"$counting\""
     collectd_stop
   done

@@ -430,6 +430,34 @@ values() {
   return 1
 }
 
+# value GROUP TYPE-INSTANCE: of the last values.
+value() {
+  awk -v key="$*" 'index($0, key " ") == 1 { print $NF }' "$work/values"
+}
+
+# reads_so_far: how many have had values of the group "all".
+reads_so_far() {
+  grep -c '/tcpstates-all/tcp_connections-LISTEN ' "$work/output" || true
+}
+
+# ss_states: what ss -tanH on the standard input says of each state. states GROUP: what
+# the last values do, in the same words.
+ss_states() {
+  awk '
+    { count[$1]++ }
+    END {
+      num = split("CLOSE-WAIT:CLOSE_WAIT CLOSING:CLOSING ESTAB:ESTABLISHED FIN-WAIT-1:FIN_WAIT1 FIN-WAIT-2:FIN_WAIT2 " \
+        "LAST-ACK:LAST_ACK LISTEN:LISTEN SYN-RECV:SYN_RECV SYN-SENT:SYN_SENT TIME-WAIT:TIME_WAIT", states)
+      for (i = 1; i <= num; i++) {
+        split(states[i], pair, ":")
+        print "tcp_connections-" pair[2], count[pair[1]] + 0
+      }
+    }' | sort
+}
+states() {
+  awk -v group="$1" '$1 == group && $2 ~ /^tcp_connections-/ && $2 !~ /-CLOSED$/ { print $2, $3 }' "$work/values" | sort
+}
+
 # ---- the end ----------------------------------------------------------------
 
 # What a script has to end and to remove itself: it defines this again. Nothing that

@@ -178,16 +178,12 @@ sockmake_again() {
 
 # ---- what is looked at -------------------------------------------------------
 
-reads() {
-  grep -c '/tcpstates-all/tcp_connections-LISTEN ' "$work/output" || true
-}
-
 # await_reads NUM: so many more.
 await_reads() {
   local wanted seconds
-  wanted=$(($(reads) + $1))
+  wanted=$(($(reads_so_far) + $1))
   for ((seconds = 0; seconds < 300; seconds++)); do
-    if (($(reads) >= wanted)); then return 0; fi
+    if (($(reads_so_far) >= wanted)); then return 0; fi
     sleep 1
   done
   echo "soak.sh: no $1 reads within 300 s; collectd says:" >&2
@@ -232,23 +228,6 @@ median_rss() {
 
 counts() {
   grep -E "^$1 (tcp_connections|current_connections-(fin_wait2_held|fin_wait2_orphaned|orphaned))" "$work/values" | sort
-}
-
-# ss_states [COMMAND...]: what ss, run by the command, says of each state.
-ss_states() {
-  "$@" ss -tanH | awk '
-    { count[$1]++ }
-    END {
-      num = split("CLOSE-WAIT:CLOSE_WAIT CLOSING:CLOSING ESTAB:ESTABLISHED FIN-WAIT-1:FIN_WAIT1 FIN-WAIT-2:FIN_WAIT2 " \
-        "LAST-ACK:LAST_ACK LISTEN:LISTEN SYN-RECV:SYN_RECV SYN-SENT:SYN_SENT TIME-WAIT:TIME_WAIT", states)
-      for (i = 1; i <= num; i++) {
-        split(states[i], pair, ":")
-        print "tcp_connections-" pair[2], count[pair[1]] + 0
-      }
-    }' | sort
-}
-states() {
-  awk -v group="$1" '$1 == group && $2 ~ /^tcp_connections-/ && $2 !~ /-CLOSED$/ { print $2, $3 }' "$work/values" | sort
 }
 
 # ---- the ways of running it --------------------------------------------------
@@ -423,9 +402,9 @@ soak() {
   is "soak $mode: at rest every count is what the test has made" \
     "$(counts "(all|$port-local|$((port + 3))-local|$port-$((port + 2))-remote)")" \
     "$(wanted all $port-local $((port + 3))-local $port-$((port + 2))-remote)"
-  is "soak $mode: and what ss says" "$(states all)" "$(ss_states)"
+  is "soak $mode: and what ss says" "$(states all)" "$(ss -tanH | ss_states)"
   for i in "${namespaces[@]}"; do
-    is "soak $mode: in namespace $i, too" "$(states "all@n$i")" "$(ss_states ip netns exec "$prefix-$i")"
+    is "soak $mode: in namespace $i, too" "$(states "all@n$i")" "$(ip netns exec "$prefix-$i" ss -tanH | ss_states)"
     is "soak $mode: with what was made there" "$(states "$port-remote@n$i" | grep -E 'ESTAB|FIN_WAIT2')" \
       "tcp_connections-ESTABLISHED $((i + 2))"$'\n'"tcp_connections-FIN_WAIT2 $((i + 3))"
   done
@@ -450,7 +429,7 @@ soak() {
   is "soak $mode: nothing else is complained about" \
     "$(messages '^\[(error|warning)\]' | grep -vE 'namespace n[0-9]: .*(there is no such namespace|this file is no network namespace|not read in time)|above its read interval|Not sleeping because the next interval' | head -n 5)" ""
   local num gap late
-  num=$(reads)
+  num=$(reads_so_far)
   late=$(messages 'above its read interval' | wc -l)
   gap=$(awk '$2 ~ /\/tcpstates-all\/tcp_connections-LISTEN$/ {
       split($4, sample, ":")
