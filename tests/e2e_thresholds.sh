@@ -98,9 +98,10 @@ is "Prometheus's alert rules have the same names and limits" "$(<"$work/limits_o
 
 # ---- each threshold, passed and over ---------------------------------------------------
 
-# mails KEY: the severities mailed so far.
+# mails KEY: the severities mailed so far, of the machine $host.
+host=localhost
 mails() {
-  awk -F '\t' -v end=" tcpstates-$1" '
+  awk -F '\t' -v end=" $host tcpstates-$1" '
     substr($3, length($3) - length(end) + 1) == end { sub(/:.*/, "", $3); print $3 }' "$work/mail/log" | xargs
 }
 # nagios KEY: what collectd-nagios makes of the same value with the same limits.
@@ -222,6 +223,25 @@ await $key FAILURE "97 % of it" limit_at tcp_mem 97
 memory_free
 echo 1000000 2000000 3000000 >"$work/limits/tcp_mem"
 await $key OKAY "under three millions"
+
+# ---- values that stop coming -----------------------------------------------------------
+
+# put: what a collectd that receives another machine's values has of that machine.
+put() {
+  local key
+  for key in all/percent-timewait_buckets:1 all/duration-tcp_fin_timeout:60; do
+    collectdctl -s "$work/run/sock" putval "web1/tcpstates-${key%:*}" interval=1 "N:${key#*:}"
+  done
+}
+host=web1
+key=all/duration-tcp_fin_timeout
+put
+await $key FAILURE "put once, and no more"
+await $key OKAY "put again" put
+ok "$host: each was said once" grep -q '^FAILURE OKAY' <(mails $key)
+is "$host: one that is not Interesting is not missed" \
+  "$(messages 'severity = FAILURE, host = web1,' | grep -v 'type_instance = tcp_fin_timeout,' || true)" ""
+host=localhost
 
 # ---- the mails ----------------------------------------------------------------------------
 
