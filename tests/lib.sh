@@ -68,6 +68,21 @@ code_block() {
     /./ { inside = 0 }' "$1"
 }
 
+# What the packages have of contrib/.
+packaged_contrib=(contrib/{collectd.conf.d,collection3,containers,dashboards,from-tcpconns.md,notify-mail.sh,prometheus,rollout,rrdgraph,tcpstates-thresholds.conf})
+
+# dead_links DIRECTORY: the links between pages in it, a package's documents, that lead
+# nowhere, but for those to what is only in the source.
+dead_links() {
+  local page link
+  while read -r page; do
+    while read -r link; do
+      [[ -e $1/$(dirname -- "$page")/$link ]] || echo "$page: $link"
+    done < <(zcat -f -- "$1/$page" | grep -oE '\]\([^)#]+' | sed 's/^..//' | grep -v ://)
+  done < <(cd -- "$1" && find . -name '*.md' -o -name '*.md.gz' | sort) |
+    grep -Ev ': (tests/|plugin/|LICENSE$|contrib/fin-wait2-lab/|(contrib|\.\.)/packages/)' || true
+}
+
 # ---- sockets in a network namespace of the test's own ------------------------
 
 have_ipv6=true

@@ -117,9 +117,17 @@ check_release() {
     "$(in_root "$made" sh -c 'lintian -i -E --allow-root --fail-on error,warning /build/*.changes; echo $?' 2>&1)" 0
   is "$release: it has these files" \
     "$(dpkg-deb --fsys-tarfile "$made/build/$deb" | tar -t | grep -v '/$' | sort)" \
-    "$(printf './usr/%s\n' lib/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5.gz \
-      "share/doc/$package/"{README.Debian,README.md.gz,changelog.gz,changelog.Debian.gz,copyright} \
-      "share/doc/$package/examples/"{tcpstates.conf,tcpstates-thresholds.conf,notify-mail.sh,prometheus/{README.md,alerts.yml,alerts_test.yml,prometheus.yml}} | sort)"
+    "$({
+      printf './usr/%s\n' lib/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5.gz \
+        "share/doc/$package/"{README.Debian,README.md.gz,changelog.gz,changelog.Debian.gz,copyright,contrib}
+      (cd -- "$top" && find "${packaged_contrib[@]}" -type f -printf "./usr/share/doc/$package/examples/%p\n" | sed 's|/examples/contrib/|/examples/|')
+    } | sort)"
+  dpkg-deb -x "$made/build/$deb" "$made/unpacked"
+  is "$release: its pages link to files that are there" "$(dead_links "$made/unpacked/usr/share/doc/$package")" ""
+  is "$release: README.Debian names what examples/ has" \
+    "$(sed -nE 's/^    ([^ ]+|[^ ]+, [^ ]+)  .*/\1/p' "$made/unpacked/usr/share/doc/$package/README.Debian" | tr -d , | tr ' ' '\n' | sort)" \
+    "$(cd -- "$made/unpacked/usr/share/doc/$package/examples" &&
+      find ./* -maxdepth 0 ! -name collectd.conf.d \( -type d -printf '%f/\n' -o -printf '%f\n' \) | sort)"
   is "$release: it depends on collectd 5.10 up to, not including, 6" \
     "$(dpkg-deb -f "$made/build/$deb" Depends | tr ',' '\n' | grep collectd | xargs)" \
     "collectd-core (>= 5.10) collectd-core (<< 6~)"
@@ -157,7 +165,7 @@ check_release() {
   ok "$release: apt installs it again" apt "$root" install "/tmp/$deb"
   run "$root"
   is "$release: it is enabled as before" "$loaded" yes
-  in_root "$root" cp "/usr/share/doc/$package/examples/tcpstates.conf" "/$conf_d/"
+  in_root "$root" cp "/usr/share/doc/$package/examples/collectd.conf.d/tcpstates.conf" "/$conf_d/"
   run "$root"
   is "$release: the shipped configuration enables it, too" "$loaded" yes
 

@@ -29,9 +29,14 @@ fi
 # Fedora's rpm compresses man pages, and names the documents without the version.
 is "it has these files" \
   "$(rpm -qlp "$rpm" | grep -v '/\.build-id' | sed -E "s|^(/usr/share/(doc\|licenses)/$package)-$version|\1|; s|\.5\.gz$|.5|" | sort)" \
-  "$(printf '/usr/%s\n' lib64/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5 \
-    "share/licenses/$package"{,/LICENSE} "share/doc/$package"{,/CHANGELOG.md,/README.md,/tcpstates.conf} \
-    "share/doc/$package"/{tcpstates-thresholds.conf,notify-mail.sh,prometheus{,/README.md,/alerts.yml,/alerts_test.yml,/prometheus.yml}} | sort)"
+  "$({
+    printf '/usr/%s\n' lib64/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5 \
+      "share/licenses/$package"{,/LICENSE} "share/doc/$package"{,/CHANGELOG.md,/README.md,/contrib}
+    (cd -- "$top" && find "${packaged_contrib[@]}" -printf "/usr/share/doc/$package/%p\n")
+  } | sort)"
+mkdir unpacked
+rpm2archive - <"$rpm" | tar -xz -C unpacked
+is "its pages link to files that are there" "$(dead_links unpacked/usr/share/doc/*)" ""
 is "none of them is a configuration file" "$(rpm -qcp "$rpm")" ""
 requires=$(rpm -qRp "$rpm")
 is "it requires collectd 5.10 up to, not including, 6" "$(grep '^collectd' <<<"$requires" | sort)" \
@@ -39,6 +44,7 @@ is "it requires collectd 5.10 up to, not including, 6" "$(grep '^collectd' <<<"$
 ok "it requires libmnl by the library's own name" grep -Eq '^libmnl\.so\.0\(' <<<"$requires"
 is "beside these, only the C library, rpm and a shell" \
   "$(grep -Ev '^(collectd [<>]|libmnl\.so|lib[cm]\.so|ld-linux|rtld|rpmlib|/bin/sh$)' <<<"$requires" || true)" ""
+is "nor does it provide more than itself" "$(rpm -qP "$rpm" 2>&1 | sed 's/[( =].*//' | sort -u)" "$package"
 
 # The scriptlet of the removal, on a directory of the test's own.
 mkdir -p collectd.d
