@@ -165,6 +165,7 @@ LoadPlugin tcpstates
 CONF
 }
 
+# Of the machine's own file. JSON is YAML.
 ansible_options='{"tcpstates_options": {"AllPortsSummary": true, "Filter": {"of-1\\2\"3": {"RemotePort": "https"}},
   "Namespace": {"blue": {"AllPortsSummary": true, "Filter": {"ssh": {"LocalPort": 22}}}}}}'
 ansible_changes() {
@@ -180,11 +181,13 @@ ansible_mistypes() {
   is "$1" "$(ansible -e '{"tcpstates_options": {"LocalPrt": 22}}')" "changed=0 failed=1"
 }
 ansible_reconfigures() {
+  mkdir "$root/root/contrib/rollout/ansible/host_vars"
+  printf '%s\n' "$ansible_options" >"$root/root/contrib/rollout/ansible/host_vars/localhost.yml"
   # The file, and the restart.
-  is "$1" "$(ansible -e "$ansible_options")" "changed=2 failed=0"
+  is "$1" "$(ansible)" "changed=2 failed=0"
 }
 ansible_deb() {
-  ansible -e "$ansible_options" -e tcpstates_deb="/root/$(basename -- "$work/newer/$package"_*.deb)"
+  ansible -e tcpstates_deb="/root/$(basename -- "$work/newer/$package"_*.deb)"
 }
 ansible_upgrades() {
   # The copy, the package, and the restart.
