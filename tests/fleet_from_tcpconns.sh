@@ -277,9 +277,15 @@ kill "$carbon_pid"
 wait "$carbon_pid" 2>/dev/null || true
 before_move=$(stat -c %i "$(file_of rrd tcpconns rrd)" "$(file_of whisper/collectd tcpconns wsp)")
 others=$(cd "$work" && find rrd whisper -path '*tcpstates-*' ! -name 'tcp_connections-*' -type f | sort)
+move() {
+  sh -e -c "cd '$1'; $(code_block "$page" 2)"
+}
 for directory in rrd whisper/collectd; do
-  ok "the files of $directory are moved" sh -e -c "cd '$work/$directory'; $(code_block "$page" 2)"
+  ok "the files of $directory are moved" move "$work/$directory"
   is "nothing of tcpconns is left in $directory" "$(find "$work/$directory" -name '*tcpconns*')" ""
+  moved=$(find "$work/$directory" -printf '%P %i\n' | sort)
+  ok "a second time, in $directory, there is nothing to do" move "$work/$directory"
+  is "and nothing in $directory changes" "$(find "$work/$directory" -printf '%P %i\n' | sort)" "$moved"
 done
 is "they are the older ones" "$(stat -c %i "$(file_of rrd tcpstates rrd)" "$(file_of whisper/collectd tcpstates wsp)")" "$before_move"
 is "and the other files of tcpstates are there" "$(cd "$work" && find rrd whisper -path '*tcpstates-*' ! -name 'tcp_connections-*' -type f | sort)" "$others"
