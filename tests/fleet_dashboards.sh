@@ -2,32 +2,17 @@
 # Every query of every panel and variable of contrib/dashboards, against a real
 # Prometheus, InfluxDB and Graphite, filled by real collectds on two machines.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/fleet_lib.sh"
 
 # Python of the distribution: graphite-web is installed for no other.
 python=/usr/bin/python3
-plugin_loads() {
-  local file
-  file=$(collectd_plugin "$1") && [[ $(ldd "$file") != *'not found'* ]]
-}
-for program in prometheus influxd carbon-cache graphite-manage "$python"; do
-  PATH=$PATH:/usr/sbin type -P "$program" >/dev/null ||
-    skip_all "no $program here: contrib/install-deps.sh fleet"
-done
+need_programs prometheus influxd carbon-cache graphite-manage "$python"
 "$python" -c 'import tomllib' 2>/dev/null || skip_all "$python is older than 3.11"
-for plugin in network write_prometheus write_graphite; do
-  plugin_loads "$plugin" || skip_all "collectd's $plugin does not load: contrib/install-deps.sh fleet"
-done
+need_plugins network write_prometheus write_graphite
 enter_netns "$@"
 
 # ---- three namespaces: web1 is this one, db1 another machine, and the servers ----
 # Values leave a machine by UDP, so that its TCP sockets are those that the test makes.
-
-pids=()
-at_end() {
-  local pid
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait "${pids[@]}" 2>/dev/null || true
-}
 
 # new_netns: its process id is $netns afterwards.
 new_netns() {
@@ -66,15 +51,12 @@ machine_limits 16 '1000 2000 3000'
 
 # ---- servers -----------------------------------------------------------------------
 
-# in_servers NAME COMMAND...: in the background; what it says is in $work/NAME.log.
+# in_servers NAME COMMAND...: as background, there.
 in_servers() {
-  local name=$1
-  shift
-  nsenter --target "$servers" --net "$@" >"$work/$name.log" 2>&1 </dev/null &
-  pids+=($!)
+  background "$1" nsenter --target "$servers" --net "${@:2}"
 }
 
-mkdir "$work/prometheus" "$work/influxdb" "$work/graphite" "$work/whisper" "$work/graphite-log"
+mkdir "$work/prometheus"
 cat >"$work/prometheus.yml" <<'YAML'
 global:
   scrape_interval: 1s
@@ -87,46 +69,10 @@ YAML
 in_servers prometheus prometheus --config.file="$work/prometheus.yml" \
   --storage.tsdb.path="$work/prometheus" --web.listen-address=127.0.0.1:9090
 
-cat >"$work/influxdb.conf" <<TOML
-reporting-disabled = true
-bind-address = "127.0.0.1:8088"
-[meta]
-  dir = "$work/influxdb/meta"
-[data]
-  dir = "$work/influxdb/data"
-  wal-dir = "$work/influxdb/wal"
-[monitor]
-  store-enabled = false
-[http]
-  bind-address = "127.0.0.1:8086"
-  log-enabled = false
-[[collectd]]
-  enabled = true
-  bind-address = "10.1.0.1:25826"
-  database = "collectd"
-  typesdb = "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)"
-  batch-timeout = "1s"
-TOML
+influxdb_configure 10.1.0.1
 in_servers influxd influxd -config "$work/influxdb.conf"
 
-cat >"$work/carbon.conf" <<CONF
-[cache]
-STORAGE_DIR = $work/graphite
-LOCAL_DATA_DIR = $work/whisper
-CONF_DIR = $work
-LOG_DIR = $work/graphite-log
-PID_DIR = $work
-LINE_RECEIVER_INTERFACE = 127.0.0.1
-PICKLE_RECEIVER_INTERFACE = 127.0.0.1
-CACHE_QUERY_INTERFACE = 127.0.0.1
-MAX_UPDATES_PER_SECOND = inf
-MAX_CREATES_PER_MINUTE = inf
-CONF
-cat >"$work/storage-schemas.conf" <<'CONF'
-[collectd]
-pattern = ^collectd\.
-retentions = 6s:1h
-CONF
+carbon_configure 6s:1h
 cat >"$work/graphite_test_settings.py" <<SETTINGS
 SECRET_KEY = "of a test"
 ALLOWED_HOSTS = ["*"]
@@ -139,7 +85,7 @@ LOG_ROTATION = False
 CARBONLINK_HOSTS = ["127.0.0.1:7002"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "$work/graphite/db"}}
 SETTINGS
-in_servers carbon carbon-cache --nodaemon --config="$work/carbon.conf" --pidfile="$work/carbon.pid" start
+in_servers carbon "${carbon[@]}"
 export PYTHONPATH=$work GRAPHITE_SETTINGS_MODULE=graphite_test_settings PYTHONDONTWRITEBYTECODE=1
 ok "graphite-web has a database" graphite-manage migrate --run-syncdb
 in_servers graphite "$python" -c '

@@ -3,27 +3,17 @@
 # written into RRD and Whisper files, InfluxDB and Prometheus: with tcpconns, then with
 # both plugins, then, after the change, with tcpstates alone.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/fleet_lib.sh"
 
 python=/usr/bin/python3
-for program in prometheus promtool influxd carbon-cache whisper-fetch rrdtool "$python"; do
-  PATH=$PATH:/usr/sbin type -P "$program" >/dev/null || skip_all "no $program here: contrib/install-deps.sh lab fleet"
-done
-for plugin in tcpconns rrdtool network write_prometheus write_graphite; do
-  file=$(collectd_plugin "$plugin") && [[ $(ldd "$file") != *'not found'* ]] ||
-    skip_all "collectd's $plugin does not load: contrib/install-deps.sh lab fleet"
-done
+need_programs prometheus promtool influxd carbon-cache whisper-fetch rrdtool "$python"
+need_plugins tcpconns rrdtool network write_prometheus write_graphite
 enter_netns "$@"
 # collectd listens by AI_ADDRCONFIG, for which loopback addresses do not count.
 ip address add 192.0.2.1/32 dev lo
 
 page=$top/contrib/from-tcpconns.md
 interval=1
-pids=()
-at_end() {
-  local pid
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait "${pids[@]}" 2>/dev/null || true
-}
 
 # ---- what differs --------------------------------------------------------------------
 
@@ -61,15 +51,7 @@ ok "tcpstates names it" grep -q '^none: .*"maybe"' <<<"$(groups tcpstates 'AllPo
 
 # ---- servers ---------------------------------------------------------------------------
 
-# background NAME COMMAND...
-background() {
-  local name=$1
-  shift
-  "$@" >"$work/$name.log" 2>&1 </dev/null &
-  pids+=($!)
-}
-
-mkdir "$work/prometheus" "$work/influxdb" "$work/graphite" "$work/whisper" "$work/rules"
+mkdir "$work/prometheus" "$work/rules"
 cat >"$work/prometheus.yml" <<YAML
 global:
   scrape_interval: 1s
@@ -84,43 +66,11 @@ YAML
 background prometheus prometheus --config.file="$work/prometheus.yml" \
   --storage.tsdb.path="$work/prometheus" --web.listen-address=127.0.0.1:9090
 prometheus_pid=$!
-cat >"$work/influxdb.conf" <<TOML
-reporting-disabled = true
-bind-address = "127.0.0.1:8088"
-[meta]
-  dir = "$work/influxdb/meta"
-[data]
-  dir = "$work/influxdb/data"
-  wal-dir = "$work/influxdb/wal"
-[monitor]
-  store-enabled = false
-[http]
-  bind-address = "127.0.0.1:8086"
-  log-enabled = false
-[[collectd]]
-  enabled = true
-  bind-address = "127.0.0.1:25826"
-  database = "collectd"
-  typesdb = "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)"
-  batch-timeout = "1s"
-TOML
+influxdb_configure 127.0.0.1
 background influxd influxd -config "$work/influxdb.conf"
-cat >"$work/carbon.conf" <<CONF
-[cache]
-STORAGE_DIR = $work/graphite
-LOCAL_DATA_DIR = $work/whisper
-CONF_DIR = $work
-LOG_DIR = $work/graphite
-PID_DIR = $work
-LINE_RECEIVER_INTERFACE = 127.0.0.1
-PICKLE_RECEIVER_INTERFACE = 127.0.0.1
-CACHE_QUERY_INTERFACE = 127.0.0.1
-MAX_UPDATES_PER_SECOND = inf
-MAX_CREATES_PER_MINUTE = inf
-CONF
-printf '%s\n' '[all]' 'pattern = .*' 'retentions = 1s:1h' >"$work/storage-schemas.conf"
+carbon_configure 1s:1h
 carbon_start() {
-  background carbon carbon-cache --nodaemon --config="$work/carbon.conf" --pidfile="$work/carbon.pid" start
+  background carbon "${carbon[@]}"
   carbon_pid=$!
 }
 carbon_start

@@ -2,12 +2,10 @@
 # contrib/prometheus: promtool checks the rules and runs their tests; then a real
 # Prometheus scrapes a real collectd, and each alert fires on real sockets and is over.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/fleet_lib.sh"
 
-for program in prometheus promtool; do
-  type -P "$program" >/dev/null || skip_all "no $program here: contrib/install-deps.sh fleet"
-done
-plugin=$(collectd_plugin write_prometheus) && [[ $(ldd "$plugin") != *'not found'* ]] ||
-  skip_all "collectd's write_prometheus does not load: contrib/install-deps.sh fleet"
+need_programs prometheus promtool
+need_plugins write_prometheus
 enter_netns "$@"
 machine_limits
 
@@ -22,23 +20,7 @@ mkdir "$work/prometheus"
 sed 's/\(_interval:\) .*/\1 1s/; /- targets:/,$d' prometheus.yml >"$work/prometheus/prometheus.yml"
 echo '      - targets: ["10.1.0.2:9103"]' >>"$work/prometheus/prometheus.yml"
 sed 's/^\( *for:\) .*/\1 2s/' alerts.yml >"$work/prometheus/alerts.yml"
-# In a namespace of its own: what asks it leaves TIME_WAIT behind.
-# shellcheck disable=SC2016 # for sh
-unshare --net sh -c 'ip link set lo up && exec "$@"' - prometheus --config.file="$work/prometheus/prometheus.yml" --storage.tsdb.path="$work/prometheus/data" \
-  --web.listen-address=127.0.0.1:9090 --query.lookback-delta=5s >"$work/prometheus/log" 2>&1 </dev/null &
-prometheus=$!
-at_end() {
-  kill $prometheus
-  wait $prometheus
-}
-until [[ $(readlink "/proc/$prometheus/ns/net") != "$(readlink "/proc/$$/ns/net")" ]]; do sleep 0.01; done
-in_prometheus=(nsenter --target "$prometheus" --net)
-ip link add cable type veth peer name cable netns "$prometheus" 2>"$work/veth" ||
-  skip_all "no pair of network interfaces: $(<"$work/veth")"
-ip address add 10.1.0.2/24 dev cable
-ip link set cable up
-"${in_prometheus[@]}" ip address add 10.1.0.1/24 dev cable
-"${in_prometheus[@]}" ip link set cable up
+prometheus_apart --query.lookback-delta=5s
 
 echo 10 >/proc/sys/net/core/somaxconn
 echo 40 >/proc/sys/net/ipv4/tcp_max_tw_buckets
@@ -84,7 +66,7 @@ fires() {
 
 await "collectd is scraped" '{} => 1' \
   'count(collectd_tcpstates_tcp_connections{instance="web1.example.org",tcpstates="all",type="LISTEN"})' || {
-  fail "there is nothing to ask" "$(tail -n 5 "$work/prometheus/log" && messages . | tail -n 5)"
+  fail "there is nothing to ask" "$(tail -n 5 "$work/prometheus.log" && messages . | tail -n 5)"
   done_testing
   exit
 }
@@ -159,7 +141,7 @@ is "each alert of the file has fired" \
   "$(ask 'count by (alertname) (last_over_time(ALERTS{alertstate="firing"}[1h]))' | sed 's/.*="\(.*\)".*/\1/' | sort)" \
   "$(sed -n 's/^ *- alert: //p' alerts.yml | sort -u)"
 is "Prometheus complains about nothing" \
-  "$(grep -E 'level=(warn|error)' "$work/prometheus/log" || true)" ""
+  "$(grep -E 'level=(warn|error)' "$work/prometheus.log" || true)" ""
 is "collectd complains about nothing" \
   "$(messages '^\[(error|warning)\]' | grep -v 'above its read interval\|MHD_OPTION_EXTERNAL_LOGGER' || true)" ""
 done_testing

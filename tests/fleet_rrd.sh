@@ -2,11 +2,12 @@
 # contrib/collection3 under Debian's collection3, on RRD files of a real collectd and
 # real sockets; contrib/rrdgraph on a whole day.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/fleet_lib.sh"
 collection3=/usr/share/doc/collectd-core/examples/collection3
 [[ -x $collection3/bin/graph.cgi ]] || skip_all "no $collection3 here: it is in Debian's collectd-core"
 perl -MRRDs -MConfig::General -MHTML::Entities -MCGI -MURI::Escape -MCollectd::Unixsock -e 1 2>"$work/perl" ||
   skip_all "$(head -n 1 "$work/perl"): contrib/install-deps.sh fleet"
-[[ -e $(collectd_plugin rrdtool) ]] || skip_all "no rrdtool plugin of collectd: contrib/install-deps.sh lab"
+need_plugins rrdtool
 enter_netns "$@"
 machine_limits 1000000 '1000 2000 3000'
 
@@ -42,7 +43,10 @@ last() { rrdtool last "$work/rrd/web1/tcpstates-all/percent-accept_queue.rrd" 2>
 for ((tenths = 0; tenths < 600 && $(last) < until + 2; tenths++)); do sleep 0.1; done
 read_last=$(values)
 collectd_stop
-is "collectd complains about nothing" "$(messages '^\[(error|warning)\]')" ""
+# But where a read has come late: the next one may be in the same second, and an RRD
+# file has one value in each.
+is "collectd complains about nothing" \
+  "$(messages '^\[(error|warning)\]' | grep -v 'illegal attempt to update .*minimum one second step' || true)" ""
 
 # ---- collection3 -----------------------------------------------------------------------
 

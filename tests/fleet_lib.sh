@@ -1,0 +1,99 @@
+# What the tests against a fleet's servers share; sourced after lib.sh.
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of the scripts and of lib.sh
+
+# need_programs PROGRAM..., need_plugins PLUGIN...: skips all where one is missing, or a
+# plugin of collectd's does not load.
+need_programs() {
+  local program
+  for program; do
+    PATH=$PATH:/usr/sbin type -P "$program" >/dev/null || skip_all "no $program here: contrib/install-deps.sh lab fleet"
+  done
+}
+need_plugins() {
+  local plugin file
+  for plugin; do
+    file=$(collectd_plugin "$plugin") && [[ $(ldd "$file") != *'not found'* ]] ||
+      skip_all "collectd's $plugin does not load: contrib/install-deps.sh lab fleet"
+  done
+}
+
+# background NAME COMMAND...: until the end; what it says is in $work/NAME.log.
+pids=()
+background() {
+  local name=$1
+  shift
+  "$@" >"$work/$name.log" 2>&1 </dev/null &
+  pids+=($!)
+}
+at_end() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  # Not without one: that waits for every child.
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+}
+
+# prometheus_apart OPTION...: a Prometheus with $work/prometheus/prometheus.yml, in a
+# namespace of its own, as what asks it leaves TIME_WAIT behind: "${in_prometheus[@]}"
+# starts that. This namespace is 10.1.0.2 to it.
+prometheus_apart() {
+  # shellcheck disable=SC2016 # for sh
+  background prometheus unshare --net sh -c 'ip link set lo up && exec "$@"' - prometheus \
+    --config.file="$work/prometheus/prometheus.yml" --storage.tsdb.path="$work/prometheus/data" \
+    --web.listen-address=127.0.0.1:9090 "$@"
+  local pid=$!
+  in_prometheus=(nsenter --target "$pid" --net)
+  until [[ $(readlink "/proc/$pid/ns/net") != "$(readlink "/proc/$$/ns/net")" ]]; do sleep 0.01; done
+  ip link add cable type veth peer name cable netns "$pid" 2>"$work/veth" ||
+    skip_all "no pair of network interfaces: $(<"$work/veth")"
+  ip address add 10.1.0.2/24 dev cable
+  ip link set cable up
+  "${in_prometheus[@]}" ip address add 10.1.0.1/24 dev cable
+  "${in_prometheus[@]}" ip link set cable up
+}
+
+# influxdb_configure ADDRESS: $work/influxdb.conf, for queries at 127.0.0.1:8086; what
+# collectd sends to ADDRESS becomes the database collectd.
+influxdb_configure() {
+  mkdir "$work/influxdb"
+  cat >"$work/influxdb.conf" <<TOML
+reporting-disabled = true
+bind-address = "127.0.0.1:8088"
+[meta]
+  dir = "$work/influxdb/meta"
+[data]
+  dir = "$work/influxdb/data"
+  wal-dir = "$work/influxdb/wal"
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:8086"
+  log-enabled = false
+[[collectd]]
+  enabled = true
+  bind-address = "$1:25826"
+  database = "collectd"
+  typesdb = "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)"
+  batch-timeout = "1s"
+TOML
+}
+
+# carbon_configure RETENTIONS: $work/carbon.conf, for lines at 127.0.0.1:2003, with
+# these for collectd's, and files in $work/whisper.
+carbon_configure() {
+  mkdir "$work/graphite" "$work/graphite-log" "$work/whisper"
+  cat >"$work/carbon.conf" <<CONF
+[cache]
+STORAGE_DIR = $work/graphite
+LOCAL_DATA_DIR = $work/whisper
+CONF_DIR = $work
+LOG_DIR = $work/graphite-log
+PID_DIR = $work
+LINE_RECEIVER_INTERFACE = 127.0.0.1
+PICKLE_RECEIVER_INTERFACE = 127.0.0.1
+CACHE_QUERY_INTERFACE = 127.0.0.1
+MAX_UPDATES_PER_SECOND = inf
+MAX_CREATES_PER_MINUTE = inf
+CONF
+  printf '%s\n' '[collectd]' 'pattern = ^collectd\.' "retentions = $1" >"$work/storage-schemas.conf"
+}
+carbon=(carbon-cache --nodaemon --config="$work/carbon.conf" --pidfile="$work/carbon.pid" start)
