@@ -94,6 +94,10 @@ collectd_plugin_loads() {
 perl_module_found() {
   command_found perl && perl -M"$1" -e 1 2>/dev/null
 }
+# Of the distribution's Python, whichever comes first in PATH.
+python_module_found() {
+  /usr/bin/python3 -c "import $1" 2>/dev/null
+}
 libfuzzer_found() {
   command_found clang &&
     clang -x c -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null \
@@ -151,6 +155,7 @@ readonly needs=(
   'fleet; command_found graphite-manage; graphite-web; -; graphite-web'
   'fleet; collectd_plugin_loads write_prometheus; libmicrohttpd12 libprotobuf-c1; collectd-write_prometheus; the libraries of collectd write_prometheus plugin'
   'fleet; command_found python3; python3; python3; Python 3.11 or later'
+  'fleet; python_module_found cairo; python3-cairo; python3-cairo; cairo (python3)'
   'fleet; perl_module_found RRDs; librrds-perl; rrdtool-perl; RRDs (perl)'
   'fleet; perl_module_found Config::General; libconfig-general-perl; perl-Config-General; Config::General (perl)'
   'fleet; perl_module_found HTML::Entities; libhtml-parser-perl; perl-HTML-Parser; HTML::Entities (perl)'

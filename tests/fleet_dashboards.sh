@@ -207,6 +207,23 @@ while IFS=$'\t' read -r result name text; do
 done < <(nsenter --target "$servers" --net "$python" "$top/tests/fleet_dashboards.py" \
   "$top/contrib/dashboards" "$work/wanted" "$work/dispatched" "$since" "$until" 2>&1 || echo "the queries ended early")
 
+# ---- the picture without Grafana -------------------------------------------------------
+
+preview() {
+  nsenter --target "$servers" --net "$python" "$top/contrib/dashboards/preview" --minutes 1 --output "$work/preview.png" "$@" 2>&1
+}
+is "preview draws a machine, and has data for each panel" "$(preview --until "$until" web1.example.org; echo $?)" 0
+is "in the legend of its states are those that there are" "$("$python" - "$work/preview.png" <<'PYTHON'
+import cairo, sys
+data = bytes(cairo.ImageSurface.create_from_png(sys.argv[1]).get_data())
+pixels = {data[i : i + 3][::-1].hex().upper() for i in range(0, len(data), 4)}
+colors = {"CLOSING": "FFB357", "LAST_ACK": "FFF899", "LISTEN": "C8F2C2", "SYN_SENT": "8AB8FF"}
+print(*(state for state, color in colors.items() if color in pixels))
+PYTHON
+)" "CLOSING LAST_ACK LISTEN"
+is "of a machine that there is not, it says so" "$(preview --until "$until" web2)" \
+  "preview: http://127.0.0.1:9090 has no values of web2 then; the label instance is its name, with honor_labels: true"
+
 for log in "$work"/{central,web1.example.org,db1}/output; do
   # That a busy machine is slow, and what write_prometheus says with each libmicrohttpd.
   is "$(basename "${log%/output}"): collectd complains about nothing" \
