@@ -37,7 +37,12 @@ static void reach(const struct temp_tree *tree, const char *path, char *full) {
 }
 
 struct temp_tree temp_tree_make(void) {
-  struct temp_tree tree = {.root = "/tmp/tcpstates_test.XXXXXX"};
+  struct temp_tree tree;
+  const char *parent = getenv("TMPDIR");
+  int len = snprintf(tree.root, sizeof(tree.root), "%s/tcpstates_test.XXXXXX",
+                     parent != NULL && parent[0] != '\0' ? parent : "/tmp");
+  errno = ENAMETOOLONG;
+  need(len > 0 && (size_t)len < sizeof(tree.root), "TMPDIR");
   need(mkdtemp(tree.root) != NULL, tree.root);
   return tree;
 }

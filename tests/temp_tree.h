@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 struct temp_tree {
-  char root[64];
+  char root[256];
 };
 
-/* Makes a tree that is empty. */
+/* Makes a tree that is empty, in $TMPDIR or /tmp. */
 struct temp_tree temp_tree_make(void);
 
 /* Removes it with all that is in it. */

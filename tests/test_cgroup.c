@@ -3,6 +3,7 @@
 #include "cgroup.h"
 
 #include "check_main.h"
+#include "temp_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,14 +60,14 @@ static const char *const tree[] = {
 };
 #define MANY 300 /* in /many */
 
-static char mount[] = "/tmp/test_cgroup.XXXXXX";
+static struct temp_tree hierarchy;
 static struct cgroup_set set;
 static int next_descriptor;
 
 /* A path of the hierarchy in the file system. */
 static const char *path_of(const char *path) {
   static char buf[600];
-  snprintf(buf, sizeof(buf), "%s%s", mount, path);
+  snprintf(buf, sizeof(buf), "%s%s", hierarchy.root, path);
   return buf;
 }
 
@@ -98,7 +99,7 @@ static int lowest_free_descriptor(void) {
 }
 
 static void set_up(void) {
-  ck_assert_ptr_nonnull(mkdtemp(mount));
+  hierarchy = temp_tree_make();
   for (int i = 0; i < CASES(tree); i++)
     make_group(tree[i]);
   for (int i = 0; i < MANY; i++) {
@@ -117,16 +118,14 @@ static void tear_down(void) {
   ck_assert_int_eq(lowest_free_descriptor(), next_descriptor);
   struct filter filter = {.cgroups = set};
   filter_free(&filter);
-  char command[100];
-  snprintf(command, sizeof(command), "rm -rf %s", mount);
-  ck_assert_int_eq(system(command), 0);
+  temp_tree_remove(&hierarchy);
 }
 
 static void add_path(const char *path) {
   ck_assert_int_eq(cgroup_set_add(&set, path), 0);
 }
 
-static int find(void) { return cgroup_set_find(&set, mount); }
+static int find(void) { return cgroup_set_find(&set, hierarchy.root); }
 
 static bool has_id(uint64_t id) {
   for (size_t i = 0; i < set.ids.num; i++)

@@ -8,6 +8,7 @@
 #include "proc_text.h"
 
 #include "check_main.h"
+#include "temp_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,22 +19,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static char directory[64];
+static struct temp_tree tree;
 
-static void make_directory(void) {
-  snprintf(directory, sizeof(directory), "/tmp/test_proc_file.XXXXXX");
-  ck_assert_ptr_nonnull(mkdtemp(directory));
-}
+static void make_tree(void) { tree = temp_tree_make(); }
+
+static void remove_tree(void) { temp_tree_remove(&tree); }
 
 static void path_of(const char *name, char *path) {
-  snprintf(path, PATH_MAX, "%s/%s", directory, name);
-}
-
-static void remove_directory(void) {
-  char path[PATH_MAX];
-  path_of("file", path);
-  unlink(path);
-  rmdir(directory);
+  snprintf(path, PATH_MAX, "%s/%s", tree.root, name);
 }
 
 /* Makes the file "file" of len bytes 'a' to 'z'. */
@@ -94,7 +87,7 @@ START_TEST(a_file_is_read_if_it_and_a_nul_byte_fit) {
 END_TEST
 
 static const struct {
-  const char *path; /* "@": the test's directory */
+  const char *path; /* "@": the test's tree */
   int err;
 } unreadable[] = {
     {"@/missing", -ENOENT},
@@ -110,7 +103,7 @@ static const struct {
 START_TEST(what_cannot_be_read_gives_its_errno_and_an_empty_string) {
   const char *path = unreadable[_i].path;
   char full[PATH_MAX];
-  snprintf(full, sizeof(full), "%s%s", path[0] == '@' ? directory : "",
+  snprintf(full, sizeof(full), "%s%s", path[0] == '@' ? tree.root : "",
            path[0] == '@' ? path + 1 : path);
   for (size_t size = 1; size <= 64; size += 63) {
     char *buf;
@@ -184,7 +177,7 @@ START_TEST(no_descriptor_stays_open) {
   ck_assert_int_eq(next_descriptor(), next);
   ck_assert_int_eq(proc_file_read(path, buf, 10), -EFBIG);
   ck_assert_int_eq(next_descriptor(), next);
-  ck_assert_int_eq(proc_file_read(directory, buf, sizeof(buf)), -EISDIR);
+  ck_assert_int_eq(proc_file_read(tree.root, buf, sizeof(buf)), -EISDIR);
   ck_assert_int_eq(next_descriptor(), next);
   ck_assert_int_eq(proc_file_read("/proc/self/mem", buf, sizeof(buf)), -EIO);
   ck_assert_int_eq(next_descriptor(), next);
@@ -265,7 +258,7 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("proc_file");
   TCase *tcase = tcase_create("proc_file_read");
-  tcase_add_checked_fixture(tcase, make_directory, remove_directory);
+  tcase_add_checked_fixture(tcase, make_tree, remove_tree);
   tcase_add_loop_test(tcase, a_file_is_read_if_it_and_a_nul_byte_fit, 0,
                       CASES(sizes));
   tcase_add_loop_test(tcase,
