@@ -1,11 +1,11 @@
 /* Takes the place of the C library's calls that the plugin and libmnl make, and
- * lets one of them fail, for tests/faults.sh. What the executable defines comes
- * before the C library's, also for what it loads.
+ * lets one of them fail, for tests/e2e_faults.sh. What the executable defines
+ * comes before the C library's, also for what it loads.
  *
  * HOW a call fails is the name of an errno, or for recvmsg() and read() one of
- * the words below. So that values can be compared, sockstat's numbers of the
- * whole machine are made constant, and the sysctls that only the first network
- * namespace has come from the directory $FAULTS_PROC. */
+ * the words in hows[]. So that values can be compared, sockstat's numbers of
+ * the whole machine are made constant, and the sysctls that only the first
+ * network namespace has come from the directory $FAULTS_PROC. */
 
 /* The C library's own checking variants would be in the way. */
 #undef _FORTIFY_SOURCE
@@ -78,46 +78,65 @@ static const struct {
 
 enum how {
   HOW_ERRNO,
-  /* recvmsg() */
-  HOW_TRUNCATED,         /* MSG_TRUNC */
-  HOW_CUT,               /* ends within a message, without MSG_TRUNC */
-  HOW_EMPTY,             /* of length 0 */
-  HOW_LOST,              /* nothing comes any more, until the time limit */
-  HOW_NO_DONE,           /* the same, but for what comes with NLMSG_DONE */
-  HOW_STALE,             /* before it comes the end of an earlier dump */
-  HOW_SEQ,               /* its last message answers another request */
-  HOW_PORTID,            /* its last message is for somebody else */
-  HOW_INTERRUPTED,       /* its last message has NLM_F_DUMP_INTR */
-  HOW_INTERRUPTED_TWICE, /* and the first message of the next dump */
-  HOW_DONE_ERROR,        /* its last message is NLMSG_DONE with an error */
-  HOW_ERROR,             /* ... NLMSG_ERROR */
-  HOW_ERROR_EINVAL,      /* ... with what a bytecode that is refused gives */
-  HOW_ACK,               /* ... NLMSG_ERROR with 0 */
-  HOW_OVERRUN,           /* ... NLMSG_OVERRUN */
-  HOW_UNKNOWN,           /* ... of no known type */
-  /* read() */
-  HOW_SHORT, /* gives one byte at a time */
-  HOW_HALF,  /* the file ends in the middle */
+  HOW_TRUNCATED,
+  HOW_CUT,
+  HOW_EMPTY,
+  HOW_LOST,
+  HOW_NO_DONE,
+  HOW_STALE,
+  HOW_SEQ,
+  HOW_PORTID,
+  HOW_INTERRUPTED,
+  HOW_INTERRUPTED_TWICE,
+  HOW_DONE_ERROR,
+  HOW_ERROR,
+  HOW_ERROR_EINVAL,
+  HOW_ACK,
+  HOW_OVERRUN,
+  HOW_UNKNOWN,
+  HOW_SHORT,
+  HOW_HALF,
 };
-static const char *const how_names[] = {
-    [HOW_TRUNCATED] = "truncated",
-    [HOW_CUT] = "cut",
-    [HOW_EMPTY] = "empty",
-    [HOW_LOST] = "lost",
-    [HOW_NO_DONE] = "no-done",
-    [HOW_STALE] = "stale",
-    [HOW_SEQ] = "seq",
-    [HOW_PORTID] = "portid",
-    [HOW_INTERRUPTED] = "interrupted",
-    [HOW_INTERRUPTED_TWICE] = "interrupted-twice",
-    [HOW_DONE_ERROR] = "done-error",
-    [HOW_ERROR] = "error",
-    [HOW_ERROR_EINVAL] = "error-einval",
-    [HOW_ACK] = "ack",
-    [HOW_OVERRUN] = "overrun",
-    [HOW_UNKNOWN] = "unknown",
-    [HOW_SHORT] = "short",
-    [HOW_HALF] = "half",
+static const struct {
+  const char *name;
+  /* What is done to the last message of what recvmsg() gives: these are added,
+   * and if type is not 0 it is of that type, and tells of this error. */
+  uint32_t seq, portid;
+  uint16_t flags;
+  uint16_t type;
+  int error;
+} hows[] = {
+    /* recvmsg() */
+    [HOW_TRUNCATED] = {.name = "truncated"}, /* MSG_TRUNC */
+    /* ends within a message, without MSG_TRUNC */
+    [HOW_CUT] = {.name = "cut"},
+    [HOW_EMPTY] = {.name = "empty"}, /* of length 0 */
+    /* nothing comes any more, until the time limit */
+    [HOW_LOST] = {.name = "lost"},
+    /* the same, but for what comes with NLMSG_DONE */
+    [HOW_NO_DONE] = {.name = "no-done"},
+    /* before it comes the end of an earlier dump */
+    [HOW_STALE] = {.name = "stale"},
+    [HOW_SEQ] = {.name = "seq", .seq = 1},          /* of another request */
+    [HOW_PORTID] = {.name = "portid", .portid = 1}, /* for somebody else */
+    [HOW_INTERRUPTED] = {.name = "interrupted", .flags = NLM_F_DUMP_INTR},
+    /* and the first datagram of the next dump */
+    [HOW_INTERRUPTED_TWICE] = {.name = "interrupted-twice",
+                               .flags = NLM_F_DUMP_INTR},
+    [HOW_DONE_ERROR] = {.name = "done-error",
+                        .type = NLMSG_DONE,
+                        .error = -ENOMEM},
+    [HOW_ERROR] = {.name = "error", .type = NLMSG_ERROR, .error = -ENOMEM},
+    /* as for a bytecode that is refused */
+    [HOW_ERROR_EINVAL] = {.name = "error-einval",
+                          .type = NLMSG_ERROR,
+                          .error = -EINVAL},
+    [HOW_ACK] = {.name = "ack", .type = NLMSG_ERROR},
+    [HOW_OVERRUN] = {.name = "overrun", .type = NLMSG_OVERRUN},
+    [HOW_UNKNOWN] = {.name = "unknown", .type = NLMSG_MIN_TYPE + 1},
+    /* read() */
+    [HOW_SHORT] = {.name = "short"}, /* gives one byte at a time */
+    [HOW_HALF] = {.name = "half"},   /* the file ends in the middle */
 };
 
 static struct {
@@ -221,37 +240,46 @@ void free(void *memory) {
   ALLOCATOR(free)(memory);
 }
 
-int socket(int domain, int type, int protocol) {
-  NEXT(socket);
-  return fails(CALL_socket, "") ? -1 : next(domain, type, protocol);
-}
+/* A call that is made, unless it is the one that fails. */
+#define CALL(name, type, failed, what, parameters, arguments)                  \
+  type name parameters {                                                       \
+    NEXT(name);                                                                \
+    return fails(CALL_##name, what) ? failed : next arguments;                 \
+  }
 
-int bind(int fd, const struct sockaddr *addr, socklen_t len) {
-  NEXT(bind);
-  return fails(CALL_bind, "") ? -1 : next(fd, addr, len);
-}
-
-int getsockname(int fd, struct sockaddr *addr, socklen_t *len) {
-  NEXT(getsockname);
-  return fails(CALL_getsockname, "") ? -1 : next(fd, addr, len);
-}
-
-int connect(int fd, const struct sockaddr *addr, socklen_t len) {
-  NEXT(connect);
-  return fails(CALL_connect, "") ? -1 : next(fd, addr, len);
-}
-
-int setsockopt(int fd, int level, int name, const void *value, socklen_t len) {
-  NEXT(setsockopt);
-  return fails(CALL_setsockopt, "") ? -1 : next(fd, level, name, value, len);
-}
-
-ssize_t sendto(int fd, const void *buf, size_t len, int flags,
-               const struct sockaddr *addr, socklen_t addr_len) {
-  NEXT(sendto);
-  return fails(CALL_sendto, "") ? -1
-                                : next(fd, buf, len, flags, addr, addr_len);
-}
+/* clang-format off */
+CALL(socket, int, -1, "", (int domain, int type, int protocol),
+     (domain, type, protocol))
+CALL(bind, int, -1, "", (int fd, const struct sockaddr *addr, socklen_t len),
+     (fd, addr, len))
+CALL(getsockname, int, -1, "",
+     (int fd, struct sockaddr *addr, socklen_t *len), (fd, addr, len))
+CALL(connect, int, -1, "", (int fd, const struct sockaddr *addr, socklen_t len),
+     (fd, addr, len))
+CALL(setsockopt, int, -1, "",
+     (int fd, int level, int name, const void *value, socklen_t len),
+     (fd, level, name, value, len))
+CALL(sendto, ssize_t, -1, "",
+     (int fd, const void *buf, size_t len, int flags,
+      const struct sockaddr *addr, socklen_t addr_len),
+     (fd, buf, len, flags, addr, addr_len))
+CALL(statfs, int, -1, path, (const char *path, struct statfs *buf), (path, buf))
+CALL(fstat, int, -1, "", (int fd, struct stat *buf), (fd, buf))
+CALL(getdents64, ssize_t, -1, "", (int fd, void *buf, size_t size),
+     (fd, buf, size))
+CALL(opendir, DIR *, NULL, path, (const char *path), (path))
+CALL(fdopendir, DIR *, NULL, "", (int fd), (fd))
+CALL(readdir, struct dirent *, NULL, "", (DIR *dir), (dir))
+CALL(readlinkat, ssize_t, -1, path,
+     (int dir, const char *path, char *buf, size_t size),
+     (dir, path, buf, size))
+CALL(uname, int, -1, "", (struct utsname *buf), (buf))
+CALL(setns, int, -1, "", (int fd, int type), (fd, type))
+CALL(pthread_create, int, plan.error, "",
+     (pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+      void *data),
+     (thread, attr, run, data))
+/* clang-format on */
 
 static struct nlmsghdr *last_message(char *buf, ssize_t len) {
   struct nlmsghdr *message = (void *)buf;
@@ -272,7 +300,6 @@ static ssize_t time_is_up(int fd) {
 /* What becomes of a datagram; returns its new length. */
 static ssize_t spoil(int fd, struct msghdr *msg, char *buf, ssize_t len) {
   struct nlmsghdr *message = last_message(buf, len);
-  int error = 0;
   switch (plan.how) {
   case HOW_TRUNCATED:
     msg->msg_flags |= MSG_TRUNC;
@@ -291,42 +318,17 @@ static ssize_t spoil(int fd, struct msghdr *msg, char *buf, ssize_t len) {
     len = (char *)message - buf;
     time_is_up(fd);
     return len > 0 ? len : -1;
-  case HOW_SEQ:
-    message->nlmsg_seq++;
-    break;
-  case HOW_PORTID:
-    message->nlmsg_pid++;
-    break;
-  case HOW_INTERRUPTED:
-  case HOW_INTERRUPTED_TWICE:
-    message->nlmsg_flags |= NLM_F_DUMP_INTR;
-    break;
-  case HOW_DONE_ERROR:
-    message->nlmsg_type = NLMSG_DONE;
-    error = -ENOMEM;
-    break;
-  case HOW_ERROR:
-    message->nlmsg_type = NLMSG_ERROR;
-    error = -ENOMEM;
-    break;
-  case HOW_ERROR_EINVAL:
-    message->nlmsg_type = NLMSG_ERROR;
-    error = -EINVAL;
-    break;
-  case HOW_ACK:
-    message->nlmsg_type = NLMSG_ERROR;
-    break;
-  case HOW_OVERRUN:
-    message->nlmsg_type = NLMSG_OVERRUN;
-    break;
-  case HOW_UNKNOWN:
-    message->nlmsg_type = NLMSG_MIN_TYPE + 1;
-    break;
   default:
-    abort();
+    message->nlmsg_seq += hows[plan.how].seq;
+    message->nlmsg_pid += hows[plan.how].portid;
+    message->nlmsg_flags |= hows[plan.how].flags;
+    if (hows[plan.how].type == 0)
+      break;
+    message->nlmsg_type = hows[plan.how].type;
+    if (message->nlmsg_type < NLMSG_MIN_TYPE)
+      memcpy(NLMSG_DATA(message), &hows[plan.how].error,
+             sizeof(hows[plan.how].error));
   }
-  if (message->nlmsg_type != 0 && message->nlmsg_type < NLMSG_MIN_TYPE)
-    memcpy(NLMSG_DATA(message), &error, sizeof(error));
   return len;
 }
 
@@ -356,15 +358,16 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
   return planned && len > 0 ? spoil(fd, msg, buf, len) : len;
 }
 
+static mode_t mode_of(int flags, va_list ap) {
+  return flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
+}
+
 int open(const char *path, int flags, ...) {
   NEXT(open);
-  mode_t mode = 0;
-  if (flags & (O_CREAT | __O_TMPFILE)) {
-    va_list ap;
-    va_start(ap, flags);
-    mode = va_arg(ap, mode_t);
-    va_end(ap);
-  }
+  va_list ap;
+  va_start(ap, flags);
+  mode_t mode = mode_of(flags, ap);
+  va_end(ap);
   snprintf(opened, sizeof(opened), "%s", path);
   if (fails(CALL_open, path))
     return -1;
@@ -381,13 +384,10 @@ int open(const char *path, int flags, ...) {
 
 int openat(int dir, const char *path, int flags, ...) {
   NEXT(openat);
-  mode_t mode = 0;
-  if (flags & (O_CREAT | __O_TMPFILE)) {
-    va_list ap;
-    va_start(ap, flags);
-    mode = va_arg(ap, mode_t);
-    va_end(ap);
-  }
+  va_list ap;
+  va_start(ap, flags);
+  mode_t mode = mode_of(flags, ap);
+  va_end(ap);
   return fails(CALL_openat, path) ? -1 : next(dir, path, flags, mode);
 }
 
@@ -450,62 +450,10 @@ int close(int fd) {
   return fails(CALL_close, "") ? -1 : status;
 }
 
-int statfs(const char *path, struct statfs *buf) {
-  NEXT(statfs);
-  return fails(CALL_statfs, path) ? -1 : next(path, buf);
-}
-
-int fstat(int fd, struct stat *buf) {
-  NEXT(fstat);
-  return fails(CALL_fstat, "") ? -1 : next(fd, buf);
-}
-
-ssize_t getdents64(int fd, void *buf, size_t size) {
-  NEXT(getdents64);
-  return fails(CALL_getdents64, "") ? -1 : next(fd, buf, size);
-}
-
-DIR *opendir(const char *path) {
-  NEXT(opendir);
-  return fails(CALL_opendir, path) ? NULL : next(path);
-}
-
-DIR *fdopendir(int fd) {
-  NEXT(fdopendir);
-  return fails(CALL_fdopendir, "") ? NULL : next(fd);
-}
-
-struct dirent *readdir(DIR *dir) {
-  NEXT(readdir);
-  return fails(CALL_readdir, "") ? NULL : next(dir);
-}
-
 int closedir(DIR *dir) {
   NEXT(closedir);
   int status = next(dir);
   return fails(CALL_closedir, "") ? -1 : status;
-}
-
-ssize_t readlinkat(int dir, const char *path, char *buf, size_t size) {
-  NEXT(readlinkat);
-  return fails(CALL_readlinkat, path) ? -1 : next(dir, path, buf, size);
-}
-
-int uname(struct utsname *buf) {
-  NEXT(uname);
-  return fails(CALL_uname, "") ? -1 : next(buf);
-}
-
-int setns(int fd, int type) {
-  NEXT(setns);
-  return fails(CALL_setns, "") ? -1 : next(fd, type);
-}
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                   void *(*run)(void *), void *data) {
-  NEXT(pthread_create);
-  return fails(CALL_pthread_create, "") ? plan.error
-                                        : next(thread, attr, run, data);
 }
 
 static void __attribute__((noreturn)) refuse(const char *line) {
@@ -519,8 +467,8 @@ static void parse_how(const char *how, const char *line) {
       plan.error = errnos[i].number;
       return;
     }
-  for (size_t i = 1; i < sizeof(how_names) / sizeof(*how_names); i++)
-    if (strcmp(how_names[i], how) == 0) {
+  for (size_t i = 1; i < sizeof(hows) / sizeof(*hows); i++)
+    if (strcmp(hows[i].name, how) == 0) {
       plan.how = (enum how)i;
       return;
     }
