@@ -31,7 +31,7 @@ readonly guests=(
   "6.1; bookworm; ; ; $core"
   "6.12; trixie; ; ; $core"
   "newest; sid; ; ; $core"
-  "no-tcp_diag; trixie; ; inet_diag tcp_diag; kernels/no_tcp_diag e2e_machine"
+  "no-tcp_diag; trixie; ; inet_diag tcp_diag; e2e_no_tcp_diag e2e_machine"
   "no-ipv6; trixie; ipv6.disable=1; ; kernels/autoload test_cgroup test_process test_proc_file \
     e2e_auto e2e_filter e2e_fin_timeout e2e_host e2e_kernel e2e_machine e2e_states e2e_stuck e2e_tcpconns"
 )
