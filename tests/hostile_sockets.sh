@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tens of thousands of request socks under a running SYN flood, and a million
-# sockets in TIME_WAIT: the values are right, and the interval holds.
+# sockets in TIME_WAIT: the values are right, and a read takes less CPU time than the
+# interval has.
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 enter_netns_apart "$@"
 ip route add 10.0.0.0/8 dev lo
@@ -56,13 +57,14 @@ END
   values >/dev/null
 }
 
-# interval_holds TEXT: a read costs less CPU time than the interval has; what it
-# takes beside all that the machine does else is a figure.
+# interval_holds TEXT: a read costs less CPU time than the interval has, so that it
+# holds on a machine that has nothing else to do. How many reads were late on this one,
+# with all that it does besides, is a figure.
 interval_holds() {
   local ms num late='above its read interval|Not sleeping because the next interval'
   num=$(reads_so_far)
   ms=$(awk -v num="$num" '{ ns += $1 } END { printf "%.0f", ns / 1e6 / num }' /proc/"$collectd_pid"/task/*/schedstat)
-  ok "$1: a read costs $ms ms of CPU time, the interval is $interval s" test "$ms" -lt $((1000 * interval))
+  ok "$1: a read costs $ms ms of CPU time, less than the interval of $interval s" test "$ms" -lt $((1000 * interval))
   is "$1: nothing is complained about" "$(messages '^\[(error|warning)\]' | grep -vE "$late")" ""
   echo "# figures: $1: $num reads, $ms ms of CPU time each, $(messages "$late" | wc -l) late"
 }
