@@ -16,4 +16,11 @@ for corpus in "$top"/tests/fuzz/corpus/*/; do
     fail "$target: nothing it was given did harm" "$(tail -n 20 "$build/fuzz-build/$target.log" 2>/dev/null || tail -n 20 "$work/output")"
   fi
 done
+# Inputs that reach nothing would find nothing.
+lines=$(awk '$1 == "TOTAL" { sub(/%$/, "", $2); print $2 }' "$work/output")
+if [[ $lines =~ ^[0-9]+(\.[0-9]+)?$ ]] && ((${lines%.*} >= 90)); then
+  pass "the inputs reach $lines % of the lines that are fuzzed"
+else
+  fail "the inputs reach 90 % or more of the lines that are fuzzed" "${lines:-no TOTAL}: $(tail -n 20 "$work/output")"
+fi
 done_testing
