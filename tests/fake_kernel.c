@@ -58,6 +58,11 @@ static struct diag_socket new_socket(const struct fake_kernel *kernel,
       full ? cgroup_ids[random_below(source, NUM(cgroup_ids))] : 0;
   if (full && (socket.state == TCP_FIN_WAIT2 || socket.state == TCP_CLOSE_WAIT))
     socket.age = random_below(source, 256) * 16;
+  socket.has_age = full;
+  if (socket.state == TCP_LISTEN) {
+    socket.queue = socket.local_port % 7;
+    socket.queue_limit = socket.remote_port % 5;
+  }
   return socket;
 }
 
@@ -110,40 +115,11 @@ size_t fake_kernel_dump(const struct fake_kernel *kernel,
   return num;
 }
 
-/* Adds a socket of a state that sockets can be stuck in. */
-static void count_age(uint32_t age, uint32_t stuck_after, uint32_t *stuck,
-                      uint32_t *oldest) {
-  *stuck += age > stuck_after;
-  if (age > *oldest)
-    *oldest = age;
-}
-
-static void count_socket(struct tally_counts *counts,
-                         const struct diag_socket *socket,
-                         uint32_t stuck_after) {
-  uint8_t state = socket->state;
-  bool orphan = socket->inode == 0;
-  counts->state[state]++;
-  counts->request_socks += socket->request_sock;
-  counts->fin_wait2_held += state == TCP_FIN_WAIT2 && !orphan;
-  counts->fin_wait2_orphaned += state == TCP_FIN_WAIT2 && orphan;
-  counts->fin_wait2_minisockets += state == TCP_FIN_WAIT2 && socket->minisocket;
-  counts->orphaned += orphan && !socket->minisocket &&
-                      (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
-                       state == TCP_LAST_ACK || state == TCP_CLOSING);
-  if (state == TCP_CLOSE_WAIT)
-    count_age(socket->age, stuck_after, &counts->close_wait_stuck,
-              &counts->close_wait_oldest);
-  if (state == TCP_FIN_WAIT2 && !orphan)
-    count_age(socket->age, stuck_after, &counts->fin_wait2_stuck,
-              &counts->fin_wait2_oldest);
-}
-
 struct tally_counts fake_kernel_count(const struct fake_kernel *kernel,
                                       const struct filter *filter) {
   struct tally_counts counts = {.orphaned = 0};
   for (size_t i = 0; i < kernel->num; i++)
     if (filter == NULL || model_matches(filter, &kernel->sockets[i]))
-      count_socket(&counts, &kernel->sockets[i], kernel->stuck_after);
+      model_count(&counts, &kernel->sockets[i], kernel->stuck_after);
   return counts;
 }

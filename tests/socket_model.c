@@ -367,3 +367,44 @@ char *model_socket_text(const struct diag_socket *socket) {
   fclose(out);
   return text;
 }
+
+/* Adds a socket of a state that sockets can be stuck in. */
+static void count_age(const struct diag_socket *socket, uint32_t stuck_after,
+                      uint32_t *stuck, uint32_t *oldest) {
+  uint32_t age = socket->has_age ? socket->age : 0;
+  *stuck += age > stuck_after;
+  if (age > *oldest)
+    *oldest = age;
+}
+
+static uint32_t fullness(const struct diag_socket *socket) {
+  if (socket->queue == 0 || socket->queue >= socket->queue_limit)
+    return socket->queue == 0 ? 0 : 10000;
+  return (uint32_t)(UINT64_C(10000) * socket->queue / socket->queue_limit);
+}
+
+void model_count(struct tally_counts *counts, const struct diag_socket *socket,
+                 uint32_t stuck_after) {
+  uint8_t state = socket->state;
+  bool orphan = socket->inode == 0;
+  counts->state[state]++;
+  counts->request_socks += socket->request_sock;
+  counts->fin_wait2_held += state == TCP_FIN_WAIT2 && !orphan;
+  counts->fin_wait2_orphaned += state == TCP_FIN_WAIT2 && orphan;
+  counts->fin_wait2_minisockets += state == TCP_FIN_WAIT2 && socket->minisocket;
+  counts->orphaned += orphan && !socket->minisocket &&
+                      (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
+                       state == TCP_LAST_ACK || state == TCP_CLOSING);
+  if (state == TCP_CLOSE_WAIT)
+    count_age(socket, stuck_after, &counts->close_wait_stuck,
+              &counts->close_wait_oldest);
+  if (state == TCP_FIN_WAIT2 && !orphan)
+    count_age(socket, stuck_after, &counts->fin_wait2_stuck,
+              &counts->fin_wait2_oldest);
+  if (state != TCP_LISTEN)
+    return;
+  counts->accept_queue += socket->queue;
+  counts->accept_queue_limit += socket->queue_limit;
+  if (fullness(socket) > counts->accept_queue_fullness)
+    counts->accept_queue_fullness = fullness(socket);
+}

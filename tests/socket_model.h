@@ -1,6 +1,6 @@
-/* What filters mean, straight from filter.h and without any cleverness: tests
- * hold it against what the plugin makes of them, for cases written as text and
- * for random ones.
+/* What filters and counts mean, straight from filter.h and tally.h and without
+ * any cleverness: tests hold it against what the plugin makes of them, for
+ * cases written as text and for random ones.
  *
  * A filter as text is a list of conditions, in any order and number:
  *   lport=80 lport=8000-8099 rport=1 laddr=10.0.0.0/8 raddr=::/0
@@ -10,7 +10,7 @@
 #ifndef TCPSTATES_SOCKET_MODEL_H
 #define TCPSTATES_SOCKET_MODEL_H
 
-#include "diag_msg.h"
+#include "tally.h"
 
 struct model_case {
   const char *filter;
@@ -25,6 +25,10 @@ extern const size_t model_cases_num;
 /* Does the socket belong to a group with this filter? */
 bool model_matches(const struct filter *filter,
                    const struct diag_socket *socket);
+
+/* Counts the socket; stuck is what is held for more than so many ms. */
+void model_count(struct tally_counts *counts, const struct diag_socket *socket,
+                 uint32_t stuck_after);
 
 /* Makes it of a text, or aborts the process. The filter's owner calls
  * filter_free(). */

@@ -316,12 +316,13 @@ static struct diag_socket make_member(const struct filter *filter) {
   return socket;
 }
 
+#define INDEXED_MAX 16
+
 static void note_group(uint32_t group, void *data) {
   bool *members = data;
+  NEED(group < INDEXED_MAX && !members[group], "group %u", group);
   members[group] = true;
 }
-
-#define INDEXED_MAX 16
 
 static void check_index(const struct settings *settings) {
   struct group_index index;

@@ -414,6 +414,20 @@ static bool same_holder(const struct holder *holder,
          holder->cgroup_id == socket->cgroup_id;
 }
 
+/* None of the sockets before has the same holder. */
+static bool is_first(const struct diag_socket *sockets, size_t i) {
+  bool local = sockets[i].local_port < sockets[i].remote_port;
+  const struct holder holder = {.state = sockets[i].state,
+                                .cgroup_id = sockets[i].cgroup_id,
+                                .local = local,
+                                .port = local ? sockets[i].local_port
+                                              : sockets[i].remote_port};
+  for (size_t j = 0; j < i; j++)
+    if (same_holder(&holder, &sockets[j]))
+      return false;
+  return true;
+}
+
 /* No more holders than there is room for, and each with all its sockets. */
 static void fuzz_holders(const uint8_t *data, size_t size) {
   static struct holders holders;
@@ -433,6 +447,17 @@ static void fuzz_holders(const uint8_t *data, size_t size) {
   }
   const struct holder *top[HOLDERS_NUM];
   size_t found = holders_top(&holders, TCP_CLOSE_WAIT, top, HOLDERS_NUM);
+  const struct holder *other[HOLDERS_NUM];
+  size_t others = holders_top(&holders, TCP_FIN_WAIT2, other, HOLDERS_NUM);
+  size_t kinds = 0, other_kinds = 0;
+  for (size_t i = 0; i < num; i++)
+    if (is_first(sockets, i))
+      ++*(sockets[i].state == TCP_CLOSE_WAIT ? &kinds : &other_kinds);
+  if (kinds + other_kinds <= HOLDERS_NUM)
+    NEED(found == kinds && others == other_kinds, "%zu of %zu, %zu of %zu",
+         found, kinds, others, other_kinds);
+  else
+    NEED(found + others == HOLDERS_NUM, "%zu and %zu", found, others);
   for (size_t i = 0; i < found; i += i < NOTICE_PROCESSES ? 1 : 50) {
     uint32_t want = 0;
     for (size_t j = 0; j < num; j++)
