@@ -1314,6 +1314,13 @@ static uint64_t status_kib(const char *key) {
   return kib;
 }
 
+/* A thread that has been joined may be counted for another moment. */
+static uint64_t threads(void) {
+  for (int tries = 0; status_kib("Threads") > 1 && tries < 5000; tries++)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  return status_kib("Threads");
+}
+
 static uint64_t open_fds(void) {
   DIR *dir = opendir("/proc/self/fd");
   if (dir == NULL)
@@ -1401,13 +1408,9 @@ static bool reads_by_number(struct measurement *m) {
   return good;
 }
 
-/* A thread that has been joined may be counted for another moment. */
 static void report_faults(void) {
   faults_report();
-  for (int tries = 0; status_kib("Threads") > 1 && tries < 1000; tries++)
-    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-  printf("# open %" PRIu64 " threads %" PRIu64 "\n", open_fds(),
-         status_kib("Threads"));
+  printf("# open %" PRIu64 " threads %" PRIu64 "\n", open_fds(), threads());
 }
 
 static bool reads_by_line(struct measurement *m) {
@@ -1452,7 +1455,7 @@ static void print_measurement(struct measurement *m) {
   printf("rss_kib_after_last %" PRIu64 "\n", status_kib("VmRSS"));
   printf("open_fds_after_first %" PRIu64 "\n", m->open_fds_first);
   printf("open_fds_after_last %" PRIu64 "\n", open_fds());
-  printf("threads_after_last %" PRIu64 "\n", status_kib("Threads"));
+  printf("threads_after_last %" PRIu64 "\n", threads());
   if (COUNT_MALLOC && m->malloc_reads > 0)
     printf("mallocs_per_read %.10g\n",
            (double)m->mallocs / (double)m->malloc_reads);
