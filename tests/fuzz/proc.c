@@ -414,18 +414,22 @@ static bool same_holder(const struct holder *holder,
          holder->cgroup_id == socket->cgroup_id;
 }
 
-/* None of the sockets before has the same holder. */
-static bool is_first(const struct diag_socket *sockets, size_t i) {
-  bool local = sockets[i].local_port < sockets[i].remote_port;
-  const struct holder holder = {.state = sockets[i].state,
-                                .cgroup_id = sockets[i].cgroup_id,
-                                .local = local,
-                                .port = local ? sockets[i].local_port
-                                              : sockets[i].remote_port};
-  for (size_t j = 0; j < i; j++)
-    if (same_holder(&holder, &sockets[j]))
-      return false;
-  return true;
+#define PORTS 256
+#define CGROUPS 4
+
+/* How many holders these have. */
+static size_t count_holders(const struct diag_socket *sockets, size_t num,
+                            uint8_t state) {
+  bool seen[2][PORTS][CGROUPS] = {{{false}}};
+  size_t holders = 0;
+  for (size_t i = 0; i < num; i++) {
+    uint16_t local = sockets[i].local_port, remote = sockets[i].remote_port;
+    bool *is = &seen[local < remote][local < remote ? local : remote]
+                    [sockets[i].cgroup_id];
+    holders += sockets[i].state == state && !*is;
+    *is = *is || sockets[i].state == state;
+  }
+  return holders;
 }
 
 /* No more holders than there is room for, and each with all its sockets. */
@@ -435,24 +439,22 @@ static void fuzz_holders(const uint8_t *data, size_t size) {
   struct random_source source = random_bytes(data, size);
   holders = (struct holders){.holder = {{.num = 0}}};
   size_t num = random_below(&source, SOCKETS_MAX + 1);
-  unsigned ports = random_below(&source, 256) + 1;
+  unsigned ports = random_below(&source, PORTS) + 1;
   for (size_t i = 0; i < num; i++) {
     sockets[i] = (struct diag_socket){
         .state = random_below(&source, 4) ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2,
         .local_port = (uint16_t)random_below(&source, ports),
         .remote_port = (uint16_t)random_below(&source, ports),
         .inode = random_below(&source, 4),
-        .cgroup_id = random_below(&source, 4)};
+        .cgroup_id = random_below(&source, CGROUPS)};
     holders_add(&holders, &sockets[i]);
   }
   const struct holder *top[HOLDERS_NUM];
   size_t found = holders_top(&holders, TCP_CLOSE_WAIT, top, HOLDERS_NUM);
   const struct holder *other[HOLDERS_NUM];
   size_t others = holders_top(&holders, TCP_FIN_WAIT2, other, HOLDERS_NUM);
-  size_t kinds = 0, other_kinds = 0;
-  for (size_t i = 0; i < num; i++)
-    if (is_first(sockets, i))
-      ++*(sockets[i].state == TCP_CLOSE_WAIT ? &kinds : &other_kinds);
+  size_t kinds = count_holders(sockets, num, TCP_CLOSE_WAIT);
+  size_t other_kinds = count_holders(sockets, num, TCP_FIN_WAIT2);
   if (kinds + other_kinds <= HOLDERS_NUM)
     NEED(found == kinds && others == other_kinds, "%zu of %zu, %zu of %zu",
          found, kinds, others, other_kinds);
