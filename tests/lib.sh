@@ -61,6 +61,11 @@ done_testing() {
   echo "1..$tests_run"
 }
 
+# no_mirror FILE: is this what apt says where there is no network?
+no_mirror() {
+  grep -Eq 'Could not (resolve|connect)|Temporary failure resolving|Unable to connect' "$1"
+}
+
 # code_block FILE N: the Nth block of code (indented by four) of a page.
 code_block() {
   awk -v n="$2" '
@@ -116,19 +121,19 @@ sockets() {
 
 # unshare_apart COMMAND...: becomes the command in a namespace in a namespace: its
 # hash table of sockets is its own, so that others' sockets do not lengthen the
-# walk, and as large as the machine's. Before Linux 6.1 all share one. The array
-# unshare has the words that make a namespace.
+# walk, with $apart_entries, or as large as the machine's. Before Linux 6.1 all share
+# one. The array unshare has the words that make a namespace.
 unshare_apart() {
   # shellcheck disable=SC2016 # the inner shell's
   exec "${unshare[@]}" "$BASH" -c '
     cd /proc/sys/net/ipv4
     if [[ -e tcp_child_ehash_entries ]]; then
-      entries=$(<tcp_ehash_entries)
+      entries=${2:-$(<tcp_ehash_entries)}
       echo "${entries#-}" >tcp_child_ehash_entries
     fi
     cd "$1"
-    shift
-    exec unshare --net "$@"' - "$PWD" "$@"
+    shift 2
+    exec unshare --net "$@"' - "$PWD" "${apart_entries-}" "$@"
 }
 
 # enter_netns "$@": starts the script again in a network namespace of its own, and
