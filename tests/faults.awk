@@ -44,7 +44,7 @@ function may_miss_nothing() {
 
 # What has no content to damage.
 function may_be_missed() {
-  return how ~ /^(no-done|stale|short|half)$/
+  return how ~ /^(no-done|stale|duplicate|short|half)$/
 }
 
 function judge(    key, missing) {

@@ -32,7 +32,7 @@
 
 /* clang-format off */
 #define CALLS(X)                                                               \
-  X(socket) X(bind) X(getsockname) X(connect) X(setsockopt) X(sendto)          \
+  X(socket) X(bind) X(getsockname) X(connect) X(getsockopt) X(setsockopt) X(sendto)          \
   X(recvmsg) X(open) X(openat) X(read) X(close) X(statfs) X(fstat)             \
   X(getdents64) X(opendir) X(fdopendir) X(readdir) X(closedir) X(readlinkat)   \
   X(uname) X(setns) X(pthread_create) X(malloc) X(calloc) X(realloc)
@@ -84,6 +84,7 @@ enum how {
   HOW_LOST,
   HOW_NO_DONE,
   HOW_STALE,
+  HOW_DUPLICATE,
   HOW_SEQ,
   HOW_PORTID,
   HOW_INTERRUPTED,
@@ -117,6 +118,8 @@ static const struct {
     [HOW_NO_DONE] = {.name = "no-done"},
     /* before it comes the end of an earlier dump */
     [HOW_STALE] = {.name = "stale"},
+    /* what comes with NLMSG_DONE comes again, before the next dump */
+    [HOW_DUPLICATE] = {.name = "duplicate"},
     [HOW_SEQ] = {.name = "seq", .seq = 1},          /* of another request */
     [HOW_PORTID] = {.name = "portid", .portid = 1}, /* for somebody else */
     [HOW_INTERRUPTED] = {.name = "interrupted", .flags = NLM_F_DUMP_INTR},
@@ -154,8 +157,9 @@ static char injected_what[256];
 static atomic_long blocks;
 static _Thread_local char opened[256]; /* the last file */
 
-static int lost_fd = -1; /* nothing comes there any more */
-static struct {
+static int lost_fd = -1;  /* nothing comes there any more */
+static int again_fd = -1; /* what came last comes there again */
+static struct datagram {
   char data[65536];
   size_t len;
 } last, stale; /* received last, and last in the read before */
@@ -256,6 +260,9 @@ CALL(getsockname, int, -1, "",
      (int fd, struct sockaddr *addr, socklen_t *len), (fd, addr, len))
 CALL(connect, int, -1, "", (int fd, const struct sockaddr *addr, socklen_t len),
      (fd, addr, len))
+CALL(getsockopt, int, -1, "",
+     (int fd, int level, int name, void *value, socklen_t *len),
+     (fd, level, name, value, len))
 CALL(setsockopt, int, -1, "",
      (int fd, int level, int name, const void *value, socklen_t len),
      (fd, level, name, value, len))
@@ -311,8 +318,13 @@ static ssize_t spoil(int fd, struct msghdr *msg, char *buf, ssize_t len) {
   case HOW_LOST:
     return time_is_up(fd);
   case HOW_NO_DONE:
+  case HOW_DUPLICATE:
     if (message->nlmsg_type != NLMSG_DONE) {
       injected--;
+      return len;
+    }
+    if (plan.how == HOW_DUPLICATE) {
+      again_fd = fd;
       return len;
     }
     len = (char *)message - buf;
@@ -332,6 +344,15 @@ static ssize_t spoil(int fd, struct msghdr *msg, char *buf, ssize_t len) {
   return len;
 }
 
+static ssize_t deliver(struct msghdr *msg, const struct datagram *datagram) {
+  memcpy(msg->msg_iov[0].iov_base, datagram->data, datagram->len);
+  *(struct sockaddr_nl *)msg->msg_name =
+      (struct sockaddr_nl){.nl_family = AF_NETLINK};
+  msg->msg_namelen = sizeof(struct sockaddr_nl);
+  msg->msg_flags = 0;
+  return (ssize_t)datagram->len;
+}
+
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
   NEXT(recvmsg);
   bool planned = is_planned(CALL_recvmsg, "");
@@ -342,13 +363,11 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
   if (armed && fd == lost_fd)
     return time_is_up(fd);
   char *buf = msg->msg_iov[0].iov_base;
-  if (planned && plan.how == HOW_STALE) {
-    memcpy(buf, stale.data, stale.len);
-    *(struct sockaddr_nl *)msg->msg_name =
-        (struct sockaddr_nl){.nl_family = AF_NETLINK};
-    msg->msg_namelen = sizeof(struct sockaddr_nl);
-    msg->msg_flags = 0;
-    return (ssize_t)stale.len;
+  if (planned && plan.how == HOW_STALE)
+    return deliver(msg, &stale);
+  if (armed && fd == again_fd) {
+    again_fd = -1;
+    return deliver(msg, &last);
   }
   ssize_t len = next(fd, msg, flags);
   if (armed && len > 0) {
@@ -444,6 +463,8 @@ int close(int fd) {
   NEXT(close);
   if (armed && fd == lost_fd)
     lost_fd = -1;
+  if (armed && fd == again_fd)
+    again_fd = -1;
   if (armed && fd == file.fd)
     file.fd = -1;
   int status = next(fd);
@@ -495,7 +516,7 @@ void faults_plan(const char *line) {
   memset(counts, 0, sizeof(counts));
   injected = 0;
   injected_what[0] = '\0';
-  lost_fd = -1;
+  lost_fd = again_fd = -1;
   file.fd = -1;
   stale = last;
 }
