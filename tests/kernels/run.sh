@@ -19,7 +19,7 @@ Runs in a build directory after make check TESTS=, or with builddir=DIRECTORY.
 Prints the results of all tests in all guests as TAP; the skips among them say why.
 Needs: contrib/install-deps.sh kernels; Debian's packages from the network; no root.
 Without network, the guests whose kernels are not in DIR are skipped.
-Touches: $TMPDIR [/tmp]: 300 MB; memory: a guest has 512 MB, its qemu takes up to 800.
+Touches: $TMPDIR [/tmp]: 300 MB; memory: 600 MB a guest, 512 of them its own.
 TEXT
 }
 
