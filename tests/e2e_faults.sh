@@ -182,8 +182,28 @@ first='socket bind getsockname connect setsockopt malloc calloc realloc'
 awk -f "$top/tests/faults.awk" "$work/transcript" >"$work/judgement"
 judge "the first read" "$first" "$work/judgement"
 
+# ---- memory at the start ------------------------------------------------------
+
+start() {
+  FAULTS=$1 "${host[@]}" --config "$configuration" --reads 0 "$plugin" 2>&1 || echo "exit status $?"
+}
+start start | calls start | cases 'malloc calloc realloc' >"$work/plan"
+while read -r case; do
+  start "start $case" >"$work/start"
+  if (($(grep -c '^error: tcpstates plugin: .*out of memory' "$work/start") != 1)) ||
+    ! grep -qx 'exit status 3' "$work/start" || grep -q 'Sanitizer' "$work/start"; then
+    echo "$case: $(grep -v '^#' "$work/start" | xargs)"
+  fi
+done <"$work/plan" >"$work/judgement"
+is "each allocation at the start fails, $(wc -l <"$work/plan") cases: the start ends with one line" "$(<"$work/judgement")" ""
+
 # ---- the read that notifies ---------------------------------------------------
 
+if ! unshare --pid --fork --mount-proc true 2>"$work/unshare"; then
+  skip "the read that notifies" "no process namespace: $(<"$work/unshare")"
+  done_testing
+  exit
+fi
 # The looks at processes and control groups. So that these are always the same, /proc
 # shows but a holder and the host, and the hierarchy what is below the test's own group.
 # shellcheck disable=SC2016 # for bash
@@ -203,7 +223,6 @@ cat >"$configuration" <<'END'
   NotifyProcesses true
 </Plugin>
 END
-plain_host=("${host[@]}")
 host=(nsenter --pid="/proc/${others[1]}/ns/pid_for_children" --mount="/proc/${others[1]}/ns/mnt" "${host[@]}")
 printf '%s\n' warm notifies warm warm reference | read_by_plan >"$work/clean"
 ok "a notification names the holder" grep -q "^notification WARNING .* (sockmake\[1\])" "$work/clean"
@@ -222,21 +241,4 @@ calls reference <"$work/clean" >"$work/plain"
 } >"$work/transcript"
 awk -v notify=1 -f "$top/tests/faults.awk" "$work/transcript" >"$work/judgement"
 judge "the read that notifies" "$notify" "$work/judgement"
-host=("${plain_host[@]}")
-configuration=$work/tcpstates.conf
-
-# ---- memory at the start ------------------------------------------------------
-
-start() {
-  FAULTS=$1 "${host[@]}" --config "$configuration" --reads 0 "$plugin" 2>&1 || echo "exit status $?"
-}
-start start | calls start | cases 'malloc calloc realloc' >"$work/plan"
-while read -r case; do
-  start "start $case" >"$work/start"
-  if (($(grep -c '^error: tcpstates plugin: .*out of memory' "$work/start") != 1)) ||
-    ! grep -qx 'exit status 3' "$work/start" || grep -q 'Sanitizer' "$work/start"; then
-    echo "$case: $(grep -v '^#' "$work/start" | xargs)"
-  fi
-done <"$work/plan" >"$work/judgement"
-is "each allocation at the start fails, $(wc -l <"$work/plan") cases: the start ends with one line" "$(<"$work/judgement")" ""
 done_testing
