@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define CHURN_PAIRS 32
+#define PATIENCE_S 30
 
 struct pair {
   int client;
@@ -22,8 +23,19 @@ struct pair {
 };
 
 static void fail(const char *what) {
-  fprintf(stderr, "churn: %s: %s\n", what, strerror(errno));
+  /* What SO_RCVTIMEO makes of accept(), and SO_SNDTIMEO of connect() */
+  if (errno == EAGAIN || errno == EINPROGRESS)
+    fprintf(stderr, "churn: %s: nothing came for %d s\n", what, PATIENCE_S);
+  else
+    fprintf(stderr, "churn: %s: %s\n", what, strerror(errno));
   exit(1);
+}
+
+static void limit_time(int fd) {
+  const struct timeval limit = {.tv_sec = PATIENCE_S};
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0)
+    fail("setsockopt");
 }
 
 /* Each way to end a connection in turn. */
@@ -44,8 +56,10 @@ static struct pair open_pair(int listener, uint16_t port, unsigned long made) {
       .sin_addr.s_addr = htonl(0x7f000001u + (uint32_t)(made % 250 << 8)),
   };
   struct pair pair = {.client = socket(AF_INET, SOCK_STREAM, 0)};
-  if (pair.client < 0 ||
-      connect(pair.client, (const struct sockaddr *)&to, sizeof(to)) != 0)
+  if (pair.client < 0)
+    fail("socket");
+  limit_time(pair.client);
+  if (connect(pair.client, (const struct sockaddr *)&to, sizeof(to)) != 0)
     fail("connect");
   pair.server = accept(listener, NULL, NULL);
   if (pair.server < 0)
@@ -84,6 +98,7 @@ int main(int argc, char **argv) {
       bind(listener, (const struct sockaddr *)&any, sizeof(any)) != 0 ||
       listen(listener, CHURN_PAIRS) != 0)
     fail("listen");
+  limit_time(listener);
 
   struct pair pairs[CHURN_PAIRS];
   int64_t start_ns = now_ns();

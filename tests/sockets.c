@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 30000
 #define SETTLE_MS 100
 /* net.ipv4.tcp_invalid_ratelimit, and a tick */
 #define INVALID_RATELIMIT_MS 510
@@ -139,20 +139,28 @@ static int open_bound(enum sockets_family family, const struct address *address,
   return fd;
 }
 
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static int get_info(int fd, struct tcp_info *info) {
   socklen_t len = sizeof(*info);
   return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) < 0 ? -errno : 0;
 }
 
 static int await_state(int fd, int state) {
-  for (int waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms++) {
+  int64_t give_up_ns = now_ns() + (int64_t)PATIENCE_MS * 1000000;
+  for (;;) {
     struct tcp_info info = {0};
     int err = get_info(fd, &info);
     if (err < 0 || info.tcpi_state == state)
       return err;
+    if (now_ns() > give_up_ns)
+      return -ETIMEDOUT;
     poll(NULL, 0, 1);
   }
-  return -ETIMEDOUT;
 }
 
 /* SO_ATTACH_FILTER would do as well, but some kernels allow that only with

@@ -99,7 +99,7 @@ int sockets_raise_limit(void);
  *                 release those, or make them last
  * -ENOBUFS        more SYN or UNACCEPTED than net.core.somaxconn lets a
  *                 listener queue
- * -ETIMEDOUT      a state was not reached in 5 s */
+ * -ETIMEDOUT      a state was not reached in 30 s */
 int sockets_make(struct sockets *sockets,
                  const struct sockets_request *request);
 
