@@ -317,9 +317,7 @@ static int reserve(struct sockets *sockets, size_t added) {
 static void add_entry(struct sockets *sockets,
                       const struct sockets_request *request, int state, int fd,
                       const struct sockets_end *local,
-                      const struct sockets_end *remote) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+                      const struct sockets_end *remote, int64_t made_ns) {
   enum sockets_owner owner = SOCKETS_ORPHANED;
   if (fd >= 0)
     owner = SOCKETS_HELD;
@@ -334,7 +332,7 @@ static void add_entry(struct sockets *sockets,
       .owner = owner,
       .local = *local,
       .remote = *remote,
-      .made_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
+      .made_ns = made_ns,
       .fd = fd,
   };
 }
@@ -343,6 +341,7 @@ static void add_entry(struct sockets *sockets,
 static int make_single(struct sockets *sockets,
                        const struct sockets_request *request, int state,
                        const struct address *address) {
+  int64_t made_ns = now_ns();
   int fd = open_bound(request->family, address, false);
   if (fd < 0)
     return fd;
@@ -352,7 +351,8 @@ static int make_single(struct sockets *sockets,
     return err;
   }
   struct sockets_end local = local_end(fd);
-  add_entry(sockets, request, state, fd, &local, &any[request->family]);
+  add_entry(sockets, request, state, fd, &local, &any[request->family],
+            made_ns);
   return 0;
 }
 
@@ -378,6 +378,7 @@ static int make_pair(struct sockets *sockets,
   struct sockets_end client = local_end(pair.client);
   struct sockets_end server = listener->local;
   const struct recipe *recipe = &recipes[request->kind];
+  int64_t made_ns = now_ns();
   int err = take_steps(recipe, &pair);
   if (err < 0) {
     reset(pair.client);
@@ -385,10 +386,10 @@ static int make_pair(struct sockets *sockets,
     return err;
   }
   add_entry(sockets, request, recipe->client_state, pair.client, &client,
-            &server);
+            &server, made_ns);
   if (recipe->server_state != 0)
     add_entry(sockets, request, recipe->server_state, pair.server, &server,
-              &client);
+              &client, made_ns);
   return 0;
 }
 

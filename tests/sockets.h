@@ -58,7 +58,8 @@ struct sockets_entry {
   enum sockets_owner owner;
   struct sockets_end local;
   struct sockets_end remote; /* LISTEN and BOUND: 0.0.0.0 or ::, and 0 */
-  int64_t made_ns;           /* CLOCK_MONOTONIC */
+  int64_t made_ns;           /* CLOCK_MONOTONIC, before its first step: it has
+                                been in its state for no longer than since */
   int fd;                    /* the table's; -1 unless held */
 };
 
