@@ -486,6 +486,8 @@ at_end() { :; }
 
 clean_up() {
   local status=$?
+  # make check's time limit sends SIGTERM to all of a test, and to its first process twice.
+  trap '' HUP INT TERM
   set +eu
   at_end
   if [[ -n $collectd_pid ]]; then collectd_stop 2>/dev/null || true; fi

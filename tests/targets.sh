@@ -60,7 +60,7 @@ run_target() {
     emulator=/usr/bin/$3
   fi
   echo "# $1 runs by ${emulator:-this kernel}"
-  in_root make -C "$dir" -k check LOG_COMPILER="$emulator" >"$log" 2>&1 || true
+  in_root make -C "$dir" -k check LOG_FLAGS="$emulator" >"$log" 2>&1 || true
   while read -r line; do
     if [[ $line == *'# SKIP '* ]]; then
       skip "$name: ${line%% # SKIP *}" "${line##*# SKIP }"
