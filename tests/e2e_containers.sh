@@ -25,7 +25,7 @@ container() {
   "${@:3}" sh -c 'ip link set lo up && exec "$1"' - "$build/sockmake" <>"$work/$1" >"$work/$1.out" &
   pids+=($!)
   echo "make established ipv4 18000 $2" >"$work/$1"
-  until grep -q '^ok$' "$work/$1.out"; do sleep 0.05; done
+  wait_until 60 "sockets in $1" grep -q '^ok$' "$work/$1.out"
 }
 container blue 1 ip netns exec blue
 container docker 2 unshare --net

@@ -28,6 +28,7 @@ add_namespace() {
 }
 
 # sockets_there NAME COMMAND...: a sockmake in the namespace does these.
+sockets_made() { (($(grep -c '^ok$' "$1") == $2)); }
 sockets_there() {
   local name=$1 out=$work/sockets.$RANDOM
   shift
@@ -37,7 +38,7 @@ sockets_there() {
   ip netns exec "$prefix-$name" "$build/sockmake" <>"$out.in" >"$out" &
   pids+=($!)
   printf '%s\n' "$@" >"$out.in"
-  until (($(grep -c '^ok$' "$out") == $#)); do sleep 0.05; done
+  wait_until 60 "sockets in $name" sockets_made "$out" $#
 }
 
 # got GROUP TYPE-INSTANCE...: values of the read that values has fetched last.

@@ -112,7 +112,7 @@ check NotifyProcesses "$always $(listed NotifyStuck)" 'notification .*sockmake\[
 
 unshare --net sleep 600 &
 beside_pid=$!
-until [[ $(readlink "/proc/$beside_pid/exe") == */sleep ]]; do sleep 0.05; done
+wait_until 60 "a namespace of a process's own" netns_apart "$beside_pid"
 cat >"$work/tcpstates.conf" <<END
 <Plugin tcpstates>
   <Namespace "/proc/$beside_pid/ns/net">

@@ -66,6 +66,20 @@ no_mirror() {
   grep -Eq 'Could not (resolve|connect)|Temporary failure resolving|Unable to connect' "$1"
 }
 
+# wait_until SECONDS TEXT COMMAND...: until it succeeds. When it has not by then, it fails, and
+# says TEXT and what the command has said last.
+wait_until() {
+  local deadline=$((SECONDS + $1)) text=$2
+  shift 2
+  until "$@" 2>"$work/wait_until"; do
+    if ((SECONDS > deadline)); then
+      echo "not in time: $text: $(<"$work/wait_until")" >&2
+      return 1
+    fi
+    sleep 0.05
+  done
+}
+
 # code_block FILE N: the Nth block of code (indented by four) of a page.
 code_block() {
   awk -v n="$2" '
@@ -162,6 +176,12 @@ enter_netns() {
   start_sockmake
 }
 
+# netns_apart PID: the process has a network namespace that is not ours.
+netns_apart() {
+  local netns
+  netns=$(readlink "/proc/$1/ns/net") && [[ $netns != "$(readlink /proc/$$/ns/net)" ]]
+}
+
 # cgroup_make: a cgroup v2 directory of the test's own; prints it. Fails where there
 # is no hierarchy that this user may write.
 cgroup_make() {
@@ -204,7 +224,7 @@ sockets_in_end() {
   wait "$inside_pid" 2>/dev/null || true
   inside_pid=
   # collectd may be looking into it.
-  until rmdir "$inside_cgroup" 2>/dev/null; do sleep 0.05; done
+  wait_until 60 "$inside_cgroup can be removed" rmdir "$inside_cgroup"
 }
 
 # cgroup_remove: what cgroup_make has made, and $cgroup names.
