@@ -98,11 +98,14 @@ is "a control group that cannot be has no sockets" \
 ok "a namespace that cannot be is named" grep -qE 'namespace a{63}: /a' <(messages '^\[error\]')
 collectd_stop
 
-# As many groups as lines.
-interval=5
+# As many groups as lines, with few values each: a read has to end within its interval.
+interval=10
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
-  for ((i = 1; i <= lines; i++)); do echo "LocalPort $((i + 10000))"; done | block
+  {
+    printf '%s\n' 'ReportStuck false' 'ReportFinWait2 false'
+    for ((i = 1; i <= lines; i++)); do echo "LocalPort $((i + 10000))"; done
+  } | block
 )
 collectd_start
 values >/dev/null
