@@ -18,20 +18,33 @@ for case in 60:60 61:2 70:20 7:7 120:120; do
   is "an orphaned FIN_WAIT2 lives ${case#*:} s then" "$(value all duration-fin_wait2_lifetime)" "${case#*:}"
 done
 
-# lifetime T PORT: how many seconds an orphaned FIN_WAIT2 really lives under T.
+# lifetime T PORT: how many seconds an orphaned FIN_WAIT2 really lives under T: more than
+# $seen, and at most $gone.
 lifetime() {
   echo "$1" >$sysctl/tcp_fin_timeout
   sockets make fin-wait2-orphaned ipv4 "$2" 1
-  while [[ -n $(ss -tanH state fin-wait-2 "dport = $2") ]]; do sleep 0.05; done
-  sockets list | awk -v port="$2" '$2 == "orphaned" && $7 == port { print $8 / 1000 }'
+  seen=0
+  wait_until 60 "the orphan of tcp_fin_timeout $1 ends" has_gone "$2"
+}
+has_gone() {
+  local before
+  before=$(orphan_age "$1")
+  if [[ -n $(ss -tanH state fin-wait-2 "dport = $1") ]]; then
+    seen=$before
+    return 1
+  fi
+  gone=$(orphan_age "$1")
+}
+orphan_age() {
+  sockets list | awk -v port="$1" '$2 == "orphaned" && $7 == port { print $8 / 1000 }'
 }
 for T in 1 3 61; do
-  got=$(lifetime $T $((18500 + T)))
+  lifetime $T $((18500 + T))
   values >/dev/null
   said=$(value all duration-fin_wait2_lifetime)
   # The timer wheel is late, never early.
-  ok "with tcp_fin_timeout $T an orphan lived $got s, and $said s is what the plugin says" \
-    awk -v got="$got" -v said="$said" 'BEGIN { exit !(got >= said && got < said + 2.5) }'
+  ok "with tcp_fin_timeout $T an orphan lived $seen to $gone s, and $said s is what the plugin says" \
+    awk -v seen="$seen" -v gone="$gone" -v said="$said" 'BEGIN { exit !(gone >= said && seen < said + 2.5) }'
 done
 
 echo 60 >$sysctl/tcp_fin_timeout
