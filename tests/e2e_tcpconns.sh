@@ -24,10 +24,8 @@ counted() {
 # its end meanwhile, as some do after a minute.
 look() {
   local before
-  before=$(counted tcpconns)
-  tcpstates=$(counted tcpstates)
-  tcpconns=$(counted tcpconns)
-  [[ $before == "$tcpconns" ]]
+  before=$(counted tcpconns) && tcpstates=$(counted tcpstates) && tcpconns=$(counted tcpconns) &&
+    [[ $before == "$tcpconns" ]]
 }
 
 # compare NAME BLOCK-LINE...: a port a line, as tcpconns takes only the first.
