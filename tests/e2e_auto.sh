@@ -93,16 +93,7 @@ done
 # Under churn. Between two exact reads with an auto read in between, each
 # connection changes a count by no more than its two sockets, once to enter it
 # and once to leave it; those of before may change as well.
-mkfifo "$work/churn.in" "$work/churn.out"
-"$build/churn" 18300 <"$work/churn.in" >"$work/churn.out" &
-host_pid[churn]=$!
-exec {to_churn}>"$work/churn.in" {from_churn}<"$work/churn.out"
-connections_made() {
-  local made
-  echo >&"$to_churn"
-  read -r made <&"$from_churn"
-  echo "$made"
-}
+churn_start 18300
 sleep 1
 before=$(connections_made)
 rounds=20
@@ -124,8 +115,7 @@ done >"$work/outside"
 is "under churn every count of $rounds reads lies within what two exact reads around it allow" "$(<"$work/outside")" ""
 after=$(connections_made)
 ok "there were thousands of connections meanwhile: $((after - before))" test $((after - before)) -gt 3000
-exec {to_churn}>&-
-wait "${host_pid[churn]}"
+churn_stop
 
 # At rest again, they are equal again.
 sleep 1

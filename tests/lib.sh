@@ -346,6 +346,38 @@ memory_free() {
   exec {unread}>&-
 }
 
+# ---- churn ------------------------------------------------------------------
+
+# churn_start PORT [RATE]: connections that come and go, so many a second or as fast as
+# they can; see tests/churn.c.
+churn_start() {
+  mkfifo "$work/churn.in" "$work/churn.out"
+  "$build/churn" "$@" <"$work/churn.in" >"$work/churn.out" &
+  churn_pid=$!
+  exec {to_churn}>"$work/churn.in" {from_churn}<"$work/churn.out"
+}
+
+# connections_made: so far.
+connections_made() {
+  local made
+  echo >&"$to_churn"
+  IFS= read -r -t 60 made <&"$from_churn" || {
+    echo "churn has ended, or has not answered for 60 s" >&2
+    return 1
+  }
+  echo "$made"
+}
+
+churn_stop() {
+  local pid=$churn_pid
+  churn_pid=
+  exec {to_churn}>&- {from_churn}<&-
+  # What was started meanwhile has its standard input open, too.
+  kill "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  rm -- "$work/churn.in" "$work/churn.out"
+}
+
 # ---- collectd ---------------------------------------------------------------
 
 interval=0.5 # seconds, that collectd_configure takes
@@ -511,6 +543,7 @@ clean_up() {
   set +eu
   at_end
   if [[ -n $collectd_pid ]]; then collectd_stop 2>/dev/null || true; fi
+  if [[ -n ${churn_pid-} ]]; then kill "$churn_pid" 2>/dev/null || true; fi
   if [[ -n ${sockmake_pid-} ]]; then kill "$sockmake_pid" 2>/dev/null || true; fi
   rm -rf -- "$work"
   exit "$status"
