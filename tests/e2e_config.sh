@@ -60,7 +60,7 @@ values >"$work/got"
 ok "the shipped configuration gives values" grep -q '^all tcp_connections-ESTABLISHED ' "$work/got"
 is "and each of the kernel's counters that it names" "$(values protocols | sed -n 's/.*protocol_counter-\([A-Za-z]*\) .*/\1/p' | sort)" \
   "$(sed -n 's/.*"TcpExt:\(.*\)".*/\1/p' "$shipped" | sort)"
-is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 collectd_configure < <(sed '/^<Plugin tcpstates>/,/^<\/Plugin>/s/^# //; /^LoadPlugin protocols/,$d' "$shipped")
 collectd_start

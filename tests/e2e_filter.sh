@@ -63,7 +63,7 @@ check ipv6 "!$ipv4"
 check "ipv6-peers" '$6 !~ /^(::ffff:)?[0-9]+\.[0-9.]+$/'
 check nobody 0
 is "who asks for ports gets \"all\" only when asking for it" "$(grep -c '^all tcp_connections' "$work/got" || true)" 0
-is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 
 # Control groups: one that comes, goes and comes back while collectd runs.
@@ -119,6 +119,6 @@ nothing "it has gone"
 inside make established mapped 18102 5
 service_is "it is back, with another id"
 sockets_in_end
-is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 done_testing

@@ -79,6 +79,6 @@ is "a namespace without tcp_max_orphans and tcp_mem lacks their values only" \
   "current_connections-allocated
 current_connections-orphaned
 gauge-tcp_mem_used"
-is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 done_testing

@@ -129,7 +129,7 @@ is "so is tcp_max_tw_buckets, and what counts against it" \
 is "a block without options has the defaults" "$(got "all@$prefix-blue" tcp_connections-ESTABLISHED)" 10
 is "the machine's values come once" "$(grep -c '^machine' "$work/values") $(grep -c '^machine@' "$work/values" || true)" "3 0"
 is "of a namespace that is not there yet there is nothing" "$(got all@later duration-tcp_fin_timeout)" ""
-is "and one line of each says why" "$(messages '^\[(error|warning)\]' | sort -u)" \
+is "and one line of each says why" "$(complaints | sort -u)" \
   "[error] tcpstates plugin: namespace fifo: $work/fifo: this file is no network namespace. Its values are missing.
 [error] tcpstates plugin: namespace later: /run/netns/$prefix-later: there is no such namespace (yet, or any more). Its values are missing.
 [error] tcpstates plugin: namespace plain: $work/plain: this file is no network namespace. Its values are missing."
@@ -197,7 +197,7 @@ values >/dev/null
 is "50 namespaces at once" "$(awk '$1 ~ /^all@/ && $2 == "tcp_connections-ESTABLISHED" && $3 > 0 { print $1, $3 }' "$work/values" | sort)" \
   "$(for ((i = 1; i <= 50; i += 7)); do echo "all@many$i $((2 * i))"; done | sort)"
 is "all of them" "$(grep -c '^all@many.* tcp_connections-LISTEN ' "$work/values")" 50
-is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 
 # Thousands of reads, in which one of the namespaces goes and comes.

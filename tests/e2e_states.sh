@@ -50,7 +50,7 @@ check_ss() {
 collectd_start
 check_values "collectd as $(id -un)"
 check_ss
-is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+is "nothing is complained about" "$(complaints)" ""
 status=0
 collectd_stop || status=$?
 is "collectd ends when it is told to" "$status" 0
@@ -59,7 +59,7 @@ if ((EUID == 0)) && "${unprivileged[@]}" true 2>/dev/null; then
   as_user=("${unprivileged[@]}")
   collectd_start
   check_values "collectd as nobody, without capabilities"
-  is "nobody: nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+  is "nobody: nothing is complained about" "$(complaints)" ""
   collectd_stop
 else
   skip "collectd as nobody" "this user cannot become another"

@@ -116,6 +116,6 @@ if [[ -n $cgroup ]]; then
 else
   skip "a service that was restarted is named again" "no cgroup v2 hierarchy is mounted where this user may write"
 fi
-is "nothing else is complained about" "$(messages '^\[(error|warning)\]' | grep -v Notification || true)" ""
+is "nothing else is complained about" "$(complaints | grep -v Notification || true)" ""
 collectd_stop
 done_testing

@@ -470,6 +470,12 @@ messages() {
   grep -v '^PUTVAL ' "$work/output" | grep -E -- "$1" || true
 }
 
+# complaints: the errors and warnings among them, but not collectd's own that the machine is
+# so loaded that a read took longer than its interval.
+complaints() {
+  messages '^\[(error|warning)\]' | grep -vE 'above its read interval|Not sleeping because the next interval' || true
+}
+
 # values [PLUGIN]: all values of one read that has begun after the call, as lines
 # "GROUP TYPE-INSTANCE VALUE", sorted. Fails when none comes within 60 s.
 values() {
