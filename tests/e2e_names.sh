@@ -35,7 +35,7 @@ collectd_start
   values | sed 's/^/tcpstates\//'
   values protocols | sed 's/^/protocols\//'
 } >"$work/dispatched"
-is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 closed_known || sed -i 'p; s/tcp_connections-LISTEN/tcp_connections-CLOSED/' "$work/dispatched"
 

@@ -41,7 +41,7 @@ until=$(($(date +%s) + 5))
 last() { rrdtool last "$work/rrd/$host/tcpstates-all/percent-accept_queue.rrd" 2>/dev/null | grep -x '[0-9]*' || echo 0; }
 for ((tenths = 0; tenths < 600 && $(last) < until + 2; tenths++)); do sleep 0.1; done
 collectd_stop
-is "collectd complains about nothing" "$(messages '^\[(error|warning)\]')" ""
+is "collectd complains about nothing" "$(complaints)" ""
 
 # A copy of what rrdtool is called with, in $work/calls/PICTURE.
 mkdir "$work/bin" "$work/calls" "$work/tmp" "$work/pictures"

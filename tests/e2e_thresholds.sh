@@ -250,7 +250,7 @@ is "to whom the configuration says" "$(cut -f2 "$work/mail/log" | sort -u)" some
 ok "collectd's text is in it" grep -qE $'^nobody\tsomeone\tFAILURE: localhost tcpstates-all/current_connections-fin_wait2_stuck\t.*currently 201\.0+\. That is above the failure threshold of 200\.' "$work/mail/log"
 is "of what was wrong, nothing is remembered" "$(ls "$work/state")" ""
 # A connection of collectd-nagios may be over before its thread has a name.
-is "nothing is complained about" "$(messages '^\[(error|warning)\]' | grep -v 'set_thread_name("unixsock conn")' || true)" ""
+is "nothing is complained about" "$(complaints | grep -v 'set_thread_name("unixsock conn")' || true)" ""
 
 # ---- the rest of notify-mail.sh, and what tcpstates-thresholds.conf documents --------------------------
 

@@ -143,5 +143,5 @@ is "each alert of the file has fired" \
 is "Prometheus complains about nothing" \
   "$(grep -E 'level=(warn|error)' "$work/prometheus.log" || true)" ""
 is "collectd complains about nothing" \
-  "$(messages '^\[(error|warning)\]' | grep -v 'above its read interval\|MHD_OPTION_EXTERNAL_LOGGER' || true)" ""
+  "$(complaints | grep -v 'MHD_OPTION_EXTERNAL_LOGGER' || true)" ""
 done_testing

@@ -46,7 +46,7 @@ collectd_stop
 # But where a read has come late: the next one may be in the same second, and an RRD
 # file has one value in each.
 is "collectd complains about nothing" \
-  "$(messages '^\[(error|warning)\]' | grep -v 'illegal attempt to update .*minimum one second step' || true)" ""
+  "$(complaints | grep -v 'illegal attempt to update .*minimum one second step' || true)" ""
 
 # ---- collection3 -----------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ greatest_stuck() {
 stuck=$(awk '$1 == "all" && $2 == "current_connections-fin_wait2_stuck" { print $3 }' <<<"$read_last")
 is "what was stuck for minutes is seen in the day" "$(greatest_stuck end-1day)" $((stuck + 1000))
 is "and in the month" "$(greatest_stuck end-1month)" $((stuck + 1000))
-is "this collectd complains about nothing" "$(messages '^\[(error|warning)\]')" ""
+is "this collectd complains about nothing" "$(complaints)" ""
 collectd_stop
 work=${work%/day}
 done_testing
