@@ -133,6 +133,7 @@ readonly needs=(
   'test; command_found xz; xz-utils; xz; xz'
   'test; command_found python3; python3; python3; python3'
   'test; command_found dpkg-buildflags; dpkg-dev; dpkg-dev; dpkg-buildflags (dpkg-dev)'
+  'test; command_found man; man-db; man-db; man'
   'test; command_found mount; mount; util-linux; mount'
   'test; command_found podchecker; perl; perl-Pod-Checker; podchecker (perl)'
   'test; command_found collectd-nagios; collectd-utils; collectd-utils; collectd-nagios'

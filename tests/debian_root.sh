@@ -123,6 +123,6 @@ machine_stop() {
   machine_unshare=
   machine=
   # Its processes end by and by.
-  until find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null; do sleep 0.1; done
+  wait_until 60 "the end of the machine's processes" find "$cgroup" -depth -type d -exec rmdir {} + || true
   cgroup=
 }

@@ -57,16 +57,17 @@ read_host() {
   echo >&"${to_host[$1]}"
   while true; do
     IFS= read -r -t 60 line <&"${from_host[$1]}" || {
-      echo "the host program with Counting $1 has ended, or has not read within 60 s: $(tail -n 5 "$work/$1.log")" >&2
-      return 1
+      echo "the host program with Counting $1 has ended, or has not read within 60 s: $(tail -n 5 "$work/$1.log")" >&"$log"
+      exit 1
     }
     if [[ $line == "done" ]]; then break; fi
     if [[ $line == tcpstates-* ]]; then
       line=${line#tcpstates-}
       echo "${line/\// }"
     fi
-  done | sort
+  done | sort || exit 1 # what it says later would be taken for the next read
 }
+exec {log}>&2
 at_end() { kill "${host_pid[@]}" 2>/dev/null; }
 host auto
 host exact

@@ -59,7 +59,7 @@ at_end() {
   fi
   # The holder ends a little after its parent.
   for ((tenths = 0; tenths < 600; tenths++)); do
-    if [[ ! -d $cgroup/holder ]] || rmdir "$cgroup/holder" 2>/dev/null; then break; fi
+    if [[ -z $cgroup || ! -d $cgroup/holder ]] || rmdir "$cgroup/holder" 2>/dev/null; then break; fi
     sleep 0.1
   done
   cgroup_remove

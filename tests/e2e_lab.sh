@@ -31,7 +31,7 @@ between() { awk -v low="$1" -v value="$2" -v high="$3" 'BEGIN { exit !(value != 
 ok "with tcp_fin_timeout $T the orphans lived $T s (it says ${lived:-nothing})" between $T "$lived" $took
 ok "the held ones were still there 10 s later" between "$(awk -v s="${lived:-$took}" 'BEGIN { print s + 10 }')" "$held" $took
 ok "collectd saw all of them in the beginning" between 0 "$(at ' 10 orphaned, 10 held$')" "${lived:-0}"
-ok "collectd saw the orphans go, and nothing else" between "${lived:-$took}" "$(at ' 0 orphaned, 10 held$')" "${held:-0}"
+ok "collectd saw the orphans go, and nothing else" between $T "$(at ' 0 orphaned, 10 held$')" "${held:-0}"
 ok "and the held ones when the server closed" between "${held:-$took}" "$(at ' 0 orphaned, 0 held$')" $took
 is "the picture is a PNG" "$(head -c 8 "$work/lab.png" 2>/dev/null | od -An -tx1 | tr -d ' ')" 89504e470d0a1a0a
 is "this namespace's tcp_fin_timeout is as before" "$(</proc/sys/net/ipv4/tcp_fin_timeout)" "$before"

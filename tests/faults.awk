@@ -59,6 +59,8 @@ function judge(    key, missing) {
     missing_any = complaints_all = recoveries_all = 0
     delete highest
     if (injected == 0 && !may_be_missed()) wrong("nothing has failed")
+    tried[how]
+    delivered[how] += injected
   }
   for (key in value) compare(key, value[key], role)
   for (key in reference) if (!(key in value)) missing++
@@ -116,4 +118,7 @@ function judge(    key, missing) {
   delete value
   complaints = recoveries = notifications = 0
 }
-END { for (call in cases) print call " cases " cases[call] }
+END {
+  for (call in cases) print call " cases " cases[call]
+  for (how in tried) if (!delivered[how]) print "contract: " how " was never done"
+}

@@ -158,11 +158,11 @@ static atomic_long blocks;
 static _Thread_local char opened[256]; /* the last file */
 
 static int lost_fd = -1;  /* nothing comes there any more */
-static int again_fd = -1; /* what came last comes there again */
+static int again_fd = -1; /* what is in again comes there */
 static struct datagram {
   char data[65536];
   size_t len;
-} last, stale; /* received last, and last in the read before */
+} last, stale, again; /* received last, and last in the read before */
 static struct {
   int fd;
   char data[65536];
@@ -324,6 +324,9 @@ static ssize_t spoil(int fd, struct msghdr *msg, char *buf, ssize_t len) {
       return len;
     }
     if (plan.how == HOW_DUPLICATE) {
+      injected--; /* until it comes */
+      again.len = (size_t)len;
+      memcpy(again.data, buf, again.len);
       again_fd = fd;
       return len;
     }
@@ -367,7 +370,8 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
     return deliver(msg, &stale);
   if (armed && fd == again_fd) {
     again_fd = -1;
-    return deliver(msg, &last);
+    injected++;
+    return deliver(msg, &again);
   }
   ssize_t len = next(fd, msg, flags);
   if (armed && len > 0) {

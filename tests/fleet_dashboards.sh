@@ -9,6 +9,7 @@ python=/usr/bin/python3
 need_programs prometheus influxd carbon-cache graphite-manage "$python"
 "$python" -c 'import tomllib' 2>/dev/null || skip_all "$python is older than 3.11"
 need_plugins network write_prometheus write_graphite
+/usr/bin/python3 -c 'import cairo' 2>/dev/null || skip_all "no cairo for /usr/bin/python3: contrib/install-deps.sh fleet"
 enter_netns "$@"
 
 # ---- three namespaces: web1 is this one, db1 another machine, and the servers ----
@@ -19,7 +20,7 @@ new_netns() {
   unshare --net sleep 3600 &
   netns=$!
   pids+=("$netns")
-  until [[ $(readlink "/proc/$netns/ns/net") != "$(readlink /proc/$$/ns/net)" ]]; do sleep 0.01; done
+  wait_until 60 "another network namespace" netns_apart "$netns"
   nsenter --target "$netns" --net ip link set lo up
 }
 # connect NAME ADDRESS1 PID ADDRESS2: a cable from this namespace to that one.

@@ -42,7 +42,7 @@ prometheus_apart() {
     --web.listen-address=127.0.0.1:9090 "$@"
   local pid=$!
   in_prometheus=(nsenter --target "$pid" --net)
-  until [[ $(readlink "/proc/$pid/ns/net") != "$(readlink "/proc/$$/ns/net")" ]]; do sleep 0.01; done
+  wait_until 60 "a network namespace for Prometheus" netns_apart "$pid"
   ip link add cable type veth peer name cable netns "$pid" 2>"$work/veth" ||
     skip_all "no pair of network interfaces: $(<"$work/veth")"
   ip address add 10.1.0.2/24 dev cable

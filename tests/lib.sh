@@ -551,7 +551,7 @@ clean_up() {
   if [[ -n $collectd_pid ]]; then collectd_stop 2>/dev/null || true; fi
   if [[ -n ${churn_pid-} ]]; then kill "$churn_pid" 2>/dev/null || true; fi
   if [[ -n ${sockmake_pid-} ]]; then kill "$sockmake_pid" 2>/dev/null || true; fi
-  rm -rf -- "$work"
+  rm -rf --one-file-system -- "$work"
   exit "$status"
 }
 trap clean_up EXIT

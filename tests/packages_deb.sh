@@ -36,7 +36,7 @@ prepare() {
   # The package's unit tests leave sockets in TIME_WAIT.
   local net=("${outside[@]}")
   local root=$work/$1 made=$work/$1-build tarball=$2
-  "${outside[@]}" mmdebstrap --variant=apt "$1" "$root"
+  "${outside[@]}" unshare --mount mmdebstrap --variant=apt "$1" "$root"
   # There is no init that could run a service.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 755 "$root/usr/sbin/policy-rc.d"
@@ -103,7 +103,7 @@ run() {
 check_release() {
   local release=$1 root=$work/$1 made=$work/$1-build
   if ! wait "$2"; then
-    if grep -Eq 'Could not (resolve|connect)|Temporary failure resolving|Unable to connect' "$work/$release.log"; then
+    if no_mirror "$work/$release.log"; then
       skip "$release: all" "no Debian mirror can be reached"
       return
     fi

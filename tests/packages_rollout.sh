@@ -36,7 +36,7 @@ readonly csv=var/lib/collectd/csv
 # which is in the only repository that apt knows there, /repository, with the package.
 prepare() {
   local net=("${outside[@]}") root=$work/$1
-  "${outside[@]}" mmdebstrap --variant=apt --include=systemd,systemd-sysv,dbus,python3-apt,ansible-core,puppet-agent "$1" "$root"
+  "${outside[@]}" unshare --mount mmdebstrap --variant=apt --include=systemd,systemd-sysv,dbus,python3-apt,ansible-core,puppet-agent "$1" "$root"
   apt "$root" update
   apt "$root" install --download-only collectd libmnl0
   mkdir "$root/repository"
@@ -390,7 +390,7 @@ for release in "${releases[@]}"; do
   set +m
   if ! wait "$preparation"; then
     preparation=
-    if grep -Eq 'Could not (resolve|connect)|Temporary failure resolving|Unable to connect' "$work/$release.log"; then
+    if no_mirror "$work/$release.log"; then
       skip "$release: all" "no Debian mirror can be reached"
     else
       fail "$release: a clean root" "$(tail -n 40 "$work/$release.log")"

@@ -27,6 +27,7 @@ skip_all() {
 }
 need_programs prometheus
 need_plugins write_prometheus
+/usr/bin/python3 -c 'import cairo' 2>/dev/null || skip_all "no cairo for /usr/bin/python3: contrib/install-deps.sh fleet"
 enter_netns "$@"
 machine_limits 1000 '1000 2000 3000'
 echo 128 >/proc/sys/net/core/somaxconn

@@ -38,7 +38,7 @@ make_root() {
   done
   # The release as such: an update that has come for one architecture and not for
   # another could not be installed for both.
-  mmdebstrap --variant=apt --architectures=$architectures --include="$packages" bookworm "$root" \
+  unshare --mount mmdebstrap --variant=apt --architectures=$architectures --include="$packages" bookworm "$root" \
     "deb $mirror bookworm main"
 }
 
@@ -80,7 +80,7 @@ tarball=$work/collectd-tcpstates-$version.tar.xz
 flock "$build" sh -c 'make -s -C "$1" dist && cp -- "$1/${2##*/}" "$2"' - "$build" "$tarball" >"$work/dist.log" 2>&1 ||
   fail "make dist" "$(<"$work/dist.log")"
 if ! make_root >"$work/root.log" 2>&1; then
-  if grep -Eq 'Could not (resolve|connect)|Temporary failure resolving|Unable to connect' "$work/root.log"; then
+  if no_mirror "$work/root.log"; then
     skip_all "no Debian mirror can be reached"
   fi
   fail "a clean root with the cross compilers" "$(tail -n 20 "$work/root.log")"

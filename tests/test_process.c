@@ -158,7 +158,7 @@ END_TEST
 START_TEST(a_process_of_another_user_is_left_out) {
   static const uint32_t inodes[] = {200, 100};
   make_processes();
-  char path[128], buf[256] = "#";
+  char path[sizeof(proc.root) + 16], buf[256] = "#";
   snprintf(path, sizeof(path), "%s/80/fd", proc.root);
   ck_assert_int_eq(chmod(path, 0), 0);
   process_find(proc.root, inodes, 2, buf, sizeof(buf));

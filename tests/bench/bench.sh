@@ -318,7 +318,7 @@ measure_namespaces() {
   unshare --net sleep infinity &
   namespace_pids+=($!)
   in_ns=(nsenter --target "${namespace_pids[0]}" --net)
-  until [[ $(readlink "/proc/${namespace_pids[0]}/ns/net") != "$(readlink /proc/$$/ns/net)" ]]; do sleep 0.01; done
+  wait_until 60 "another network namespace" netns_apart "${namespace_pids[0]}"
   "${in_ns[@]}" sh -c 'ip link set lo up && ip route add 10.0.0.0/8 dev lo'
   make_sockets server "$size" || die 1 "$(<"$work/mass_sockets")"
   for ((num = 0; num < most; num++)); do start_namespace; done

@@ -17,6 +17,6 @@ collectd_start
 values >/dev/null
 is "a collectd without rights counts the sockets" "$(grep 'ESTABLISHED' "$work/values")" "all tcp_connections-ESTABLISHED 6"
 is "and the kernel has loaded both" "$(loaded)" "inet_diag tcp_diag"
-is "nothing is complained about" "$(messages '^\[(error|warning)\]')" ""
+is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 done_testing
