@@ -11,16 +11,18 @@ limit=40
 echo $limit >/proc/sys/net/core/somaxconn
 sockets make established ipv4 18001 5
 sockets make unaccepted ipv4 18000 $limit
-# The kernel takes one more than the limit; to the others it is as if their SYNs
-# were lost.
-for ((i = 0; i < 11; i++)); do
+# The kernel takes one more than the limit, and as many as come at once on several
+# processors: that one comes first. To the others it is as if their SYNs were lost.
+client() {
   "$BASH" -c 'exec {fd}<>/dev/tcp/127.0.0.1/18000 && exec sleep 600' 2>/dev/null &
   clients+=($!)
-done
-for ((tenths = 0; tenths < 600; tenths++)); do
-  if (($(ss -tanH state syn-sent | wc -l) == 10 && $(ss -tlnH 'sport = :18000' | awk '{ print $2 }') == limit + 1)); then break; fi
-  sleep 0.1
-done
+}
+queued() { (($(ss -tlnH 'sport = :18000' | awk '{ print $2 }') == limit + 1)); }
+unanswered() { (($(ss -tanH state syn-sent | wc -l) == 10)); }
+client
+wait_until 60 "one connection more than the limit" queued
+for ((i = 0; i < 10; i++)); do client; done
+wait_until 60 "ten clients without an answer" unanswered
 
 collectd_configure <<'END'
 LoadPlugin tcpstates
