@@ -223,7 +223,9 @@ cat >"$configuration" <<'END'
   NotifyProcesses true
 </Plugin>
 END
-host=(nsenter --pid="/proc/${others[1]}/ns/pid_for_children" --mount="/proc/${others[1]}/ns/mnt" "${host[@]}")
+holder=/proc/${others[1]}
+# With its root: a mount namespace's own is another in a chroot.
+host=(nsenter --pid="$holder/ns/pid_for_children" --mount="$holder/ns/mnt" --root="$holder/root" "${host[@]}")
 printf '%s\n' warm notifies warm warm reference | read_by_plan >"$work/clean"
 ok "a notification names the holder" grep -q "^notification WARNING .* (sockmake\[1\])" "$work/clean"
 notify='opendir readdir readlinkat closedir open read close statfs'
