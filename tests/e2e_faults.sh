@@ -52,35 +52,25 @@ export FAULTS_PROC=$top/tests/fixtures/proc
 others=() # process ids
 cgroup=
 at_end() {
-  local tenths
   if ((${#others[@]} > 0)); then
     kill -KILL "${others[@]}" # unshare waits for its child whatever else it is sent
     wait "${others[@]}" 2>/dev/null
   fi
   # The holder ends a little after its parent.
-  for ((tenths = 0; tenths < 600; tenths++)); do
-    if [[ -z $cgroup || ! -d $cgroup/holder ]] || rmdir "$cgroup/holder" 2>/dev/null; then break; fi
-    sleep 0.1
-  done
+  if [[ -n $cgroup && -d $cgroup/holder ]]; then wait_until 60 "the holder's end" rmdir "$cgroup/holder"; fi
   cgroup_remove
 }
 # sockmake_by NAME COMMAND UNSHARE...: a sockmake in other namespaces, that UNSHARE makes
 # and ends with it, does this; its process id, or that of its parent, is added to others.
 sockmake_by() {
-  local command=$2 tenths
+  local command=$2
   mkfifo "$work/$1.fifo"
   : >"$work/$1"
   exec {to_other}<>"$work/$1.fifo"
   "${@:3}" "$build/sockmake" <"$work/$1.fifo" >"$work/$1" &
   others+=($!)
   echo "$command" >&"$to_other"
-  for ((tenths = 0; tenths < 600; tenths++)); do
-    if grep -qx ok "$work/$1"; then return 0; fi
-    sleep 0.1
-  done
-  fail "sockmake $1: $command: done within 60 s" "$(<"$work/$1")"
-  done_testing
-  exit 1
+  wait_until 60 "sockmake $1: $command" grep -qx ok "$work/$1"
 }
 echo 3600 >/proc/sys/net/ipv4/tcp_fin_timeout
 # So many that the kernel's sums are used, and half of them in no group.

@@ -6,8 +6,6 @@ enter_netns "$@"
 
 sysctl=/proc/sys/net/ipv4
 
-# value KEY...: of the read that values has fetched last.
-
 collectd_configure <<<'LoadPlugin tcpstates'
 collectd_start
 

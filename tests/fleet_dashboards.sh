@@ -9,7 +9,7 @@ python=/usr/bin/python3
 need_programs prometheus influxd carbon-cache graphite-manage "$python"
 "$python" -c 'import tomllib' 2>/dev/null || skip_all "$python is older than 3.11"
 need_plugins network write_prometheus write_graphite
-/usr/bin/python3 -c 'import cairo' 2>/dev/null || skip_all "no cairo for /usr/bin/python3: contrib/install-deps.sh fleet"
+"$python" -c 'import cairo' 2>/dev/null || skip_all "no cairo for $python: contrib/install-deps.sh fleet"
 enter_netns "$@"
 
 # ---- three namespaces: web1 is this one, db1 another machine, and the servers ----
