@@ -61,12 +61,12 @@ END
 # holds on a machine that has nothing else to do. How many reads were late on this one,
 # with all that it does besides, is a figure.
 interval_holds() {
-  local ms num late='above its read interval|Not sleeping because the next interval'
+  local ms num
   num=$(reads_so_far)
   ms=$(awk -v num="$num" '{ ns += $1 } END { printf "%.0f", ns / 1e6 / num }' /proc/"$collectd_pid"/task/*/schedstat)
   ok "$1: a read costs $ms ms of CPU time, less than the interval of $interval s" test "$ms" -lt $((1000 * interval))
   is "$1: nothing is complained about" "$(complaints)" ""
-  echo "# figures: $1: $num reads, $ms ms of CPU time each, $(messages "$late" | wc -l) late"
+  echo "# figures: $1: $num reads, $ms ms of CPU time each, $(messages "$late_read" | wc -l) late"
 }
 
 # ---- a SYN flood ---------------------------------------------------------------

@@ -472,8 +472,9 @@ messages() {
 
 # complaints: the errors and warnings among them, but not collectd's own that the machine is
 # so loaded that a read took longer than its interval.
+late_read='above its read interval|Not sleeping because the next interval'
 complaints() {
-  messages '^\[(error|warning)\]' | grep -vE 'above its read interval|Not sleeping because the next interval' || true
+  messages '^\[(error|warning)\]' | grep -vE "$late_read" || true
 }
 
 # values [PLUGIN]: all values of one read that has begun after the call, as lines
