@@ -38,8 +38,7 @@ groups=(all 18000-18001-local)
 made=$(wanted "${groups[@]}" && wanted_where "$group" '$7 == 18000')
 # The RRDs' last second is known when the next one has come.
 until=$(($(date +%s) + 5))
-last() { rrdtool last "$work/rrd/$host/tcpstates-all/percent-accept_queue.rrd" 2>/dev/null | grep -x '[0-9]*' || echo 0; }
-for ((tenths = 0; tenths < 600 && $(last) < until + 2; tenths++)); do sleep 0.1; done
+wait_until 60 "values in RRD files" rrd_reaches "$work/rrd/$host/tcpstates-all/percent-accept_queue.rrd" $((until + 2))
 collectd_stop
 is "collectd complains about nothing" "$(complaints)" ""
 
@@ -96,6 +95,22 @@ is "the accept queue" "$(last_of all-accept-queue AREA)" "$(ss -tlnH | awk '{ qu
 ok "the oldest are as old as what was made first" \
   test "$(last_of all-ages LINE2)" -ge $((2 * (until - after - 2))) -a "$(last_of all-ages LINE2)" -le $((2 * (until + 2 - before)))
 is "four percentages are near their limits" "$(tr '\0' '\n' <"$work/calls/$host-all-limits.png" | grep -c '^LINE2:')" 4
+
+# While collectd writes, rrdtool does not read; it would keep collectd from writing, too.
+python3 -c '
+import fcntl, signal, sys
+files = [open(name, "r+") for name in sys.argv[1:]]
+for file in files: fcntl.lockf(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+signal.pause()' "$work/rrd/$host/"tcpstates-*/*.rrd >"$work/writer" &
+writer_pid=$!
+wait_until 60 "the RRD files are locked" grep -q locked "$work/writer"
+is "rrdtool itself cannot read the files" \
+  "$(rrdtool info "$work/rrd/$host/tcpstates-machine/percent-orphans.rrd" 2>&1)" "ERROR: could not lock RRD"
+draw all
+is "rrdgraph draws from copies" "$status $(grep -c '\.png$' "$work/said")" "0 7"
+kill "$writer_pid"
+wait "$writer_pid" || true
 
 # Another namespace has its own settings, and the same machine.
 for name in all 443-local; do cp -r "$work/rrd/$host/tcpstates-all" "$work/rrd/$host/tcpstates-$name@blue"; done

@@ -82,7 +82,7 @@ file_of() {
   echo "$work/$1/localhost/$2-443-local/tcp_connections-ESTABLISHED.$3"
 }
 rrd() {
-  rrdtool fetch "$(file_of rrd "$1" rrd)" AVERAGE -r 1 -s "$2" -e "$3" | awk '$2 ~ /^[0-9]/ { print $2 + 0 }' | uniq
+  rrdtool fetch "$(rrd_copy "$(file_of rrd "$1" rrd)")" AVERAGE -r 1 -s "$2" -e "$3" | awk '$2 ~ /^[0-9]/ { print $2 + 0 }' | uniq
 }
 whisper() {
   whisper-fetch --from="$2" --until="$3" "$(file_of whisper/collectd "$1" wsp)" | awk '$2 ~ /^[0-9]/ { print $2 + 0 }' | uniq

@@ -471,8 +471,9 @@ messages() {
 }
 
 # complaints: the errors and warnings among them, but not collectd's own that the machine is
-# so loaded that a read took longer than its interval.
-late_read='above its read interval|Not sleeping because the next interval'
+# so loaded that a read took longer than its interval: where it is a second, the next one
+# may be in the same, and an RRD file has one value in each.
+late_read='above its read interval|Not sleeping because the next interval|illegal attempt to update .*minimum one second step'
 complaints() {
   messages '^\[(error|warning)\]' | grep -vE "$late_read" || true
 }
@@ -517,6 +518,18 @@ value() {
 # reads_so_far: how many have had values of the group "all".
 reads_so_far() {
   grep -c '/tcpstates-all/tcp_connections-LISTEN ' "$work/output" || true
+}
+
+# rrd_copy FILE: a copy of an RRD file, and its name. rrdtool locks what it reads, and what
+# collectd writes meanwhile is lost.
+rrd_copy() {
+  cp -- "$1" "$work/copy.rrd" && echo "$work/copy.rrd"
+}
+
+# rrd_reaches FILE SECOND: it has values up to there.
+rrd_reaches() {
+  local last
+  last=$(rrdtool last "$(rrd_copy "$1")") && test "$last" -ge "$2"
 }
 
 # ss_states: what ss -tanH on the standard input says of each state. states GROUP: what

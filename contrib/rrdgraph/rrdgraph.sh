@@ -27,8 +27,8 @@ Options:
   --output DIR    where the pictures go, as HOST-GROUP-PICTURE.png [.]
   --help          print this
 
-Touches: the pictures, and a directory in $TMPDIR [/tmp] until the end. It needs
-rrdtool only.
+Touches: the pictures, and a directory in $TMPDIR [/tmp] until the end, with copies of
+the RRD files that it draws. It needs rrdtool only.
 
 Exit codes: 0 drawn, 1 rrdtool failed or is not there, 2 wrong usage, or no such host,
 group or directory, 4 there are no values in that time.
@@ -104,6 +104,14 @@ if [[ $group == *@* ]]; then all=all@${group##*@}; fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rrdgraph.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
+# Copies: rrdtool locks what it reads, and collectd loses what it would write meanwhile.
+mkdir -p -- "$work/rrd/$host"
+for name in "$group" "$all" machine; do
+  if [[ -d ./$host/tcpstates-$name ]]; then
+    cp -rLT -- "./$host/tcpstates-$name" "$work/rrd/$host/tcpstates-$name"
+  fi
+done
+cd -- "$work/rrd"
 
 # ---- the elements of a picture ---------------------------------------------------
 
