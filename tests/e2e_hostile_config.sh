@@ -77,6 +77,8 @@ for option in LocalAddress ControlGroup; do
 done
 
 # What is allowed, and longer than any file's name: it is counted, and there is none.
+# A namespace that is not read within the interval is only said to be late.
+interval=2
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   {

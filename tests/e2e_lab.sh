@@ -19,9 +19,10 @@ took=$((SECONDS + 1))
 is "it ends well" "$status" 0
 if ((status != 0)); then fail "what it said" "$(cat "$work/said" "$work/progress")"; fi
 
-# at PATTERN: when, in seconds, a line of the timeline says that first.
+# at PATTERN: when, in seconds, a line of the timeline says that first, once all sockets
+# are there: a read may have come while they were made.
 at() {
-  awk -v pattern="$1" '$0 ~ pattern { print $1; exit }' "$work/said"
+  awk -v pattern="$1" '/ 10 orphaned, 10 held$/ { all = 1 } all && $0 ~ pattern { print $1; exit }' "$work/said"
 }
 lived=$(sed -n "s/^tcp_fin_timeout $T: orphaned lived \([0-9.]*\) s .*/\1/p" "$work/said")
 held=$(sed -n "s/^tcp_fin_timeout $T: .* held still there after \([0-9.]*\) s\$/\1/p" "$work/said")

@@ -84,15 +84,12 @@ else
   sockets make fin-wait2-held ipv4 8080 6
   top=" 6 .*to remote port 8080, 3 .*to remote port 443"
 fi
-sleep 1
-values >/dev/null
-is "nobody is notified before they are stuck" "$(notifications)" ""
 wait_until 60 "two notifications of stuck sockets" notified 2
 values >/dev/null
 values >/dev/null
 ok "9 are held for more than 6 s: who holds them, the most first" \
   grep -qE "^WARNING fin_wait2_stuck 9 sockets held in FIN_WAIT2 for more than 6 s \(oldest ([6-9]|[1-9][0-9]) s\):$top" <(notifications)
-ok "and their other ends" grep -q '^WARNING close_wait_stuck 9 sockets in CLOSE_WAIT for more than 6 s' <(notifications)
+ok "and their other ends" grep -q '^WARNING close_wait_stuck 9 sockets in CLOSE_WAIT for more than 6 s (oldest \([6-9]\|[1-9][0-9]\) s)' <(notifications)
 is "each once, in many reads" "$(notifications | wc -l)" 2
 if [[ -n $cgroup ]]; then
   sockets_in "$cgroup/api.service" release fin-wait2-held ipv4 8080

@@ -45,7 +45,10 @@ if ! setpriv --reuid=nobody --clear-groups true 2>"$work/setpriv"; then
 fi
 echo 10 >/proc/sys/net/core/somaxconn
 echo 40 >/proc/sys/net/ipv4/tcp_max_tw_buckets
+# Timeout: by default two reads that are late, one after the other, are a value that has
+# stopped coming.
 collectd_configure threshold exec unixsock <<END
+Timeout 10
 LoadPlugin tcpstates
 <Plugin tcpstates>
   StuckAfter 1
@@ -230,7 +233,7 @@ await $key OKAY "under three millions"
 put() {
   local key
   for key in all/percent-timewait_buckets:1 all/duration-tcp_fin_timeout:60; do
-    collectdctl -s "$work/run/sock" putval "web1/tcpstates-${key%:*}" interval=1 "N:${key#*:}"
+    collectdctl -s "$work/run/sock" putval "web1/tcpstates-${key%:*}" "N:${key#*:}"
   done
 }
 host=web1
