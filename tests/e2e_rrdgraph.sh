@@ -55,7 +55,7 @@ chmod +x "$work/bin/rrdtool"
 # rrdgraph ARGUMENT...: its exit status is $status, what it said is in $work/said.
 rrdgraph() {
   status=0
-  PATH=$work/bin:$PATH TMPDIR=$work/tmp "$top/contrib/rrdgraph/rrdgraph.sh" "$@" >"$work/said" 2>&1 || status=$?
+  (cd -- "$work" && PATH=$work/bin:$PATH TMPDIR=tmp "$top/contrib/rrdgraph/rrdgraph.sh" "$@") >"$work/said" 2>&1 || status=$?
 }
 draw() {
   rrdgraph --data "$work/rrd" --output "$work/pictures" --group "$1" --start $((until - 2)) --end $until

@@ -77,6 +77,7 @@ type -P rrdtool >/dev/null || die 1 "rrdtool was not found; install the package 
 [[ -d $data ]] || die 2 "$data: no such directory; --data names the DataDir of collectd's rrdtool plugin"
 [[ -d $output && -w $output ]] || die 2 "$output: no directory to write to; --output names one"
 output=$(cd -- "$output" && pwd -P)
+parent=$(cd -- "${TMPDIR:-/tmp}" && pwd -P)
 shopt -s nullglob
 cd -- "$data"
 
@@ -102,14 +103,13 @@ fi
 all=all
 if [[ $group == *@* ]]; then all=all@${group##*@}; fi
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/rrdgraph.XXXXXX")
+work=$(mktemp -d "$parent/rrdgraph.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 # Copies: rrdtool locks what it reads, and collectd loses what it would write meanwhile.
 mkdir -p -- "$work/rrd/$host"
 for name in "$group" "$all" machine; do
-  if [[ -d ./$host/tcpstates-$name ]]; then
-    cp -rLT -- "./$host/tcpstates-$name" "$work/rrd/$host/tcpstates-$name"
-  fi
+  directory=./$host/tcpstates-$name
+  if [[ -d $directory && ! -e $work/rrd/$directory ]]; then cp -rL -- "$directory" "$work/rrd/$host"; fi
 done
 cd -- "$work/rrd"
 
