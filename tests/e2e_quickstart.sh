@@ -6,7 +6,7 @@ enter_netns "$@"
 
 mkdir "$work/tmp"
 # It builds first, which may take longer than what is made here lasts.
-ok "it prints a table" env TMPDIR="$work/tmp" "$top/contrib/quickstart.sh" --once
+ok "it builds, and ends well" env TMPDIR="$work/tmp" "$top/contrib/quickstart.sh" --once
 sockets make fin-wait2-held ipv4 18000 3
 sockets make fin-wait2-orphaned ipv6 18000 2
 sockets make time-wait ipv4 18000 4

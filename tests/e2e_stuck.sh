@@ -76,6 +76,7 @@ collectd_start
 values >/dev/null
 sleep 1
 sockets make fin-wait2-held ipv4 443 3
+making=$(date +%s%N)
 if [[ -n $cgroup ]]; then
   sockets_in "$cgroup/api.service" make fin-wait2-held ipv4 8080 6
   # sockmake has both ends: of the CLOSE_WAIT ones it is the service.
@@ -84,6 +85,8 @@ else
   sockets make fin-wait2-held ipv4 8080 6
   top=" 6 .*to remote port 8080, 3 .*to remote port 443"
 fi
+wait_until 60 "a notification of stuck sockets" notified 1
+ok "nobody is notified before they are stuck" test $(($(date +%s%N) - making)) -ge 6000000000
 wait_until 60 "two notifications of stuck sockets" notified 2
 values >/dev/null
 values >/dev/null

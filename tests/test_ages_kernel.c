@@ -111,7 +111,8 @@ END_TEST
 START_TEST(stuck_are_those_that_are_held_for_longer) {
   make_pair(SOCKETS_IPV4);
   poll(NULL, 0, 1000);
-  ck_assert_uint_eq(count(60000).fin_wait2_stuck, 0);
+  uint32_t early = count(2500).fin_wait2_stuck;
+  ck_assert(early == 0 || now_ms() - made_before + TICK_MS > 2500);
   ck_assert_uint_eq(count(500).fin_wait2_stuck, 1);
   ck_assert_uint_eq(count(500).close_wait_stuck, 1);
   end_pair();
