@@ -21,7 +21,7 @@ Installs the packages that are missing for each PURPOSE:
            contrib/ has for a fleet
   package  dpkg-dev, debhelper and rpmbuild for make deb and make rpm, and mmdebstrap
            for the tests of the packages
-  soak     valgrind and the runtimes of gcc's sanitizers, for tests/soak.sh
+  soak     valgrind and the runtimes of gcc's sanitizers, for tests/soak/soak.sh
   kernels  qemu for x86-64, cpio, depmod and mmdebstrap, for the tests on other kernels
   targets  qemu's user emulation and mmdebstrap, for the tests on other architectures
 

@@ -21,7 +21,7 @@ Options:
 
 Prints each result that is not a pass, with the log of what failed, and at the end
 a table and one line: N passed, M failed, K skipped. The logs stay in
-build-tests/tests/ and build-tests/*.log.
+build-tests/tests/ and build-tests/*/*.log.
 
 Touches: packages (contrib/install-deps.sh), the source tree (configure and its like,
 build-tests/), $TMPDIR [/tmp], and network namespaces of its own.
@@ -115,7 +115,7 @@ if ((failed > 0)); then
     grep -v '^ok ' "${log%.trs}.log" | tail -n 100
   done
 fi
-grep -hs '^# figures: ' tests/*.log || true
+grep -hs '^# figures: ' tests/*/*.log || true
 printf '%-12s %8s %8s %8s\n' '' passed failed skipped
 printf '%s\n' "${rows[@]}"
 echo "$passed passed, $failed failed, $(count SKIP) skipped"

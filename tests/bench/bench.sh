@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a read costs, next to other readers of the same sockets.
-. "$(dirname -- "${BASH_SOURCE[0]}")/../lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
 usage() {
   cat <<'END'

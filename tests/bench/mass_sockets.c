@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #endif
 
-#include "../sockets.h"
+#include "sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,10 +2,10 @@
  * takes the program, and both mean what socket_model.c says. */
 #include "fuzz.h"
 
-#include "../bytecode_machine.h"
-#include "../filter_set.h"
-#include "../socket_model.h"
+#include "bytecode_machine.h"
+#include "filter_set.h"
 #include "group_index.h"
+#include "socket_model.h"
 
 #include <errno.h>
 #include <string.h>

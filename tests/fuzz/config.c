@@ -6,9 +6,9 @@
  * below __wrap_ take the place of the C library's. */
 #include "fuzz.h"
 
-#include "../socket_model.h"
 #include "config.h"
 #include "group_index.h"
+#include "socket_model.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

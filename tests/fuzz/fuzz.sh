@@ -77,7 +77,7 @@ if [[ -z $profdata || -z $cov ]]; then die 3 "llvm-profdata or llvm-cov is missi
 # ---- build ------------------------------------------------------------------
 
 read -ra flags <<<"${FUZZ_CPPFLAGS-}"
-flags+=(-D_GNU_SOURCE -I"$top/plugin" -g -fno-omit-frame-pointer -pthread)
+flags+=(-D_GNU_SOURCE -I"$top/plugin" -I"$top/tests/support" -g -fno-omit-frame-pointer -pthread)
 readonly sanitizers=address,undefined
 readonly fuzzing=(-O2 -fsanitize="$sanitizers" -fno-sanitize-recover=all)
 readonly counting=(-O0 -fprofile-instr-generate -fcoverage-mapping)
@@ -107,7 +107,7 @@ build_library() {
   done | compile "$name" "$@"
   # It walks through all ports: to trace each comparison takes longer than all else.
   echo "$top/plugin/group_index" | compile "$name" "$@" -fno-sanitize-coverage=trace-cmp
-  printf '%s\n' "${helpers[@]/#/$top/tests/}" | compile "$name" -O2
+  printf '%s\n' "${helpers[@]/#/$top/tests/support/}" | compile "$name" -O2
   ar rc "$dir/$name/library.a" "$dir/$name"/*.o
 }
 

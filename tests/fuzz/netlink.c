@@ -9,10 +9,10 @@
  * functions below __wrap_ take the place of the C library's and libmnl's. */
 #include "fuzz.h"
 
-#include "../socket_model.h"
 #include "diag_dump.h"
 #include "metrics.h"
 #include "notice.h"
+#include "socket_model.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * plan_reader.c checks each read. */
 #include "fuzz.h"
 
-#include "../plan_reader.h"
+#include "plan_reader.h"
 
 #include <check.h>
 #include <errno.h>

@@ -6,11 +6,11 @@
  */
 #include "fuzz.h"
 
-#include "../socket_random.h"
 #include "notice.h"
 #include "proc_file.h"
 #include "proc_text.h"
 #include "process.h"
+#include "socket_random.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
 #define _GNU_SOURCE
 #endif
 
-#include "../sockets.h"
+#include "sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # In a guest that has not used tcp_diag yet: the kernel loads it by itself when
 # collectd asks for the sockets, whoever runs it.
-. "$(dirname -- "${BASH_SOURCE[0]}")/../lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"
 
 loaded() {

@@ -2,7 +2,7 @@
 # The end-to-end tests on other kernels: each of Debian's cloud kernels is booted in
 # qemu with a file system that has this machine's collectd, bash and ss in it, and
 # the plugin and the tests as they were built here.
-. "$(dirname -- "${BASH_SOURCE[0]}")/../lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 shopt -s extglob
 
@@ -14,7 +14,7 @@ Boots the GUESTs, two at a time, all if none is named; make check-kernels calls 
 Runs in a build directory after make check TESTS=, or with builddir=DIRECTORY.
 
   --keep DIR    keep the kernels in DIR, and use those that are there already
-  --tests LIST  run these tests, such as "e2e_auto e2e_states", instead of all
+  --tests LIST  run these tests, such as "e2e/auto e2e/states", instead of all
 
 Prints the results of all tests in all guests as TAP; the skips among them say why.
 Needs: contrib/install-deps.sh kernels; Debian's packages from the network; no root.
@@ -24,17 +24,17 @@ TEXT
 }
 
 # name; Debian release of the kernel; kernel parameters; modules left out; tests
-core="kernels/autoload test_ages_kernel test_bytecode_kernel test_cgroup test_process test_proc_file \
-  e2e_auto e2e_filter e2e_fin_timeout e2e_host e2e_kernel e2e_machine e2e_namespaces e2e_no_tcp_diag \
-  e2e_states e2e_stuck e2e_tcpconns"
+core="kernels/autoload unit/test_ages_kernel unit/test_bytecode_kernel unit/test_cgroup unit/test_process unit/test_proc_file \
+  e2e/auto e2e/filter e2e/fin_timeout e2e/host e2e/kernel e2e/machine e2e/namespaces e2e/no_tcp_diag \
+  e2e/states e2e/stuck e2e/tcpconns"
 readonly guests=(
   "5.10; bullseye; ; ; $core"
   "6.1; bookworm; ; ; $core"
   "6.12; trixie; ; ; $core"
   "newest; sid; ; ; $core"
-  "no-tcp_diag; trixie; ; inet_diag tcp_diag; e2e_no_tcp_diag e2e_machine"
-  "no-ipv6; trixie; ipv6.disable=1; ; kernels/autoload test_cgroup test_process test_proc_file \
-    e2e_auto e2e_filter e2e_fin_timeout e2e_host e2e_kernel e2e_machine e2e_states e2e_stuck e2e_tcpconns"
+  "no-tcp_diag; trixie; ; inet_diag tcp_diag; e2e/no_tcp_diag e2e/machine"
+  "no-ipv6; trixie; ipv6.disable=1; ; kernels/autoload unit/test_cgroup unit/test_process unit/test_proc_file \
+    e2e/auto e2e/filter e2e/fin_timeout e2e/host e2e/kernel e2e/machine e2e/states e2e/stuck e2e/tcpconns"
 )
 # What the tests and init call.
 readonly programs=(awk basename bash cat chmod chown collectd comm cp cut date dd diff dirname echo env expr find grep head id
@@ -94,14 +94,14 @@ make_root() {
   echo root:x:0:0::/:/bin/bash >"$root/etc/passwd"
   echo root:x:0: >"$root/etc/group"
 
-  mkdir -p "$root/tests/source" "$root/tests/build/tests"
+  mkdir -p "$root/tests/source" "$root/tests/build/tests/unit"
   cp -R -- "$top/tests" "$root/tests/source/"
   cp -R -- "$build/.libs" "$build/churn" "$build/plugin_host" "$build/sockmake" "$root/tests/build/"
   for file in "$build"/.libs/*.so "$build"/{churn,plugin_host,sockmake}; do copy "$file"; done
   for name in $core; do
-    if [[ $name == test_* ]]; then
+    if [[ $name == unit/* ]]; then
       copy "$build/tests/$name"
-      mv -- "$root$build/tests/$name" "$root/tests/build/tests/"
+      mv -- "$root$build/tests/$name" "$root/tests/build/tests/unit/"
     fi
   done
   rm -rf -- "${root:?}/${build#/}"

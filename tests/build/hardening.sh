@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# What the .so is hardened with: as it is built here, and by a distribution's flags.
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
+
+# hardened NAME FILE BUILD
+hardened() {
+  local name=$1 so=$2
+  is "$name: only module_register is exported" "$(nm -D --defined-only "$so" | awk '{ print $3 }')" module_register
+  readelf -dW "$so" >"$work/dynamic"
+  readelf -lW "$so" >"$work/segments"
+  nm -D --undefined-only "$so" >"$work/undefined"
+  ok "$name: all symbols are bound at the start" grep -q BIND_NOW "$work/dynamic"
+  ok "$name: relocations are read-only then" grep -q GNU_RELRO "$work/segments"
+  is "$name: text has no relocations" "$(grep TEXTREL "$work/dynamic" || true)" ""
+  is "$name: the stack is not executable" "$(awk '$1 == "GNU_STACK" { print $7 }' "$work/segments")" RW
+  is "$name: no segment is writable and executable" "$(grep -E ' (RWE|RW E) ' "$work/segments" || true)" ""
+  is "$name: no path to search libraries in" "$(grep -E 'RPATH|RUNPATH' "$work/dynamic" || true)" ""
+  ok "$name: the stack is protected" grep -q __stack_chk_fail "$work/undefined"
+  if grep -q '__printf_chk\|@GLIBC' "$work/undefined"; then
+    ok "$name: the C library's functions check sizes" grep -q '__snprintf_chk' "$work/undefined"
+  else
+    skip "$name: the C library's functions check sizes" "this C library is not glibc"
+  fi
+  # The mark of the whole file needs a C library that has it, too.
+  if [[ $(uname -m) == x86_64 ]] && grep -q -- ' -fcf-protection' <(sed -n 's/^HARDEN_CFLAGS = / /p' "$3/Makefile"); then
+    ok "$name: jumps go to marked places" grep -q endbr64 < <(objdump -d "$so")
+  else
+    skip "$name: jumps go to marked places" "no -fcf-protection for this processor"
+  fi
+}
+
+# so BUILD FLAG...: configures and builds there.
+so() {
+  mkdir "$work/$1"
+  (cd "$work/$1" && "$top/configure" "${@:2}" && make -j2 tcpstates.la) >"$work/log" 2>&1 ||
+    fail "it builds with ${*:2}" "$(tail -n 20 "$work/log")"
+}
+flags() { sed -n 's/^HARDEN_CFLAGS = *//p' "$work/$1/Makefile"; }
+
+so default
+hardened "default" "$work/default/.libs/tcpstates.so" "$work/default"
+if command -v dpkg-buildflags >/dev/null; then
+  so debian CPPFLAGS="$(dpkg-buildflags --get CPPFLAGS)" CFLAGS="$(dpkg-buildflags --get CFLAGS) -Werror" LDFLAGS="$(dpkg-buildflags --get LDFLAGS)"
+  hardened "Debian's flags" "$work/debian/.libs/tcpstates.so" "$work/debian"
+else
+  skip "Debian's flags" "there is no dpkg-buildflags here"
+fi
+
+# The user's choice stays.
+so other CPPFLAGS='-D_FORTIFY_SOURCE=1' CFLAGS='-O2 -Werror -fno-stack-protector'
+is "the user's _FORTIFY_SOURCE is the only one" "$(flags other | grep -o _FORTIFY_SOURCE || true)" ""
+is "the user's -fno-stack-protector wins" "$(nm -D "$work/other/.libs/tcpstates.so" | grep stack_chk || true)" ""
+so debug CFLAGS='-O0 -g -Werror'
+is "without optimisation there is no _FORTIFY_SOURCE" "$(flags debug | grep -o _FORTIFY_SOURCE || true)" ""
+done_testing

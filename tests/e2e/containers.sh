@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# contrib/containers: the namespaces that namespaces.sh finds, read by a collectd that
+# has the rights of the drop-in and no more.
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
+unshare_also=(--mount)
+enter_netns "$@"
+
+contrib=$top/contrib/containers
+pids=()
+at_end() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+}
+
+# Names as ip netns and Docker make them; nobody else sees these mounts.
+mount -t tmpfs -o mode=755 run /run 2>"$work/mount" || skip_all "no mounts: $(<"$work/mount")"
+mkdir -p /run/netns /run/docker/netns
+chmod 700 /run/docker
+ip netns add blue 2>"$work/ip" || skip_all "no namespaces with names: $(<"$work/ip")"
+# container NAME COUNT COMMAND...: a sockmake started by COMMAND, with so many
+# connections; its process id is ${pids[-1]}.
+container() {
+  mkfifo "$work/$1"
+  # shellcheck disable=SC2016 # the inner shell's
+  "${@:3}" sh -c 'ip link set lo up && exec "$1"' - "$build/sockmake" <>"$work/$1" >"$work/$1.out" &
+  pids+=($!)
+  echo "make established ipv4 18000 $2" >"$work/$1"
+  wait_until 60 "sockets in $1" grep -q '^ok$' "$work/$1.out"
+}
+container blue 1 ip netns exec blue
+container docker 2 unshare --net
+docker=${pids[-1]}
+touch /run/docker/netns/1a2b3c
+mount --bind "/proc/$docker/ns/net" /run/docker/netns/1a2b3c
+touch /run/docker/netns/default
+mount --bind /proc/self/ns/net /run/docker/netns/default # as Docker has it for --network host
+container process 3 unshare --net
+process=${pids[-1]}
+
+is "namespaces.sh finds those with names, each once, and not its own" "$("$contrib/namespaces.sh")" '<Plugin tcpstates>
+  <Namespace "/run/netns/blue">
+    Name "blue"
+  </Namespace>
+  <Namespace "/run/docker/netns/1a2b3c">
+    Name "1a2b3c"
+  </Namespace>
+</Plugin>'
+ln -s blue /run/netns/same
+echo gone >/run/netns/gone
+printf 'LocalPort 18000\nReportClosed false\n' >"$work/template"
+is "what it is told, with what stands in TEMPLATE" \
+  "$(TEMPLATE=$work/template "$contrib/namespaces.sh" "a\"b=/proc/$process/ns/net" 2>&1 || echo "$?")
+$(TEMPLATE=$work/template "$contrib/namespaces.sh" a/b=/run/netns/same a@b="/proc/$process/ns/net" again=/run/netns/blue gone=/run/netns/gone)" \
+  "namespaces.sh: a\"b=/proc/$process/ns/net: no quotes, backslashes and control characters, please
+2
+<Plugin tcpstates>
+  <Namespace \"/run/netns/same\">
+    Name \"a_b\"
+    LocalPort 18000
+    ReportClosed false
+  </Namespace>
+  <Namespace \"/proc/$process/ns/net\">
+    Name \"a_b-$(stat -L -c %i "/proc/$process/ns/net")\"
+    LocalPort 18000
+    ReportClosed false
+  </Namespace>
+</Plugin>"
+rm /run/netns/same /run/netns/gone
+ok "--processes finds that of a process" grep -q "<Namespace \"/proc/$process/ns/net\">" <("$contrib/namespaces.sh" --processes)
+is "--output writes what is new, and says when it is not" \
+  "$(for i in 1 2; do "$contrib/namespaces.sh" --output "$work/namespaces.conf" && echo "$i: 0" || echo "$i: $?"; done)" "1: 0
+2: 3"
+is "and leaves nothing else" "$(find "$work" -name 'namespaces.conf*')" "$work/namespaces.conf"
+
+"$contrib/namespaces.sh" docker=/run/docker/netns/1a2b3c blue=/run/netns/blue process="/proc/$process/ns/net" >"$work/namespaces.conf"
+# Under the names that the page gives them: collectd reads a directory's files in their order.
+mkdir "$work/conf.d"
+echo 'LoadPlugin tcpstates' >"$work/conf.d/tcpstates.conf"
+name=$(sed -n 's|.*--output /etc/collectd/collectd.conf.d/\([^ ]*\).*|\1|p' "$contrib/README.md")
+cp "$work/namespaces.conf" "$work/conf.d/$name"
+# A namespace that is not read within it is left out.
+interval=2
+collectd_configure <<<"Include \"$work/conf.d/*.conf\""
+established() {
+  values | sed -n 's/^all@\(.*\) tcp_connections-ESTABLISHED \(.*\)/\1=\2/p' | xargs
+}
+# as_service CAPABILITY...: collectd as a user who has these.
+as_service() {
+  local caps
+  caps=$(printf '%s\n' "$@" | sed 's/^CAP_/+/' | tr '[:upper:]' '[:lower:]' | paste -sd,)
+  as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set="-all,$caps" --inh-caps="-all,$caps" --ambient-caps="-all,$caps" --no-new-privs)
+}
+read -ra capabilities < <(sed -n 's/^AmbientCapabilities=//p' "$contrib/collectd.service.d/tcpstates-namespaces.conf")
+as_service "${capabilities[@]}"
+if ! "${as_user[@]}" true 2>"$work/setpriv"; then
+  skip "rights" "this user cannot give them: $(<"$work/setpriv")"
+  done_testing
+  exit
+fi
+collectd_start
+is "a collectd with the rights of the drop-in reads all" "$(established)" "blue=2 docker=4 process=6"
+is "and nothing is complained about" "$(complaints)" ""
+collectd_stop
+# Each is needed: what is missing without it.
+for capability in "${capabilities[@]}"; do
+  mapfile -t others < <(printf '%s\n' "${capabilities[@]}" | grep -vx "$capability")
+  as_service "${others[@]}"
+  collectd_start
+  case $capability in
+    CAP_SYS_ADMIN) wanted= ;;
+    CAP_SYS_PTRACE) wanted='blue=2 docker=4' ;;
+    CAP_DAC_READ_SEARCH) wanted='blue=2 process=6' ;;
+  esac
+  is "without $capability" "$(established)" "$wanted"
+  ok "and a line says so" grep -q "to enter it: collectd needs CAP_SYS_ADMIN\|to open it: .*CAP_SYS_PTRACE.*CAP_DAC_READ_SEARCH" <(messages '^\[error\]')
+  collectd_stop
+done
+done_testing

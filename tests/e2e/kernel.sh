@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# In what kernels differ: what this one does, and that the values do not depend on it.
+# tests/kernels/run.sh has it on old and new ones.
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
+enter_netns "$@"
+
+sockets make established ipv4 18000 3
+sockets make fin-wait2-held ipv6 18001 2
+sockets make bound ipv4 0 2
+collectd_configure <<<'LoadPlugin tcpstates'
+collectd_start
+values >/dev/null
+
+if closed_known; then
+  is "since Linux 6.8: bound-only sockets are counted" "$(value all tcp_connections-CLOSED)" 2
+else
+  is "before Linux 6.8: CLOSED is missing, and not 0" "$(value all tcp_connections-CLOSED)" ""
+fi
+
+# The kernel's own count of connections. Since Linux 6.10 (and 5.10.220 and the like
+# of the other old ones) it has CLOSE_WAIT sockets in it.
+estab=$(awk '$1 == "Tcp:" && !column { for (i = 1; i <= NF; i++) if ($i == "CurrEstab") column = i; next }
+  $1 == "Tcp:" { print $column }' /proc/net/snmp)
+case $estab in
+  6) pass "CurrEstab is ESTABLISHED alone" ;;
+  8) pass "CurrEstab is ESTABLISHED and CLOSE_WAIT" ;;
+  *) fail "CurrEstab is ESTABLISHED, with or without CLOSE_WAIT" "$estab, where 6 and 2 were made" ;;
+esac
+is "the values do not depend on it" "$(value all tcp_connections-ESTABLISHED) $(value all tcp_connections-CLOSE_WAIT)" "6 2"
+
+# The layout of the sums that "auto" takes.
+is "sockstat has what the values need" \
+  "$(grep -oE '^TCP: inuse [0-9]+ orphan [0-9]+ tw [0-9]+ alloc [0-9]+ mem' /proc/net/sockstat | tr -d '0-9' | xargs)" \
+  "TCP: inuse orphan tw alloc mem"
+is "nothing is complained about" "$(complaints)" ""
+collectd_stop
+done_testing

@@ -1,0 +1,281 @@
+#!/usr/bin/env bash
+# contrib/tcpstates-thresholds.conf in a real collectd: each threshold passed by real sockets,
+# and notify-mail.sh, called by the plugin exec, mails it. collectd-nagios agrees.
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
+for plugin in threshold exec unixsock; do
+  collectd_plugin "$plugin" >"$work/plugin" || skip_all "collectd has no plugin $plugin here: contrib/install-deps.sh test"
+done
+type -P collectd-nagios >"$work/plugin" || skip_all "collectd-nagios is missing: contrib/install-deps.sh test"
+enter_netns "$@"
+machine_limits
+
+# "GROUP/TYPE-NAME WARNING_RANGE FAILURE_RANGE", as Nagios writes ranges.
+awk '
+  /^ *#/ { next }
+  $1 == "<Type" { type = $2; name = ""; split("", limit); next }
+  $1 == "Instance" && type == "" { group = $2 }
+  $1 == "Instance" { name = $2 }
+  /Min|Max/ { limit[$1] = $2 }
+  $1 == "</Type>" {
+    print group "/" type "-" name, range("Warning"), range("Failure")
+    type = ""
+  }
+  function range(of) { return end("~", of "Min") ":" end("", of "Max") }
+  function end(without, key) { return key in limit ? limit[key] : without }' \
+  "$top/contrib/tcpstates-thresholds.conf" | tr -d '">' >"$work/thresholds"
+
+# ---- collectd, with a mail that writes down who sends what ---------------------------
+
+mkdir "$work/bin" "$work/mail" "$work/state"
+chmod 777 "$work/mail" "$work/state"
+cp -- "$top/contrib/notify-mail.sh" "$work/bin/"
+cat >"$work/bin/mail" <<END
+#!/bin/sh
+printf '%s\t%s\t%s\t%s\n' "\$(id -un)" "\$3" "\$2" "\$(cat)" >>"$work/mail/log"
+END
+chmod 755 "$work/bin/mail" "$work/bin/notify-mail.sh"
+: >"$work/mail/log"
+chmod 666 "$work/mail/log"
+PATH=$work/bin:$PATH
+as_user=("${as_machine[@]}")
+# exec changes to nobody where this is root. Another user's root cannot: there the
+# whole collectd is nobody.
+if ! setpriv --reuid=nobody --clear-groups true 2>"$work/setpriv"; then
+  as_user+=(unshare --user "--map-user=$(id -u nobody)" "--map-group=$(id -g nobody)")
+fi
+echo 10 >/proc/sys/net/core/somaxconn
+echo 40 >/proc/sys/net/ipv4/tcp_max_tw_buckets
+# Timeout: by default two reads that are late, one after the other, are a value that has
+# stopped coming.
+collectd_configure threshold exec unixsock <<END
+Timeout 10
+LoadPlugin tcpstates
+<Plugin tcpstates>
+  StuckAfter 1
+  ReportAcceptQueue true
+</Plugin>
+LoadPlugin unixsock
+<Plugin unixsock>
+  SocketFile "$work/run/sock"
+  SocketGroup "$(id -gn)"
+</Plugin>
+LoadPlugin exec
+<Plugin exec>
+  NotificationExec "nobody" "$work/bin/notify-mail.sh" "--state" "$work/state" "someone"
+</Plugin>
+$(<"$top/contrib/tcpstates-thresholds.conf")
+END
+collectd_start
+values >/dev/null
+
+# ---- what there is to watch ------------------------------------------------------------
+
+cut -d' ' -f1 "$work/thresholds" | tr / ' ' | sort >"$work/names"
+is "tcpstates-thresholds.conf watches these" "$(<"$work/names")" "all current_connections-close_wait_stuck
+all current_connections-fin_wait2_stuck
+all duration-tcp_fin_timeout
+all percent-accept_queue
+all percent-timewait_buckets
+machine percent-orphans
+machine percent-tcp_mem"
+is "all of it is dispatched" "$(cut -d' ' -f1,2 "$work/values" | sort | comm -13 - "$work/names")" ""
+for tenths in {1..600}; do
+  if (($(messages 'severity = OKAY' | wc -l) == $(wc -l <"$work/names"))); then break; fi
+  sleep 0.1
+done
+is "collectd says once of each that it is in range" \
+  "$(messages Notification | sed 's/.*severity = \([A-Z]*\), .*plugin_instance = \([a-z]*\), type = \([a-z_]*\), type_instance = \([a-z0-9_]*\),.*/\1 \2 \3-\4/' | sort)" \
+  "$(sed 's/^/OKAY /' "$work/names")"
+
+# "GROUP/TYPE-NAME SEVERITY LIMIT" of both.
+awk '
+  { split($2, warning, ":"); split($3, failure, ":")
+    print $1, "warning", warning[1] == warning[2] ? "!= " warning[1] : "> " warning[2]
+    if (failure[2] != "") print $1, "critical", "> " failure[2] }' "$work/thresholds" | sort >"$work/limits_wanted"
+sed -nE '
+  s|.*expr: collectd_tcpstates_([a-z_]*)\{tcpstates="([^"]*)",type="([^"]*)"\} (.*)|\2/\1-\3 \4|; T severity; h
+  :severity
+  s/.*severity: (.*)/\1/; T; G; s/(.*)\n([^ ]*) (.*)/\2 \1 \3/p; s/.*//; x' "$top/contrib/prometheus/alerts.yml" |
+  sed 's/duration_seconds/duration/' | sort >"$work/limits_of_alerts"
+is "Prometheus's alert rules have the same names and limits" "$(<"$work/limits_of_alerts")" "$(<"$work/limits_wanted")"
+
+# ---- each threshold, passed and over ---------------------------------------------------
+
+# mails KEY: the severities mailed so far, of the machine $host.
+host=localhost
+mails() {
+  awk -F '\t' -v end=" $host tcpstates-$1" '
+    substr($3, length($3) - length(end) + 1) == end { sub(/:.*/, "", $3); print $3 }' "$work/mail/log" | xargs
+}
+# nagios KEY: what collectd-nagios makes of the same value with the same limits.
+nagios() {
+  local key warning failure code=0
+  local -a ranges
+  read -r key warning failure < <(grep "^$1 " "$work/thresholds")
+  ranges=(-w "$warning")
+  if [[ $failure != '~:' ]]; then ranges+=(-c "$failure"); fi
+  collectd-nagios -s "$work/run/sock" -H localhost -n "tcpstates-$key" "${ranges[@]}" >"$work/nagios" || code=$?
+  case $code in
+    0) echo OKAY ;;
+    1) echo WARNING ;;
+    2) echo FAILURE ;;
+    *) echo "$code: $(<"$work/nagios")" ;;
+  esac
+}
+# await KEY SEVERITY TEXT [COMMAND...]: that becomes the last mail about the value.
+# COMMAND is repeated until then.
+await() {
+  local key=$1 severity=$2 text=$3 tenths
+  shift 3
+  for ((tenths = 0; tenths < 600; tenths++)); do
+    "$@"
+    sleep 0.1
+    if [[ $(mails "$key") == *"$severity" ]]; then
+      pass "$key: $text: $severity"
+      return 0
+    fi
+  done
+  fail "$key: $text: $severity" "60 s long it was: $(mails "$key")
+$(messages . | tail -n 5)"
+}
+# agrees KEY SEVERITY: and so does Nagios.
+agrees() {
+  is "$1: collectd-nagios says $2, too" "$(nagios "$1")" "$2"
+}
+
+key=all/current_connections-fin_wait2_stuck
+sockets make fin-wait2-held ipv4 18000 20
+sleep 2
+values >/dev/null
+is "20 stuck are not more than 20" "$(awk '$2 ~ /stuck$/ { print $3 }' "$work/values" | xargs):$(mails $key)" "20 20:"
+agrees $key OKAY
+sockets release fin-wait2-held ipv4 18000
+sockets make fin-wait2-held ipv4 18000 16
+sockets make fin-wait2-held ipv6 18001 5
+await $key WARNING "21 are"
+await all/current_connections-close_wait_stuck WARNING "and their other ends"
+agrees $key WARNING
+sockets release fin-wait2-held ipv6 18001
+values >/dev/null
+values >/dev/null
+is "16 are within the hysteresis" "$(nagios $key):$(mails $key)" "OKAY:WARNING"
+sockets make fin-wait2-held ipv6 18001 185
+await $key FAILURE "201 are more than 200"
+await all/current_connections-close_wait_stuck FAILURE "and their other ends"
+agrees $key FAILURE
+sockets release fin-wait2-held ipv6 18001
+sockets release fin-wait2-held ipv4 18000
+await $key OKAY "none"
+await all/current_connections-close_wait_stuck OKAY "none"
+agrees $key OKAY
+# A read may have come between the two releases.
+ok "each was said once" grep -qE '^WARNING FAILURE (WARNING )?OKAY$' <(mails $key)
+
+key=all/percent-timewait_buckets
+sockets make time-wait ipv4 18002 21
+await $key WARNING "21 of 40"
+agrees $key WARNING
+sockets make time-wait ipv6 18003 17
+await $key FAILURE "38 of 40"
+agrees $key FAILURE
+sockets release time-wait ipv4 18002
+sockets release time-wait ipv6 18003
+await $key OKAY "none"
+agrees $key OKAY
+
+key=all/percent-accept_queue
+sockets make unaccepted ipv4 18004 6
+await $key WARNING "6 of 10"
+is "$key: in the third read that found them, not before" \
+  "$(sed '/severity = WARNING.*type_instance = accept_queue/q' "$work/output" | grep -c '^PUTVAL .*/tcpstates-all/percent-accept_queue .*:60\.')" 3
+agrees $key WARNING
+sockets make unaccepted ipv6 18005 10
+await $key FAILURE "10 of 10"
+agrees $key FAILURE
+sockets release unaccepted ipv4 18004
+sockets release unaccepted ipv6 18005
+await $key OKAY "none"
+agrees $key OKAY
+
+key=all/duration-tcp_fin_timeout
+for seconds in 61 59; do
+  echo $seconds >/proc/sys/net/ipv4/tcp_fin_timeout
+  await $key WARNING "$seconds s"
+  agrees $key WARNING
+  echo 60 >/proc/sys/net/ipv4/tcp_fin_timeout
+  await $key OKAY "60 s"
+done
+agrees $key OKAY
+
+key=machine/percent-orphans
+sockets make fin-wait1-orphaned ipv4 18006 200
+# Machine-wide: others' sockets count, so the limit follows them.
+ok "200 sockets are orphans" test "$(sockstat orphan)" -ge 200
+await $key WARNING "35 % of the limit" limit_at tcp_max_orphans 35
+await $key FAILURE "70 % of it" limit_at tcp_max_orphans 70
+sockets release fin-wait1-orphaned ipv4 18006
+echo 1000000 >"$work/limits/tcp_max_orphans"
+await $key OKAY "under a million"
+
+key=machine/percent-tcp_mem
+sockets make listen ipv4 18007 1
+memory_take 18007
+ok "what nobody reads takes memory" test "$(sockstat mem)" -ge 500
+await $key WARNING "80 % of the limit" limit_at tcp_mem 80
+await $key FAILURE "97 % of it" limit_at tcp_mem 97
+memory_free
+echo 1000000 2000000 3000000 >"$work/limits/tcp_mem"
+await $key OKAY "under three millions"
+
+# ---- values that stop coming -----------------------------------------------------------
+
+# put: what a collectd that receives another machine's values has of that machine.
+put() {
+  local key
+  for key in all/percent-timewait_buckets:1 all/duration-tcp_fin_timeout:60; do
+    collectdctl -s "$work/run/sock" putval "web1/tcpstates-${key%:*}" "N:${key#*:}"
+  done
+}
+host=web1
+key=all/duration-tcp_fin_timeout
+put
+await $key FAILURE "put once, and no more"
+await $key OKAY "put again" put
+ok "$host: each was said once" grep -q '^FAILURE OKAY' <(mails $key)
+is "$host: one that is not Interesting is not missed" \
+  "$(messages 'severity = FAILURE, host = web1,' | grep -v 'type_instance = tcp_fin_timeout,' || true)" ""
+host=localhost
+
+# ---- the mails ----------------------------------------------------------------------------
+
+is "each mail was sent as nobody, never as root" "$(cut -f1 "$work/mail/log" | sort -u)" nobody
+is "to whom the configuration says" "$(cut -f2 "$work/mail/log" | sort -u)" someone
+ok "collectd's text is in it" grep -qE $'^nobody\tsomeone\tFAILURE: localhost tcpstates-all/current_connections-fin_wait2_stuck\t.*currently 201\.0+\. That is above the failure threshold of 200\.' "$work/mail/log"
+is "of what was wrong, nothing is remembered" "$(ls "$work/state")" ""
+# A connection of collectd-nagios may be over before its thread has a name.
+is "nothing is complained about" "$(complaints | grep -v 'set_thread_name("unixsock conn")' || true)" ""
+
+# ---- the rest of notify-mail.sh, and what tcpstates-thresholds.conf documents --------------------------
+
+notify() {
+  : >"$work/mail/log"
+  printf '%s\n' "Severity: $1" "Time: 1200928930.515" "Host: h" "Plugin: $2" "PluginInstance: all" "Type: t" \
+    "TypeInstance: n" "" "a text: with colons" | "$work/bin/notify-mail.sh" "${@:3}" 2>"$work/notify" || echo "exit $?"
+  cut -f2- "$work/mail/log"
+}
+is "without --state every OKAY is a mail, to root" "$(notify OKAY tcpstates)" \
+  $'root\tOKAY: h tcpstates-all/t-n\ta text: with colons'
+is "another plugin's notification is not" "$(notify FAILURE load)" ""
+is "a directory that is not there" "$(notify OKAY tcpstates --state /nowhere) $(<"$work/notify")" \
+  "exit 2 notify-mail.sh: --state \"/nowhere\": not a directory that $(id -un) may write"
+printf '#!/bin/sh\nexit 1\n' >"$work/bin/mail"
+is "a mail that could not be sent" "$(notify WARNING tcpstates) $(<"$work/notify")" \
+  "exit 1 notify-mail.sh: mail could not send \"WARNING: h tcpstates-all/t-n\" to root"
+sed -n 's|^# *\(collectd-nagios .*\)|\1|p' "$top/contrib/tcpstates-thresholds.conf" >"$work/commands"
+while read -r command; do
+  command=${command/\/run\/collectd-unixsock/$work/run/sock}
+  ok "as documented: ${command##* -n }" bash -c "${command/HOST/localhost}"
+done <"$work/commands"
+is "there are two of these" "$(wc -l <"$work/commands")" 2
+collectd_stop
+done_testing

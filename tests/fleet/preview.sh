@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Draws contrib/dashboards/preview.png anew: what contrib/dashboards/preview makes of a
+# real Prometheus, which has scraped a real collectd for eight minutes.
+case ${1-} in
+  --help | -h)
+    cat <<'TEXT'
+Usage: tests/fleet/preview.sh [FILE]
+
+For eight minutes, in network namespaces of its own: a web server's connections, a
+program that leaks two sockets in FIN_WAIT2 every ten seconds and is restarted once,
+and a queue that nobody accepts from. Then draws FILE [contrib/dashboards/preview.png].
+
+Needs a build (builddir=DIR; by default the current directory), make check's programs
+in it, and contrib/install-deps.sh test fleet. Touches FILE, and a directory of its own
+in TMPDIR that it removes.
+
+Exit codes: 0 drawn, others not.
+TEXT
+    exit
+    ;;
+esac
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+skip_all() {
+  echo "preview.sh: $1" >&2
+  exit 1
+}
+need_programs prometheus
+need_plugins write_prometheus
+/usr/bin/python3 -c 'import cairo' 2>/dev/null || skip_all "no cairo for /usr/bin/python3: contrib/install-deps.sh fleet"
+enter_netns "$@"
+machine_limits 1000 '1000 2000 3000'
+echo 128 >/proc/sys/net/core/somaxconn
+echo 256 >/proc/sys/net/ipv4/tcp_max_tw_buckets
+
+mkdir "$work/prometheus"
+cat >"$work/prometheus/prometheus.yml" <<'YAML'
+global:
+  scrape_interval: 2s
+scrape_configs:
+  - job_name: collectd
+    honor_labels: true
+    static_configs:
+      - targets: ["10.1.0.2:9103"]
+YAML
+prometheus_apart
+interval=2
+collectd_configure write_prometheus <<'END'
+Hostname "web1.example.org"
+LoadPlugin write_prometheus
+<Plugin write_prometheus>
+  Port "9103"
+</Plugin>
+LoadPlugin tcpstates
+<Plugin tcpstates>
+  ReportAcceptQueue true
+</Plugin>
+END
+as_user=("${as_machine[@]}")
+collectd_start
+
+sockets make established ipv4 443 60
+start=$SECONDS
+for ((i = 1; i <= 48; i++)); do
+  # They live for a minute. On a port of their own: sockmake counts while others end.
+  sockets make time-wait ipv4 $((8000 + i % 7)) 4
+  sockets make fin-wait2-orphaned ipv4 $((8010 + i % 7)) 3
+  if ((i > 6)); then sockets make fin-wait2-held ipv4 5432 2; fi
+  case $i in
+    12 | 34) sockets make established ipv6 443 40 ;;
+    22 | 42) sockets release established ipv6 443 ;;
+    16) sockets make fin-wait1-orphaned ipv4 443 150 ;;
+    26) sockets make unaccepted ipv4 8080 80 ;;
+    32) sockets release unaccepted ipv4 8080 ;;
+    36) sockets release fin-wait2-held ipv4 5432 ;;
+  esac
+  until ((SECONDS >= start + 10 * i)); do sleep 0.2; done
+done
+"${in_prometheus[@]}" /usr/bin/python3 "$top/contrib/dashboards/preview" --minutes 8 \
+  --output "${1:-$top/contrib/dashboards/preview.png}" web1.example.org
