@@ -1,6 +1,7 @@
 # Builds the plugin and runs it in a collectd of its own, apart from any that is
 # installed; quickstart.sh and fin-wait2-lab/run.sh source it. They set program,
-# their name in messages, call make_work first, and remove_work at the end.
+# their name in messages, call make_work first, and remove_work at the end. The tests'
+# lib.sh takes the configuration from here.
 # shellcheck shell=bash disable=SC2154
 export LC_ALL=C
 
@@ -13,7 +14,6 @@ die() {
 }
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-readonly top
 work=          # the temporary directory
 build_group=   # process group of a running build step
 collectd_pid=
@@ -136,15 +136,15 @@ first_file() {
   return 1
 }
 
-# print_configuration INTERVAL: what every configuration begins with. Values and
-# messages go to the standard error output.
+# print_configuration INTERVAL DIRECTORY: what every configuration begins with; collectd
+# keeps its files in DIRECTORY. Values and messages go to the standard error output.
 print_configuration() {
   local types
   types=$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db) ||
     die 1 "collectd's types.db was not found in /usr/share/collectd; is collectd installed whole?"
   cat <<END
-BaseDir "$work"
-PIDFile "$work/collectd.pid"
+BaseDir "$2"
+PIDFile "$2/collectd.pid"
 PluginDir "$work/plugins"
 TypesDB "$types"
 Interval $1
@@ -166,11 +166,16 @@ LoadPlugin csv
 END
 }
 
+# collectd_plugin NAME: the path of a plugin of collectd's own.
+collectd_plugin() {
+  first_file {/usr,/usr/local,/opt/collectd}/lib{,64}/{,*/}collectd/"$1".so
+}
+
 # copy_plugins NAME...: of collectd's own.
 copy_plugins() {
   local name file
   for name; do
-    file=$(first_file {/usr,/usr/local,/opt/collectd}/lib{,64}/{,*/}collectd/"$name".so) ||
+    file=$(collectd_plugin "$name") ||
       die 1 "collectd's $name.so was not found in /usr/lib/collectd; is collectd installed whole?"
     # A copy: collectd refuses symbolic links.
     cp -L -- "$file" "$work/plugins/"

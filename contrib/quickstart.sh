@@ -123,7 +123,7 @@ write_configuration() {
   interval=${interval:-2}
 
   {
-    print_configuration "$interval"
+    print_configuration "$interval" "$work"
     cat <<'END'
 LoadPlugin tcpstates
 Include "blocks.conf"

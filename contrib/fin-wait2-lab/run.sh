@@ -90,7 +90,7 @@ start_lab() {
 start_readings() {
   local rows=$1
   {
-    print_configuration 1
+    print_configuration 1 "$work"
     cat <<END
 LoadPlugin tcpstates
 LoadPlugin rrdtool

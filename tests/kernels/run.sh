@@ -96,6 +96,8 @@ make_root() {
 
   mkdir -p "$root/tests/source" "$root/tests/build/tests/unit"
   cp -R -- "$top/tests" "$root/tests/source/"
+  mkdir "$root/tests/source/contrib"
+  cp -- "$top/contrib/private-collectd.sh" "$root/tests/source/contrib/"
   cp -R -- "$build/.libs" "$build/churn" "$build/plugin_host" "$build/sockmake" "$root/tests/build/"
   for file in "$build"/.libs/*.so "$build"/{churn,plugin_host,sockmake}; do copy "$file"; done
   for name in $core; do

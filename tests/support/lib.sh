@@ -6,7 +6,8 @@ export LC_ALL=C
 # make check-build hands TESTS= down to every make below it.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+program=${0##*/}
+. "$(dirname -- "${BASH_SOURCE[0]}")/../../contrib/private-collectd.sh"
 build=$(cd -- "${builddir:-.}" && pwd -P)
 work=$(mktemp -d "${TMPDIR:-/tmp}/tcpstates-test.XXXXXX")
 chmod 755 "$work"
@@ -381,61 +382,20 @@ churn_stop() {
 # ---- collectd ---------------------------------------------------------------
 
 interval=0.5 # seconds, that collectd_configure takes
-collectd_pid=
 as_user=()            # what collectd is started by
 
 unprivileged=(setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs)
-
-# first_file FILE...: the first that exists.
-first_file() {
-  local file
-  for file; do
-    if [[ -e $file ]]; then
-      echo "$file"
-      return 0
-    fi
-  done
-  return 1
-}
-
-# collectd_plugin NAME: the path of a plugin of collectd's own.
-collectd_plugin() {
-  first_file {/usr,/usr/local,/opt/collectd}/lib{,64}/{,*/}collectd/"$1".so
-}
 
 # collectd_configure [PLUGIN...]: what follows on stdin becomes the configuration
 # of a collectd in a directory of its own, with tcpstates and these plugins of
 # collectd's. Its values and messages go to the file $work/output.
 collectd_configure() {
-  local name
   mkdir -p "$work/plugins" "$work/run"
   chmod 777 "$work/run"
   cp -- "$build/.libs/tcpstates.so" "$work/plugins/"
-  # A copy: collectd refuses symbolic links.
-  for name in csv logfile "$@"; do cp -L -- "$(collectd_plugin "$name")" "$work/plugins/"; done
+  copy_plugins csv logfile "$@"
   {
-    cat <<END
-BaseDir "$work/run"
-PIDFile "$work/run/pid"
-PluginDir "$work/plugins"
-TypesDB "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)"
-Interval $interval
-Hostname "localhost"
-FQDNLookup false
-ReadThreads 1
-WriteThreads 1
-LoadPlugin logfile
-<Plugin logfile>
-  LogLevel info
-  File "stderr"
-  Timestamp false
-  PrintSeverity true
-</Plugin>
-LoadPlugin csv
-<Plugin csv>
-  DataDir "stderr"
-</Plugin>
-END
+    print_configuration "$interval" "$work/run"
     cat
   } >"$work/collectd.conf"
 }

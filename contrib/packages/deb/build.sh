@@ -21,22 +21,10 @@ Exit codes: 0 built, 1 not, 2 wrong usage.
 TEXT
 }
 
-case ${1-} in
-  --help | -h) usage && exit 0 ;;
-  *.tar.*) ;;
-  *) echo "build.sh: name the tarball of make dist; try --help" >&2 && exit 2 ;;
-esac
-
-tarball=$(readlink -e -- "$1") || { echo "build.sh: $1: no such file; make dist makes it" >&2 && exit 1; }
-directory=$(basename -- "$tarball")
-directory=${directory%.tar.*}
-version=${directory##*-}
+. "$(dirname -- "${BASH_SOURCE[0]}")/../tarball.sh"
 # shellcheck source=/dev/null
 . /etc/os-release
-if ! type -P dpkg-buildpackage >/dev/null || ! type -P dh >/dev/null; then
-  echo "build.sh: dpkg-dev or debhelper is missing; contrib/install-deps.sh package installs them" >&2
-  exit 1
-fi
+need_programs dpkg-buildpackage dh
 
 rm -rf -- deb-build
 mkdir -- deb-build

@@ -24,21 +24,9 @@ Exit codes: 0 built, 1 not, 2 wrong usage.
 TEXT
 }
 
-case ${1-} in
-  --help | -h) usage && exit 0 ;;
-  *.tar.*) ;;
-  *) echo "build.sh: name the tarball of make dist; try --help" >&2 && exit 2 ;;
-esac
-
-tarball=$(readlink -e -- "$1") || { echo "build.sh: $1: no such file; make dist makes it" >&2 && exit 1; }
+. "$(dirname -- "${BASH_SOURCE[0]}")/../tarball.sh"
 shift
-directory=$(basename -- "$tarball")
-directory=${directory%.tar.*}
-version=${directory##*-}
-if ! type -P rpmbuild >/dev/null; then
-  echo "build.sh: rpmbuild is missing; contrib/install-deps.sh package installs it" >&2
-  exit 1
-fi
+need_programs rpmbuild
 
 rm -rf -- rpm-build
 mkdir -p rpm-build/{SPECS,SOURCES,BUILD,BUILDROOT,RPMS,SRPMS}
