@@ -223,16 +223,18 @@ static int emit_addresses(struct bytecode *program, const struct side *side,
   return err;
 }
 
-static int emit_cgroups(struct bytecode *program, const struct cgroup_set *set,
+/* ids: NULL: there are none. */
+static int emit_cgroups(struct bytecode *program, const struct id_list *ids,
                         struct label *failed) {
-  if (set->paths_num == 0 || set->ids.num > CGROUPS_MAX)
+  size_t num = ids == NULL ? 0 : ids->num;
+  if (num > CGROUPS_MAX)
     return 0;
   struct label matched = {0};
   int err = 0;
-  for (size_t i = 0; i < set->ids.num && err == 0; i++) {
+  for (size_t i = 0; i < num && err == 0; i++) {
     struct label next = {0};
-    err = emit(program, INET_DIAG_BC_CGROUP_COND, &set->ids.ids[i],
-               sizeof(set->ids.ids[i]), &next);
+    err = emit(program, INET_DIAG_BC_CGROUP_COND, &ids->ids[i],
+               sizeof(ids->ids[i]), &next);
     if (err == 0)
       err = emit_jump(program, &matched);
     bind_here(program, &next);
@@ -240,12 +242,12 @@ static int emit_cgroups(struct bytecode *program, const struct cgroup_set *set,
   if (err == 0)
     err = emit_jump(program, failed);
   bind_here(program, &matched);
-  program->cost += set->ids.num;
+  program->cost += num;
   return err;
 }
 
 static int emit_filter(struct bytecode *program, const struct filter *filter,
-                       struct label *failed) {
+                       const struct id_list *ids, struct label *failed) {
   int err = emit_ports(program, &local, &filter->local_ports, failed);
   if (err == 0)
     err = emit_ports(program, &remote, &filter->remote_ports, failed);
@@ -257,8 +259,8 @@ static int emit_filter(struct bytecode *program, const struct filter *filter,
     err = emit_addresses(program, &local, &filter->local_addresses, failed);
   if (err == 0)
     err = emit_addresses(program, &remote, &filter->remote_addresses, failed);
-  if (err == 0)
-    err = emit_cgroups(program, &filter->cgroups, failed);
+  if (err == 0 && filter->cgroups.num > 0)
+    err = emit_cgroups(program, ids, failed);
   return err;
 }
 
@@ -267,7 +269,7 @@ static const struct port_set *only_ports(const struct filter *filter,
                                          const struct side *side) {
   bool more = filter->family != FILTER_ANY_FAMILY ||
               filter->local_addresses.num > 0 ||
-              filter->remote_addresses.num > 0 || filter->cgroups.paths_num > 0;
+              filter->remote_addresses.num > 0 || filter->cgroups.num > 0;
   bool both = filter->local_ports.num > 0 && filter->remote_ports.num > 0;
   const struct port_set *set =
       side == &local ? &filter->local_ports : &filter->remote_ports;
@@ -311,21 +313,23 @@ static int emit_merged_ports(struct bytecode *program, const struct side *side,
 }
 
 static int compile(struct bytecode *program,
-                   const struct filter *const *filters, const bool *inverted,
-                   size_t num, struct label *accept) {
+                   const struct filter *const *filters,
+                   const struct id_list *ids, const bool *inverted, size_t num,
+                   struct label *accept) {
   int err = emit_merged_ports(program, &local, filters, inverted, num, accept);
   if (err == 0)
     err = emit_merged_ports(program, &remote, filters, inverted, num, accept);
   for (size_t i = 0; i < num && err == 0; i++) {
     if (is_only_ports(filters[i], inverted[i]))
       continue;
+    const struct id_list *own = ids == NULL ? NULL : &ids[i];
     struct label next = {0};
-    if (inverted[i] && filters[i]->cgroups.paths_num > 0)
+    if (inverted[i] && filters[i]->cgroups.num > 0)
       err = -EINVAL;
     else if (inverted[i])
-      err = emit_filter(program, filters[i], accept);
+      err = emit_filter(program, filters[i], own, accept);
     else
-      err = emit_filter(program, filters[i], &next);
+      err = emit_filter(program, filters[i], own, &next);
     if (err == 0 && !inverted[i])
       err = emit_jump(program, accept);
     bind_here(program, &next);
@@ -334,14 +338,15 @@ static int compile(struct bytecode *program,
 }
 
 int bytecode_compile(struct bytecode *program,
-                     const struct filter *const *filters, const bool *inverted,
+                     const struct filter *const *filters,
+                     const struct id_list *ids, const bool *inverted,
                      size_t num) {
   program->len = 0;
   program->cost = 0;
   if (num == 0)
     return -EINVAL;
   struct label accept = {0}, reject = {0};
-  int err = compile(program, filters, inverted, num, &accept);
+  int err = compile(program, filters, ids, inverted, num, &accept);
   if (err == 0)
     err = emit_jump(program, &reject);
   bind_at(program, &accept, program->len);

@@ -4,6 +4,7 @@
 #ifndef TCPSTATES_BYTECODE_H
 #define TCPSTATES_BYTECODE_H
 
+#include "cgroup.h"
 #include "filter.h"
 
 /* What a program of any length must fit in: its netlink attribute with the
@@ -20,7 +21,9 @@ struct bytecode {
 };
 
 /* Compiles "the socket belongs to any of the filters", where filters[i] is
- * replaced by "does not belong to filters[i]" if inverted[i] is true. A set of
+ * replaced by "does not belong to filters[i]" if inverted[i] is true.
+ * ids[i] are those of its control groups, NULL: none has any; it is read only
+ * where the filter asks for some. A set of
  * control groups can be too large: the program then lets through sockets that
  * belong to none of them, but it never leaves out one that belongs. Allocates
  * when the program is longer than any before.
@@ -28,7 +31,8 @@ struct bytecode {
  * filter with control groups is inverted, which nothing can tell of minisockets
  * and request socks; -ENOMEM. */
 int bytecode_compile(struct bytecode *program,
-                     const struct filter *const *filters, const bool *inverted,
+                     const struct filter *const *filters,
+                     const struct id_list *ids, const bool *inverted,
                      size_t num);
 
 void bytecode_free(struct bytecode *program);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,24 +118,25 @@ const char *cgroup_path(struct cgroup_names *names, const char *mount,
   return names->name[i].path;
 }
 
-int cgroup_set_find(struct cgroup_set *set, const char *mount) {
-  struct id_list *found = &set->spare;
+int cgroup_find(char *const *paths, size_t num, const char *mount,
+                struct id_list *ids, struct id_list *spare) {
+  struct id_list *found = spare;
   found->num = 0;
   int err = 0;
-  for (size_t i = 0; i < set->paths_num && err == 0; i++) {
+  for (size_t i = 0; i < num && err == 0; i++) {
     char path[PATH_MAX + 64];
-    snprintf(path, sizeof(path), "%s%s", mount, set->paths[i]);
+    snprintf(path, sizeof(path), "%s%s", mount, paths[i]);
     err = walk(AT_FDCWD, path, found);
   }
   if (err != 0)
     return err;
   /* In the order of the directories, which stays while nothing changes. */
   size_t len = found->num * sizeof(*found->ids);
-  if (found->num == set->ids.num &&
-      (len == 0 || memcmp(found->ids, set->ids.ids, len) == 0))
+  if (found->num == ids->num &&
+      (len == 0 || memcmp(found->ids, ids->ids, len) == 0))
     return 0;
-  struct id_list old = set->ids;
-  set->ids = *found;
-  set->spare = old;
+  struct id_list old = *ids;
+  *ids = *found;
+  *spare = old;
   return 1;
 }

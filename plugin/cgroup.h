@@ -4,18 +4,26 @@
 #ifndef TCPSTATES_CGROUP_H
 #define TCPSTATES_CGROUP_H
 
-#include "filter.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct id_list {
+  uint64_t *ids;
+  size_t num;
+  size_t size; /* for how many there is memory */
+};
 
 /* Where the cgroup v2 hierarchy is mounted; NULL: at none of the usual places
  * (a machine with cgroup v1 only). */
 const char *cgroup_mount(void);
 
-/* Finds the ids of the set's paths and of all below them; mount is where the
+/* Finds the ids of the paths and of all below them; mount is where the
  * hierarchy is mounted. A path that is not there has none. Allocates when there
- * are more than ever before. Returns 1: they have changed; 0: they are as
- * before; -ENOMEM, or -errno of openat(2) or getdents64(2): they are as before.
- */
-int cgroup_set_find(struct cgroup_set *set, const char *mount);
+ * are more than ever before; spare is memory for the next time. Returns 1: they
+ * have changed; 0: they are as before; -ENOMEM, or -errno of openat(2) or
+ * getdents64(2): they are as before. */
+int cgroup_find(char *const *paths, size_t num, const char *mount,
+                struct id_list *ids, struct id_list *spare);
 
 /* Paths of control groups that were looked up, kept because a group can be gone
  * while its sockets are still there. Zero-initialised it is empty. */

@@ -103,7 +103,7 @@ static int read_cgroups(const struct config_parse *p, unsigned arg) {
   for (int i = 0; i < item->values_num && err == 0; i++) {
     char path[PATH_MAX];
     err = config_read_cgroup(&p->option, i, path, sizeof(path));
-    if (err == 0 && cgroup_set_add(&p->filter->cgroups, path) != 0)
+    if (err == 0 && path_set_add(&p->filter->cgroups, path) != 0)
       err = config_out_of_memory(&p->option);
   }
   return err;
@@ -148,7 +148,7 @@ static const char *find_fault(const char *name) {
 static bool has_condition(const struct filter *filter) {
   return filter->local_ports.num > 0 || filter->remote_ports.num > 0 ||
          filter->local_addresses.num > 0 || filter->remote_addresses.num > 0 ||
-         filter->family != FILTER_ANY_FAMILY || filter->cgroups.paths_num > 0;
+         filter->family != FILTER_ANY_FAMILY || filter->cgroups.num > 0;
 }
 
 int config_read_filter(const struct config_parse *p, unsigned arg) {

@@ -25,15 +25,15 @@ int prefix_set_add(struct prefix_set *set, const struct prefix *prefix) {
   return 0;
 }
 
-int cgroup_set_add(struct cgroup_set *set, const char *path) {
-  char **paths = realloc(set->paths, (set->paths_num + 1) * sizeof(*paths));
+int path_set_add(struct path_set *set, const char *path) {
+  char **paths = realloc(set->paths, (set->num + 1) * sizeof(*paths));
   if (paths == NULL)
     return -ENOMEM;
   set->paths = paths;
-  paths[set->paths_num] = strdup(path);
-  if (paths[set->paths_num] == NULL)
+  paths[set->num] = strdup(path);
+  if (paths[set->num] == NULL)
     return -ENOMEM;
-  set->paths_num++;
+  set->num++;
   return 0;
 }
 
@@ -61,10 +61,8 @@ void filter_free(struct filter *filter) {
   free(filter->remote_ports.ranges);
   free(filter->local_addresses.prefixes);
   free(filter->remote_addresses.prefixes);
-  for (size_t i = 0; i < filter->cgroups.paths_num; i++)
+  for (size_t i = 0; i < filter->cgroups.num; i++)
     free(filter->cgroups.paths[i]);
   free(filter->cgroups.paths);
-  free(filter->cgroups.ids.ids);
-  free(filter->cgroups.spare.ids);
   *filter = (struct filter){0};
 }

@@ -42,19 +42,11 @@ struct prefix_set {
 /* A socket is IPv4 when its local address is. */
 enum filter_family { FILTER_ANY_FAMILY, FILTER_IPV4, FILTER_IPV6 };
 
-struct id_list {
-  uint64_t *ids;
-  size_t num;
-  size_t size; /* for how many there is memory */
-};
-
-/* Any of the control groups and all below them; none given: every socket. */
-struct cgroup_set {
+/* Any of the control groups and all below them; none given: every socket.
+ * Sockets carry ids: group_index.h gets them for each read. */
+struct path_set {
   char **paths; /* absolute within the hierarchy */
-  size_t paths_num;
-  struct id_list ids; /* what sockets carry; cgroup_set_find() finds them anew
-                         for each read */
-  struct id_list spare;
+  size_t num;
 };
 
 /* What a socket has to fulfil: every condition that is given. */
@@ -64,14 +56,14 @@ struct filter {
   struct prefix_set local_addresses;
   struct prefix_set remote_addresses;
   enum filter_family family;
-  struct cgroup_set cgroups;
+  struct path_set cgroups;
 };
 
 /* Adds a range, prefix or path to a set; the path is copied.
  * Return 0 or -ENOMEM. */
 int port_set_add(struct port_set *set, struct port_range range);
 int prefix_set_add(struct prefix_set *set, const struct prefix *prefix);
-int cgroup_set_add(struct cgroup_set *set, const char *path);
+int path_set_add(struct path_set *set, const char *path);
 
 /* Is it IPv4? */
 bool address_is_ipv4(const struct address *address);

@@ -84,8 +84,9 @@ static void each_port_range(const struct port_set *set, range_cb cb,
        (struct key){0, set->ranges[i].last}, data);
 }
 
-static void each_range(const struct filter *filter, enum condition condition,
-                       range_cb cb, void *data) {
+static void each_range(const struct group_index *index, size_t group,
+                       enum condition condition, range_cb cb, void *data) {
+  const struct filter *filter = &index->groups[group].filter;
   switch (condition) {
   case CONDITION_LOCAL_PORT:
     each_port_range(&filter->local_ports, cb, data);
@@ -100,9 +101,11 @@ static void each_range(const struct filter *filter, enum condition condition,
     each_address_range(&filter->remote_addresses, FILTER_ANY_FAMILY, cb, data);
     break;
   case CONDITION_CGROUP:
-    for (size_t i = 0; i < filter->cgroups.ids.num; i++)
-      cb((struct key){0, filter->cgroups.ids.ids[i]},
-         (struct key){0, filter->cgroups.ids.ids[i]}, data);
+    for (size_t i = 0;
+         index->cgroup_ids != NULL && i < index->cgroup_ids[group].num; i++) {
+      struct key key = {0, index->cgroup_ids[group].ids[i]};
+      cb(key, key, data);
+    }
     break;
   }
 }
@@ -120,7 +123,7 @@ static bool has_condition(const struct filter *filter,
   case CONDITION_REMOTE_ADDRESS:
     return filter->remote_addresses.num > 0;
   case CONDITION_CGROUP:
-    return filter->cgroups.paths_num > 0;
+    return filter->cgroups.num > 0;
   }
   return false;
 }
@@ -187,7 +190,7 @@ static int build(struct group_index *index, enum condition condition) {
   c->used = false;
   for (size_t i = 0; i < index->groups_num; i++) {
     c->used = c->used || has_condition(&index->groups[i].filter, condition);
-    each_range(&index->groups[i].filter, condition, count_range, &ranges);
+    each_range(index, i, condition, count_range, &ranges);
   }
   if (!c->used)
     return 0;
@@ -200,7 +203,7 @@ static int build(struct group_index *index, enum condition condition) {
   c->starts[0] = (struct key){0};
   c->sections_num = 1;
   for (size_t i = 0; i < index->groups_num; i++)
-    each_range(&index->groups[i].filter, condition, add_starts, c);
+    each_range(index, i, condition, add_starts, c);
   qsort(c->starts, c->sections_num, sizeof(*c->starts), compare_keys);
   size_t num = 1;
   for (size_t i = 1; i < c->sections_num; i++)
@@ -213,7 +216,7 @@ static int build(struct group_index *index, enum condition condition) {
     const struct filter *filter = &index->groups[i].filter;
     struct marker marker = {c, index->words, i};
     if (has_condition(filter, condition))
-      each_range(filter, condition, mark_range, &marker);
+      each_range(index, i, condition, mark_range, &marker);
     else
       mark_range((struct key){0}, key_max, &marker);
   }
@@ -242,7 +245,9 @@ int group_index_init(struct group_index *index, const struct group *groups,
   return err;
 }
 
-int group_index_set_cgroups(struct group_index *index) {
+int group_index_set_cgroups(struct group_index *index,
+                            const struct id_list *ids) {
+  index->cgroup_ids = ids;
   index->generation++;
   return build(index, CONDITION_CGROUP);
 }

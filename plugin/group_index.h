@@ -3,6 +3,7 @@
 #ifndef TCPSTATES_GROUP_INDEX_H
 #define TCPSTATES_GROUP_INDEX_H
 
+#include "cgroup.h"
 #include "diag_msg.h"
 #include "settings.h"
 
@@ -53,6 +54,7 @@ enum condition {
  * the ports that are groups only because they are listened on, ascending. */
 struct group_index {
   const struct group *groups;
+  const struct id_list *cgroup_ids; /* of each of them; NULL: none has any */
   size_t groups_num;
   size_t words; /* that hold a bit for each of them */
   struct condition_index conditions[CONDITIONS_NUM];
@@ -73,10 +75,12 @@ typedef void (*group_index_cb)(uint32_t group, void *data);
 int group_index_init(struct group_index *index, const struct group *groups,
                      size_t num);
 
-/* Says that the groups' control group ids have changed. Allocates only when
- * there are more of them than ever before. Returns 0; -ENOMEM: the index knows
- * no control groups any more. */
-int group_index_set_cgroups(struct group_index *index);
+/* Gives each configured group the ids of its control groups, which the index
+ * refers to until the next call; before the first one there are none. Allocates
+ * only when there are more of them than ever before. Returns 0; -ENOMEM: the
+ * index knows no control groups any more. */
+int group_index_set_cgroups(struct group_index *index,
+                            const struct id_list *ids);
 
 /* Says which ports are listened on: each of them is a group from now on, but
  * port 0 and those that are a group by configuration; those said before are

@@ -180,7 +180,7 @@ static bool is_known_by_cgroup(size_t offset) {
 
 static bool is_known(const struct walk *w, const struct filter *filter,
                      size_t offset) {
-  bool cgroups = filter != NULL && filter->cgroups.paths_num > 0;
+  bool cgroups = filter != NULL && filter->cgroups.num > 0;
   if (cgroups && (!w->snapshot->cgroups_known || !is_known_by_cgroup(offset)))
     return false;
   return offset != offsetof(struct tally_counts, state[TCP_CLOSE]) ||

@@ -94,7 +94,7 @@ size_t netns_close(struct netns_set *set) {
   return 0;
 }
 
-int netns_open(struct netns_set *set, struct settings *settings,
+int netns_open(struct netns_set *set, const struct settings *settings,
                const char *proc) {
   *set = (struct netns_set){
       .netns = calloc(settings->namespaces_num + 1, sizeof(*set->netns))};

@@ -57,7 +57,7 @@ struct netns_set {
 /* Makes the set of the settings' namespaces, which it refers to from then on.
  * It must not be moved. proc is where procfs is mounted.
  * Returns 0 or -ENOMEM, the set needs no closing then. */
-int netns_open(struct netns_set *set, struct settings *settings,
+int netns_open(struct netns_set *set, const struct settings *settings,
                const char *proc);
 
 /* Begins to read all namespaces, but those of which an earlier read still goes

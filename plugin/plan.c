@@ -74,7 +74,7 @@ static void expect(struct plan *plan, const struct group_index *index) {
 
 static bool has_cgroups(const struct group_index *index, size_t group) {
   return group < index->groups_num &&
-         index->groups[group].filter.cgroups.paths_num > 0;
+         index->groups[group].filter.cgroups.num > 0;
 }
 
 /* Subtracts the groups that hold more than half of the sockets: outside them
@@ -115,7 +115,8 @@ static int compile(struct plan *plan, const struct group_index *index) {
       ports[i].local_ports = (struct port_set){&ranges[i], 1};
       filters[index->groups_num + i] = &ports[i];
     }
-    err = bytecode_compile(&plan->program, filters, plan->subtracted, num);
+    err = bytecode_compile(&plan->program, filters, index->cgroup_ids,
+                           plan->subtracted, num);
   }
   free(ranges);
   free(ports);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -123,13 +124,14 @@ static int find_cgroups(struct snapshot_reader *reader, struct snapshot *s) {
   bool changed = reader->cgroups_stale;
   s->cgroups_known = true;
   for (size_t i = 0; i < reader->settings->groups_num; i++) {
-    struct cgroup_set *set = &reader->settings->groups[i].filter.cgroups;
-    if (set->paths_num == 0)
+    const struct path_set *set = &reader->settings->groups[i].filter.cgroups;
+    if (set->num == 0)
       continue;
     const char *mount = cgroup_mount();
     int err = mount == NULL || !kernel_is_at_least(CGROUPS_MAJOR, CGROUPS_MINOR)
                   ? -ENODEV
-                  : cgroup_set_find(set, mount);
+                  : cgroup_find(set->paths, set->num, mount,
+                                &reader->cgroup_ids[i], &reader->spare_ids);
     if (err < 0) {
       file_failed(s, "/sys/fs/cgroup", err);
       s->cgroups_known = false;
@@ -139,7 +141,7 @@ static int find_cgroups(struct snapshot_reader *reader, struct snapshot *s) {
   if (!changed)
     return 0;
   /* The next look finds no change in them, and still has to do this. */
-  int err = group_index_set_cgroups(&reader->index);
+  int err = group_index_set_cgroups(&reader->index, reader->cgroup_ids);
   reader->cgroups_stale = err != 0;
   return err;
 }
@@ -209,16 +211,24 @@ void snapshot_forget(struct snapshot_reader *reader) {
                                .no_bytecode = no_bytecode};
 }
 
-int snapshot_open(struct snapshot_reader *reader, struct settings *settings,
-                  const char *proc) {
+int snapshot_open(struct snapshot_reader *reader,
+                  const struct settings *settings, const char *proc) {
   memset(reader, 0, sizeof(*reader));
   reader->proc = proc;
   reader->settings = settings;
   snapshot_forget(reader);
   if (settings->notify_stuck > 0)
     reader->tally.holders = &reader->holders;
-  return group_index_init(&reader->index, settings->groups,
-                          settings->groups_num);
+  int err =
+      group_index_init(&reader->index, settings->groups, settings->groups_num);
+  if (err != 0)
+    return err;
+  reader->cgroup_ids =
+      calloc(settings->groups_num + 1, sizeof(*reader->cgroup_ids));
+  if (reader->cgroup_ids != NULL)
+    return 0;
+  group_index_free(&reader->index);
+  return -ENOMEM;
 }
 
 void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
@@ -251,4 +261,11 @@ void snapshot_close(struct snapshot_reader *reader) {
   group_index_free(&reader->index);
   tally_free(&reader->tally);
   plan_free(&reader->plan);
+  for (size_t i = 0;
+       reader->cgroup_ids != NULL && i < reader->settings->groups_num; i++)
+    free(reader->cgroup_ids[i].ids);
+  free(reader->cgroup_ids);
+  reader->cgroup_ids = NULL;
+  free(reader->spare_ids.ids);
+  reader->spare_ids = (struct id_list){0};
 }

@@ -36,22 +36,24 @@ struct snapshot {
 
 /* What is kept from one look to the next. */
 struct snapshot_reader {
-  const char *proc;          /* "/proc" */
-  struct settings *settings; /* only the control groups' ids are changed */
+  const char *proc; /* "/proc" */
+  const struct settings *settings;
   struct diag_dump dump;
   struct port_bitmap listening;
   struct group_index index;
   struct tally tally;
   struct holders holders;
   struct plan plan;
+  struct id_list *cgroup_ids; /* of each group */
+  struct id_list spare_ids;
   bool cgroups_stale; /* the index lacks the control groups last found */
 };
 
 /* Makes a reader, for one thread at a time; settings and proc, the path where
  * procfs is mounted, are referred to until snapshot_close().
  * Returns 0 or -ENOMEM, reader needs no closing then. */
-int snapshot_open(struct snapshot_reader *reader, struct settings *settings,
-                  const char *proc);
+int snapshot_open(struct snapshot_reader *reader,
+                  const struct settings *settings, const char *proc);
 
 /* Takes a look. What out points to is valid until the next call. Allocates
  * memory only for the first dump and when groups change. */

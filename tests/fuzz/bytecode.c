@@ -111,6 +111,7 @@ static struct group_index make_index(const struct filter_set *set,
   struct group_index index;
   int err = group_index_init(&index, groups, set->num);
   NEED(err == 0, "%d", err);
+  NEED(model_index_cgroups(&index) == 0, "no memory");
   return index;
 }
 
@@ -127,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (random_below(&source, 32) == 1)
       set.inverted[i] = !set.inverted[i];
     impossible =
-        impossible || (set.inverted[i] && set.filter[i].cgroups.paths_num > 0);
+        impossible || (set.inverted[i] && set.filter[i].cgroups.num > 0);
   }
 
   struct bytecode program = {0};
@@ -153,12 +154,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     random_ids(&set.filter[i], &source, &made.pool);
     groups[i].filter = set.filter[i];
   }
-  NEED(group_index_set_cgroups(&index) == 0, "no memory");
+  NEED(model_index_cgroups(&index) == 0, "no memory");
   for (int i = 0; i < SOCKETS / 4; i++) {
     struct diag_socket socket = random_socket(&source, &made.pool);
     check_socket(&set, NULL, &index, &socket);
   }
-  group_index_free(&index);
+  model_index_free(&index);
   bytecode_free(&program);
   filter_set_free(&set);
   return 0;

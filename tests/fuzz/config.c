@@ -286,7 +286,7 @@ static void check_filter(const struct filter *filter) {
   check_ports(&filter->remote_ports);
   check_prefixes(&filter->local_addresses);
   check_prefixes(&filter->remote_addresses);
-  for (size_t i = 0; i < filter->cgroups.paths_num; i++) {
+  for (size_t i = 0; i < filter->cgroups.num; i++) {
     const char *path = filter->cgroups.paths[i];
     NEED(path[0] == '/' && strlen(path) < PATH_MAX, "%s", path);
     NEED(strstr(path, "//") == NULL && strstr(path, "/../") == NULL, "%s",
@@ -294,7 +294,7 @@ static void check_filter(const struct filter *filter) {
   }
   size_t conditions = filter->local_ports.num + filter->remote_ports.num +
                       filter->local_addresses.num +
-                      filter->remote_addresses.num + filter->cgroups.paths_num;
+                      filter->remote_addresses.num + filter->cgroups.num;
   NEED(conditions > 0 || filter->family != FILTER_ANY_FAMILY,
        "a group of everything");
 }

@@ -396,6 +396,7 @@ static void begin(void) {
     group->filter = model_parse_filter(filters[settings.groups_num]);
   }
   NEED(group_index_init(&group_index, settings.groups, num) == 0, "no memory");
+  NEED(model_index_cgroups(&group_index) == 0, "no memory");
 }
 
 /* Each count of those of the sockets that belong to it; filter NULL: that are

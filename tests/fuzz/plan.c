@@ -4,6 +4,7 @@
 #include "fuzz.h"
 
 #include "plan_reader.h"
+#include "socket_model.h"
 
 #include <check.h>
 #include <errno.h>
@@ -79,7 +80,7 @@ static void change_listening(void) {
 static void change_cgroups(void) {
   for (size_t i = 0; i < reader.settings.groups_num; i++)
     random_ids(&reader.settings.groups[i].filter, &source, &fake_pool);
-  NEED(group_index_set_cgroups(&reader.index) == 0, "no memory");
+  NEED(model_index_cgroups(&reader.index) == 0, "no memory");
 }
 
 static void begin(void) {

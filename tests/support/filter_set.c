@@ -28,8 +28,7 @@ void filter_set_randomize(struct filter_set *set, struct random_source *source,
   set->seed = (int)source->seed;
   while (set->num < num) {
     struct filter filter = random_filter(source, pool);
-    add(set, filter,
-        filter.cgroups.paths_num == 0 && random_below(source, 4) == 0);
+    add(set, filter, filter.cgroups.num == 0 && random_below(source, 4) == 0);
   }
 }
 
@@ -37,7 +36,13 @@ int filter_set_compile(const struct filter_set *set, struct bytecode *program) {
   const struct filter *filters[FILTER_SET_MAX];
   for (size_t i = 0; i < set->num; i++)
     filters[i] = &set->filter[i];
-  return bytecode_compile(program, filters, set->inverted, set->num);
+  struct id_list ids[FILTER_SET_MAX];
+  for (size_t i = 0; i < set->num; i++)
+    ids[i] = model_ids(filters[i]);
+  int err = bytecode_compile(program, filters, ids, set->inverted, set->num);
+  for (size_t i = 0; i < set->num; i++)
+    free(ids[i].ids);
+  return err;
 }
 
 bool filter_set_wants(const struct filter_set *set,
@@ -52,8 +57,8 @@ bool filter_set_allows(const struct filter_set *set,
                        const struct diag_socket *socket) {
   struct filter_set wider = *set;
   for (size_t i = 0; i < wider.num; i++)
-    if (wider.filter[i].cgroups.ids.num > CGROUPS_MAX)
-      wider.filter[i].cgroups = (struct cgroup_set){0};
+    if (wider.filter[i].cgroups.num > CGROUPS_MAX)
+      wider.filter[i].cgroups = (struct path_set){0};
   return filter_set_wants(&wider, socket);
 }
 

@@ -2,6 +2,7 @@
 #include "plan_reader.h"
 
 #include "check_main.h"
+#include "socket_model.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ void reader_begin(struct reader *r, bool all) {
   ck_assert_int_eq(
       group_index_init(&r->index, r->settings.groups, r->settings.groups_num),
       0);
+  ck_assert_int_eq(model_index_cgroups(&r->index), 0);
   r->settings.all_ports_summary = all ? CHOICE_TRUE : CHOICE_FALSE;
   r->settings.listening_ports = CHOICE_TRUE;
   r->settings.report |= REPORT_BY_STATE | REPORT_CLOSED;
@@ -221,7 +223,7 @@ static void check_group(const struct reader *r, const char *name,
                         const struct tally_counts *counts,
                         const struct filter *filter, bool only_ages) {
   const struct tally_counts expected = fake_kernel_count(&r->kernel, filter);
-  bool cgroups = filter != NULL && filter->cgroups.paths_num > 0;
+  bool cgroups = filter != NULL && filter->cgroups.num > 0;
   for (int i = 0; i < CASES(fields); i++) {
     if ((fields[i].states & ~r->task.states) != 0 ||
         (cgroups && !fields[i].of_cgroups) ||
@@ -255,7 +257,7 @@ void reader_check_counts(const struct reader *r) {
 
 void reader_free(struct reader *r) {
   settings_free(&r->settings);
-  group_index_free(&r->index);
+  model_index_free(&r->index);
   tally_free(&r->tally);
   plan_free(&r->plan);
 }

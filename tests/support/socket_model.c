@@ -195,11 +195,17 @@ static bool in_prefixes(const struct prefix_set *set,
   return set->num == 0;
 }
 
-static bool in_cgroups(const struct cgroup_set *set, uint64_t id) {
-  for (size_t i = 0; i < set->ids.num; i++)
-    if (set->ids.ids[i] == id)
+/* Returns whether the path has an id. */
+static bool id_of_path(const char *path, uint64_t *id) {
+  return sscanf(path, "%" SCNu64, id) == 1;
+}
+
+static bool in_cgroups(const struct path_set *set, uint64_t id) {
+  uint64_t other;
+  for (size_t i = 0; i < set->num; i++)
+    if (id_of_path(set->paths[i], &other) && other == id)
       return true;
-  return set->paths_num == 0;
+  return set->num == 0;
 }
 
 bool model_matches(const struct filter *filter,
@@ -247,14 +253,35 @@ static struct port_range parse_ports(const char *text) {
   return range;
 }
 
-static void add_id(struct cgroup_set *set, uint64_t id) {
-  struct id_list *list = &set->ids;
-  if (list->num == list->size) {
-    list->size = 2 * list->size + 8;
-    list->ids = realloc(list->ids, list->size * sizeof(*list->ids));
-    check(list->ids != NULL, "no memory");
-  }
-  list->ids[list->num++] = id;
+struct id_list model_ids(const struct filter *filter) {
+  const struct path_set *set = &filter->cgroups;
+  struct id_list list = {.size = set->num};
+  list.ids = calloc(set->num + 1, sizeof(*list.ids));
+  check(list.ids != NULL, "no memory");
+  for (size_t i = 0; i < set->num; i++)
+    list.num += id_of_path(set->paths[i], &list.ids[list.num]);
+  return list;
+}
+
+static void free_ids(const struct group_index *index) {
+  struct id_list *ids = (struct id_list *)(uintptr_t)index->cgroup_ids;
+  for (size_t i = 0; ids != NULL && i < index->groups_num; i++)
+    free(ids[i].ids);
+  free(ids);
+}
+
+int model_index_cgroups(struct group_index *index) {
+  struct id_list *ids = calloc(index->groups_num + 1, sizeof(*ids));
+  check(ids != NULL, "no memory");
+  for (size_t i = 0; i < index->groups_num; i++)
+    ids[i] = model_ids(&index->groups[i].filter);
+  free_ids(index);
+  return group_index_set_cgroups(index, ids);
+}
+
+void model_index_free(struct group_index *index) {
+  free_ids(index);
+  group_index_free(index);
 }
 
 static void add_condition(struct filter *filter, const char *key,
@@ -277,11 +304,7 @@ static void add_condition(struct filter *filter, const char *key,
     err = prefix_set_add(&filter->remote_addresses, &prefix);
   } else {
     check(strcmp(key, "cgroup") == 0, key);
-    uint64_t id;
-    if (filter->cgroups.paths_num == 0)
-      err = cgroup_set_add(&filter->cgroups, "/group");
-    if (sscanf(value, "%" SCNu64, &id) == 1)
-      add_id(&filter->cgroups, id);
+    err = path_set_add(&filter->cgroups, value);
   }
   check(err == 0, "no memory");
 }
@@ -345,10 +368,8 @@ char *model_filter_text(const struct filter *filter) {
   print_prefixes(out, "laddr", &filter->local_addresses);
   print_prefixes(out, "raddr", &filter->remote_addresses);
   fputs(families[filter->family], out);
-  if (filter->cgroups.paths_num > 0 && filter->cgroups.ids.num == 0)
-    fputs("cgroup=none ", out);
-  for (size_t i = 0; i < filter->cgroups.ids.num; i++)
-    fprintf(out, "cgroup=%" PRIu64 " ", filter->cgroups.ids.ids[i]);
+  for (size_t i = 0; i < filter->cgroups.num; i++)
+    fprintf(out, "cgroup=%s ", filter->cgroups.paths[i]);
   fclose(out);
   return text;
 }

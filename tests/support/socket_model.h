@@ -5,6 +5,7 @@
  * A filter as text is a list of conditions, in any order and number:
  *   lport=80 lport=8000-8099 rport=1 laddr=10.0.0.0/8 raddr=::/0
  *   ipv4 ipv6 cgroup=7 cgroup=none (a path that has no id)
+ * The path of a control group is its id here, "7", or "none".
  * A socket is "ADDRESS PORT ADDRESS PORT [CGROUP-ID]", the local end first.
  * Without a colon in its local address its family is AF_INET. */
 #ifndef TCPSTATES_SOCKET_MODEL_H
@@ -25,6 +26,16 @@ extern const size_t model_cases_num;
 /* Does the socket belong to a group with this filter? */
 bool model_matches(const struct filter *filter,
                    const struct diag_socket *socket);
+
+/* The ids of the filter's control groups; the caller frees them. */
+struct id_list model_ids(const struct filter *filter);
+
+/* Gives the index the ids of its groups' control groups, instead of those that
+ * it was given before. Returns what group_index_set_cgroups() does. */
+int model_index_cgroups(struct group_index *index);
+
+/* Frees the index and the ids that it was given. */
+void model_index_free(struct group_index *index);
 
 /* Counts the socket; stuck is what is held for more than so many ms. */
 void model_count(struct tally_counts *counts, const struct diag_socket *socket,

@@ -1,7 +1,9 @@
 /* Made of small pools by one generator; a seed names a case. */
 #include "socket_random.h"
 
+#include <inttypes.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -120,17 +122,21 @@ static void add_prefixes(struct prefix_set *set, struct random_source *source,
 
 void random_ids(struct filter *filter, struct random_source *source,
                 const struct random_pool *pool) {
-  if (filter->cgroups.paths_num == 0)
+  struct path_set *set = &filter->cgroups;
+  if (set->num == 0)
     return;
-  struct id_list *list = &filter->cgroups.ids;
-  if (list->size == 0) {
-    list->size = 65;
-    list->ids = calloc(list->size, sizeof(*list->ids));
-    check(list->ids != NULL);
+  struct filter old = {.cgroups = *set};
+  filter_free(&old);
+  *set = (struct path_set){0};
+  unsigned num = random_below(source, 50) == 0 ? 65 : random_below(source, 5);
+  if (num == 0)
+    check(path_set_add(set, "none") == 0);
+  for (unsigned i = 0; i < num; i++) {
+    char id[24];
+    snprintf(id, sizeof(id), "%" PRIu64,
+             pool->cgroup_ids[random_below(source, pool->cgroup_ids_num)]);
+    check(path_set_add(set, id) == 0);
   }
-  list->num = random_below(source, 50) == 0 ? 65 : random_below(source, 5);
-  for (size_t i = 0; i < list->num; i++)
-    list->ids[i] = pool->cgroup_ids[random_below(source, pool->cgroup_ids_num)];
 }
 
 struct filter random_filter(struct random_source *source,
@@ -162,7 +168,7 @@ struct filter random_filter(struct random_source *source,
   if (given & FAMILY)
     filter.family = random_below(source, 2) ? FILTER_IPV4 : FILTER_IPV6;
   if (given & CGROUPS) {
-    check(cgroup_set_add(&filter.cgroups, "/group") == 0);
+    check(path_set_add(&filter.cgroups, "none") == 0);
     random_ids(&filter, source, pool);
   }
   return filter;

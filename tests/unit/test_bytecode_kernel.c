@@ -146,7 +146,7 @@ static const char *const cgroups[] = {"", "/a", "/a/inner", "/b"};
 #define CGROUPS_NUM CASES(cgroups)
 static char cgroup_base[64];
 
-static const char *cgroup_path(int i, const char *file) {
+static const char *group_path(int i, const char *file) {
   static char path[128];
   snprintf(path, sizeof(path), "%s%s%s", cgroup_base, cgroups[i], file);
   return path;
@@ -154,7 +154,7 @@ static const char *cgroup_path(int i, const char *file) {
 
 /* Moves this process. Returns 0 or -errno. */
 static int enter_cgroup(int i) {
-  int fd = open(cgroup_path(i, "/cgroup.procs"), O_WRONLY | O_CLOEXEC);
+  int fd = open(group_path(i, "/cgroup.procs"), O_WRONLY | O_CLOEXEC);
   if (fd < 0)
     return -errno;
   int err = write(fd, "0", 1) == 1 ? 0 : -errno;
@@ -186,7 +186,7 @@ static const char *make_cgroups(void) {
            (long)getpid());
   int err = 0;
   for (int i = 0; i < CGROUPS_NUM && err == 0; i++)
-    err = mkdir(cgroup_path(i, ""), 0755) < 0 ? -errno : 0;
+    err = mkdir(group_path(i, ""), 0755) < 0 ? -errno : 0;
   if (err == 0)
     err = try_cgroup();
   if (err == 0)
@@ -200,7 +200,7 @@ static void remove_cgroups(void) {
   /* The process that was in them may be leaving yet. */
   for (int i = CGROUPS_NUM - 1; i >= 0 && cgroup_base[0] != '\0'; i--)
     for (int tries = 1000; tries > 0; tries--) {
-      if (rmdir(cgroup_path(i, "")) == 0 || errno != EBUSY)
+      if (rmdir(group_path(i, "")) == 0 || errno != EBUSY)
         break;
       poll(NULL, 0, 1);
     }
@@ -215,7 +215,7 @@ START_TEST(the_kernel_lets_through_what_the_control_groups_mean) {
   uint64_t ids[CGROUPS_NUM + 1] = {[CGROUPS_NUM] = UINT64_MAX};
   for (int i = 0; i < CGROUPS_NUM; i++) {
     struct stat stat_buf;
-    ck_assert_int_eq(stat(cgroup_path(i, ""), &stat_buf), 0);
+    ck_assert_int_eq(stat(group_path(i, ""), &stat_buf), 0);
     ids[i] = stat_buf.st_ino;
     ck_assert_int_eq(enter_cgroup(i), 0);
     bench_make(&bench, (uint16_t)(80 + 8 * i));

@@ -3,11 +3,13 @@
 #include "cgroup.h"
 
 #include "check_main.h"
+#include "filter.h"
 #include "temp_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -61,7 +63,8 @@ static const char *const tree[] = {
 #define MANY 300 /* in /many */
 
 static struct temp_tree hierarchy;
-static struct cgroup_set set;
+static struct path_set set;
+static struct id_list ids, spare;
 static int next_descriptor;
 
 /* A path of the hierarchy in the file system. */
@@ -118,18 +121,24 @@ static void tear_down(void) {
   ck_assert_int_eq(lowest_free_descriptor(), next_descriptor);
   struct filter filter = {.cgroups = set};
   filter_free(&filter);
+  free(ids.ids);
+  free(spare.ids);
   temp_tree_remove(&hierarchy);
 }
 
 static void add_path(const char *path) {
-  ck_assert_int_eq(cgroup_set_add(&set, path), 0);
+  ck_assert_int_eq(path_set_add(&set, path), 0);
 }
 
-static int find(void) { return cgroup_set_find(&set, hierarchy.root); }
+static int find_in(const char *mount) {
+  return cgroup_find(set.paths, set.num, mount, &ids, &spare);
+}
+
+static int find(void) { return find_in(hierarchy.root); }
 
 static bool has_id(uint64_t id) {
-  for (size_t i = 0; i < set.ids.num; i++)
-    if (set.ids.ids[i] == id)
+  for (size_t i = 0; i < ids.num; i++)
+    if (ids.ids[i] == id)
       return true;
   return false;
 }
@@ -157,9 +166,9 @@ static void check_ids(const char *const *groups) {
     ck_assert_msg(has_id(id_of(path)) == expected, "%s", path);
   }
   /* Of groups below each other some may be there twice. */
-  ck_assert_uint_ge(set.ids.num, num);
+  ck_assert_uint_ge(ids.num, num);
   if (groups[0] == NULL || groups[1] == NULL)
-    ck_assert_uint_eq(set.ids.num, num);
+    ck_assert_uint_eq(ids.num, num);
 }
 
 static const struct {
@@ -212,7 +221,7 @@ END_TEST
 
 START_TEST(without_paths_there_are_no_ids) {
   ck_assert_int_eq(find(), 0);
-  ck_assert_uint_eq(set.ids.num, 0);
+  ck_assert_uint_eq(ids.num, 0);
 }
 END_TEST
 
@@ -220,15 +229,15 @@ START_TEST(path_may_come_and_go) {
   add_path("/new");
   for (int i = 0; i < 3; i++) {
     ck_assert_int_eq(find(), 0);
-    ck_assert_uint_eq(set.ids.num, 0);
+    ck_assert_uint_eq(ids.num, 0);
     make_group("/new");
     ck_assert_int_eq(find(), 1);
-    ck_assert_uint_eq(set.ids.num, 1);
-    ck_assert_uint_eq(set.ids.ids[0], id_of("/new"));
+    ck_assert_uint_eq(ids.num, 1);
+    ck_assert_uint_eq(ids.ids[0], id_of("/new"));
     ck_assert_int_eq(find(), 0);
     remove_group("/new");
     ck_assert_int_eq(find(), 1);
-    ck_assert_uint_eq(set.ids.num, 0);
+    ck_assert_uint_eq(ids.num, 0);
   }
 }
 END_TEST
@@ -243,9 +252,9 @@ START_TEST(path_may_come_back_with_another_id) {
   ck_assert_int_eq(rename(from, path_of("/elsewhere")), 0);
   make_group("/ab");
   ck_assert_int_eq(find(), 1);
-  ck_assert_uint_eq(set.ids.num, 1);
-  ck_assert_uint_ne(set.ids.ids[0], old);
-  ck_assert_uint_eq(set.ids.ids[0], id_of("/ab"));
+  ck_assert_uint_eq(ids.num, 1);
+  ck_assert_uint_ne(ids.ids[0], old);
+  ck_assert_uint_eq(ids.ids[0], id_of("/ab"));
   ck_assert_int_eq(find(), 0);
 }
 END_TEST
@@ -253,14 +262,14 @@ END_TEST
 START_TEST(change_below_a_path_is_a_change_and_a_change_beside_it_is_none) {
   add_path("/a");
   ck_assert_int_eq(find(), 1);
-  size_t num = set.ids.num;
+  size_t num = ids.num;
   make_group("/a/b/c/new");
   ck_assert_int_eq(find(), 1);
-  ck_assert_uint_eq(set.ids.num, num + 1);
+  ck_assert_uint_eq(ids.num, num + 1);
   ck_assert(has_id(id_of("/a/b/c/new")));
   remove_group("/a/b/c/new");
   ck_assert_int_eq(find(), 1);
-  ck_assert_uint_eq(set.ids.num, num);
+  ck_assert_uint_eq(ids.num, num);
   make_group("/beside");
   make_file("/a/b/cgroup.procs");
   ck_assert_int_eq(find(), 0);
@@ -364,14 +373,14 @@ START_TEST(own_group_is_found_in_the_real_hierarchy) {
   snprintf(path, sizeof(path), "%s%s", cgroup_mount(), own);
   ck_assert_int_eq(stat(path, &st), 0);
   add_path(own);
-  ck_assert_int_eq(cgroup_set_find(&set, cgroup_mount()), 1);
+  ck_assert_int_eq(find_in(cgroup_mount()), 1);
   ck_assert(has_id(st.st_ino));
 }
 END_TEST
 
 int main(void) {
   Suite *suite = suite_create("cgroup");
-  TCase *found = tcase_create("cgroup_set_find");
+  TCase *found = tcase_create("cgroup_find");
   tcase_add_checked_fixture(found, set_up, tear_down);
   tcase_add_loop_test(found, ids_are_those_of_the_paths_and_of_all_below_them,
                       0, CASES(sets));

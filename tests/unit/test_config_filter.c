@@ -61,7 +61,7 @@ static void describe(const struct filter *filter, char *text, size_t size) {
   print_prefixes(out, "laddr", &filter->local_addresses);
   print_prefixes(out, "raddr", &filter->remote_addresses);
   fputs(families[filter->family], out);
-  for (size_t i = 0; i < filter->cgroups.paths_num; i++)
+  for (size_t i = 0; i < filter->cgroups.num; i++)
     fprintf(out, " cgroup=%s", filter->cgroups.paths[i]);
   fclose(out);
 }

@@ -107,6 +107,7 @@ static void expect_port(const struct group_index *index, unsigned port,
 static struct group_index make_index(const struct groups *groups) {
   struct group_index index;
   ck_assert_int_eq(group_index_init(&index, groups->group, groups->num), 0);
+  ck_assert_int_eq(model_index_cgroups(&index), 0);
   return index;
 }
 
@@ -218,9 +219,9 @@ START_TEST(every_socket_finds_its_groups_at_random) {
     check_index(&index, &groups, &open, &source, 200);
     for (size_t i = 0; i < groups.num; i++)
       random_ids(&groups.group[i].filter, &source, &random_pool);
-    ck_assert_int_eq(group_index_set_cgroups(&index), 0);
+    ck_assert_int_eq(model_index_cgroups(&index), 0);
   }
-  group_index_free(&index);
+  model_index_free(&index);
   free_groups(&groups);
 }
 END_TEST
@@ -232,7 +233,7 @@ START_TEST(a_filter_means_what_it_says) {
   ck_assert_int_eq(model_matches(&groups.group[0].filter, &socket), c->matches);
   struct group_index index = make_index(&groups);
   expect(&index, c->socket, c->matches ? "0" : "");
-  group_index_free(&index);
+  model_index_free(&index);
   free_groups(&groups);
 }
 END_TEST
@@ -260,7 +261,7 @@ START_TEST(groups_do_not_disturb_each_other) {
     expect_port(&index, 999, text);
     snprintf(text, sizeof(text), "0 %zu", num + 1);
     expect_port(&index, 1000, text);
-    group_index_free(&index);
+    model_index_free(&index);
     free_groups(&groups);
   }
 }
@@ -274,7 +275,7 @@ START_TEST(a_group_without_any_condition_has_every_socket) {
     struct group_index index = make_index(&groups);
     static const char *const expected[] = {"0", "0", "0 2"};
     expect_port(&index, 79, expected[num - 1]);
-    group_index_free(&index);
+    model_index_free(&index);
     free_groups(&groups);
   }
 }
@@ -302,20 +303,20 @@ START_TEST(control_groups_come_and_go) {
   for (int i = 0; i < CASES(steps); i++) {
     for (size_t j = 0; j < 2; j++) {
       struct filter other = model_parse_filter(steps[i].filters[j]);
-      struct id_list *ids = &groups.group[j].filter.cgroups.ids;
-      struct id_list before = *ids;
-      *ids = other.cgroups.ids;
-      other.cgroups.ids = before;
+      struct path_set *set = &groups.group[j].filter.cgroups;
+      struct path_set before = *set;
+      *set = other.cgroups;
+      other.cgroups = before;
       filter_free(&other);
     }
     unsigned generation = index.generation;
-    ck_assert_int_eq(group_index_set_cgroups(&index), 0);
+    ck_assert_int_eq(model_index_cgroups(&index), 0);
     ck_assert_uint_ne(index.generation, generation);
     expect(&index, "::1 80 ::1 9 7", steps[i].in_7);
     expect(&index, "::1 80 ::1 9 9", steps[i].in_9);
     expect(&index, "::1 80 ::1 9", steps[i].unknown);
   }
-  group_index_free(&index);
+  model_index_free(&index);
   free_groups(&groups);
 }
 END_TEST
@@ -356,7 +357,7 @@ START_TEST(a_listening_port_is_one_group) {
   expect_port(&index, listening[_i].listening, listening[_i].found);
   struct random_source source = random_seed((unsigned)_i);
   check_index(&index, &groups, &open, &source, 200);
-  group_index_free(&index);
+  model_index_free(&index);
   free_groups(&groups);
 }
 END_TEST
@@ -394,7 +395,7 @@ START_TEST(listening_ports_come_and_go) {
     expect_port(&index, 80, steps[i].found_80);
     expect_port(&index, 443, steps[i].found_443);
   }
-  group_index_free(&index);
+  model_index_free(&index);
   free_groups(&groups);
 }
 END_TEST
@@ -410,7 +411,7 @@ START_TEST(port_0_is_never_listened_on) {
   ck_assert_uint_eq(group_index_num(&index), 1);
   expect_port(&index, 0, "");
   expect_port(&index, 1, "0");
-  group_index_free(&index);
+  model_index_free(&index);
 }
 END_TEST
 
@@ -427,7 +428,7 @@ START_TEST(all_65535_ports_may_be_listened_on) {
     static const char *const last[] = {"65534", "0 65535", "0 65535"};
     expect_port(&index, 65535, last[num]);
     expect_port(&index, 0, "");
-    group_index_free(&index);
+    model_index_free(&index);
     free_groups(&groups);
   }
 }
@@ -454,10 +455,10 @@ START_TEST(a_freed_index_is_empty) {
   struct group_index index = make_index(&groups);
   struct port_bitmap open = ports(80, 0);
   ck_assert_int_eq(group_index_listen(&index, &open), 1);
-  group_index_free(&index);
+  model_index_free(&index);
   ck_assert_uint_eq(group_index_num(&index), 0);
   expect_port(&index, 80, "");
-  group_index_free(&index);
+  model_index_free(&index);
   free_groups(&groups);
 }
 END_TEST

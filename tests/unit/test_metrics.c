@@ -271,7 +271,7 @@ START_TEST(of_control_groups_only_full_sockets_are_told) {
   /* First those that no filter of control groups keeps back. */
   snapshot.cgroups_known = _i == 1;
   assert_text_is_as_expected(true, "no control group");
-  group.filter.cgroups = (struct cgroup_set){.paths = paths, .paths_num = 1};
+  group.filter.cgroups = (struct path_set){.paths = paths, .num = 1};
   remove_unknown_of_cgroups(&expected, snapshot.cgroups_known);
   struct text actual = actual_text();
   assert_same_lines(&actual, &expected, "values");

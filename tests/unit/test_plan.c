@@ -42,7 +42,7 @@ static void add_random_group(unsigned number) {
 static void change_cgroups(void) {
   for (size_t i = 0; i < reader.settings.groups_num; i++)
     random_ids(&reader.settings.groups[i].filter, &source, &fake_pool);
-  ck_assert_int_eq(group_index_set_cgroups(&reader.index), 0);
+  ck_assert_int_eq(model_index_cgroups(&reader.index), 0);
 }
 
 static void change_listening(void) {

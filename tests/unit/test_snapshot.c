@@ -226,8 +226,8 @@ static struct group cgroup_groups[] = {{.name = (char[]){"a"}},
 static void start_cgroups(void) {
   machine.settings.groups = cgroup_groups;
   machine.settings.groups_num = CASES(cgroup_groups);
-  ck_assert_int_eq(cgroup_set_add(&cgroup_groups[0].filter.cgroups, "/a"), 0);
-  ck_assert_int_eq(cgroup_set_add(&cgroup_groups[1].filter.cgroups, "/b"), 0);
+  ck_assert_int_eq(path_set_add(&cgroup_groups[0].filter.cgroups, "/a"), 0);
+  ck_assert_int_eq(path_set_add(&cgroup_groups[1].filter.cgroups, "/b"), 0);
 }
 
 static void end_cgroups(void) {
