@@ -13,6 +13,7 @@
 
 #define NAMESPACE_HELP                                                         \
   "write a name under /run/netns or a path, such as <Namespace \"blue\">"
+#define COUNTING_HELP "write \"auto\" or \"dump\""
 
 static int read_choice(const struct config_parse *p,
                        enum settings_choice *out) {
@@ -67,16 +68,16 @@ static int read_notify_processes(const struct config_parse *p, unsigned arg) {
 static int read_counting(const struct config_parse *p, unsigned arg) {
   (void)arg;
   const char *text;
-  int err =
-      config_read_string(&p->option, "write \"auto\" or \"exact\"", &text);
+  int err = config_read_string(&p->option, COUNTING_HELP, &text);
   if (err != 0)
     return err;
-  bool exact = strcasecmp(text, "exact") == 0;
-  if (!exact && strcasecmp(text, "auto") != 0)
-    return config_refuse(&p->option,
-                         "%s \"%.100s\": write \"auto\" or \"exact\"",
-                         p->option.item->key, text);
-  p->settings->exact = exact;
+  bool dump = strcasecmp(text, "dump") == 0;
+  if (!dump && strcasecmp(text, "auto") != 0)
+    return config_refuse(
+        &p->option, "%s \"%.100s\": %s" COUNTING_HELP, p->option.item->key,
+        text,
+        strcasecmp(text, "exact") == 0 ? "it is called \"dump\" now; " : "");
+  p->settings->dump = dump;
   return 0;
 }
 

@@ -177,7 +177,7 @@ static int choose(struct plan *plan, const struct plan_task *task,
   if (!(wanted_states(task) & STATES_COMMON))
     plan->why = "few are in the states that are asked for";
   else if (task->all && task->exact)
-    plan->why = "Counting is \"exact\"";
+    plan->why = "Counting is \"dump\"";
   else if (task->all && !sums_known)
     plan->why = "the kernel's sums are not known";
   else if (plan->sockets < (plan->way == PLAN_ALL ? plan->few : plan->few / 2))

@@ -40,7 +40,7 @@ uint32_t settings_states(const struct settings *settings) {
 
 bool settings_need_sums(const struct settings *settings) {
   bool all_dumped =
-      settings->exact && settings->all_ports_summary == CHOICE_TRUE;
+      settings->dump && settings->all_ports_summary == CHOICE_TRUE;
   return settings_states(settings) != 0 && !all_dumped;
 }
 

@@ -40,7 +40,7 @@ struct settings {
   uint32_t stuck_after;  /* seconds; 0: the current tcp_fin_timeout */
   uint32_t notify_stuck; /* notify from so many stuck sockets on; 0: never */
   bool notify_processes; /* and name processes */
-  bool exact;            /* Counting "exact": dump all sockets, however many */
+  bool dump;             /* Counting "dump": of all sockets, however many */
   struct group *groups;  /* in the order of configuration */
   size_t groups_num;
   bool other_namespace;                  /* not that of the daemon */

@@ -175,7 +175,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   const struct plan_task task = {
       .index = &reader->index,
       .all = settings->all_ports_summary == CHOICE_TRUE,
-      .exact = settings->exact,
+      .exact = settings->dump,
       .ages = settings_need_ages(settings),
       .all_ages = settings->notify_stuck > 0,
       .states = states,

@@ -237,7 +237,7 @@ many_ports=$(printf 'LocalPort "%d"\n' {8000..8999})
 both='ListeningPorts false
 AllPortsSummary true'
 
-tcpconns_counts='Counting "exact"
+tcpconns_counts='Counting "dump"
 ReportClosed false
 ReportFinWait2 false
 ReportStuck false
@@ -249,7 +249,7 @@ measure() {
   local name=${1#*_}
   case $1 in
     tcpstates) plugin "$tcpstates" '' ;;
-    exact) plugin "$tcpstates" 'Counting "exact"' ;;
+    dump) plugin "$tcpstates" 'Counting "dump"' ;;
     # What tcpconns counts, no more.
     same) plugin "$tcpstates" "$tcpconns_counts" ;;
     unstuck) plugin "$tcpstates" 'ReportStuck false' ;;
@@ -266,7 +266,7 @@ measure() {
 }
 
 readers() {
-  echo tcpstates unstuck exact same
+  echo tcpstates unstuck dump same
   if [[ -n $tcpconns ]]; then echo tcpconns; fi
   echo ss proc
   if [[ -n $exporter_pid ]]; then echo exporter; fi

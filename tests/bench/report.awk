@@ -56,8 +56,8 @@ function largest(min,    i, most) {
   return most
 }
 BEGIN {
-  readers = split("tcpstates unstuck exact same tcpconns ss proc exporter walk walks port_tcpstates port_tcpconns ports_tcpstates ports_tcpconns", reader)
-  split("tcpstates|tcpstates, ReportStuck false|tcpstates, Counting \"exact\"|tcpstates, \"exact\", only what tcpconns counts|tcpconns|ss -tan|cat /proc/net/tcp, tcp6|node_exporter, tcpstat|bare walk|two bare walks, one with a filter|" \
+  readers = split("tcpstates unstuck dump same tcpconns ss proc exporter walk walks port_tcpstates port_tcpconns ports_tcpstates ports_tcpconns", reader)
+  split("tcpstates|tcpstates, ReportStuck false|tcpstates, Counting \"dump\"|tcpstates, \"dump\", only what tcpconns counts|tcpconns|ss -tan|cat /proc/net/tcp, tcp6|node_exporter, tcpstat|bare walk|two bare walks, one with a filter|" \
     "tcpstates, one LocalPort|tcpconns, one LocalPort|tcpstates, 1000 LocalPort|tcpconns, 1000 LocalPort", label, "|")
   title["server"] = "ESTABLISHED on one port: 95 %"
   title["timewait"] = "TIME_WAIT on one port: 95 %"
@@ -101,7 +101,7 @@ END {
   got = worst("tcpstates", "tcpconns", 10000)
   target("up to 10 k sockets: of tcpconns", 1, got, worst_where)
   got = worst("same", "tcpconns", 1e9)
-  target("Counting \"exact\", what tcpconns counts: of tcpconns", 1, got, worst_where)
+  target("Counting \"dump\", what tcpconns counts: of tcpconns", 1, got, worst_where)
   target("ReportStuck, 1 M sockets: of that without", 1.2, ratio(big, "server", "tcpstates", "unstuck"))
   got = worst("tcpstates", "tcpconns", 1e9, "kib")
   target("peak resident memory: of that with tcpconns", 1, got, worst_where)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Counting "auto" with more sockets than are dumped: at rest it equals "exact",
+# Counting "auto" with more sockets than are dumped: at rest it equals "dump",
 # ss and what the test has made; under churn it differs by no more than changes.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 # Apart: a read passes every socket of its table, and a machine may have a million others.
@@ -34,7 +34,7 @@ block='
     RemotePort 18200
     RemoteAddress "::/0"
   </Filter>'
-for counting in auto exact; do
+for counting in auto dump; do
   printf '<Plugin tcpstates>\n%s\n  Counting "%s"\n</Plugin>\n' "$block" $counting >"$work/$counting.conf"
 done
 
@@ -70,28 +70,28 @@ read_host() {
 exec {log}>&2
 at_end() { kill "${host_pid[@]}" 2>/dev/null; }
 host auto
-host exact
+host dump
 
 # counts FILE: only what is counted of sockets, not the settings and the machine.
 counts() {
   grep -E '^[^ ]+ (tcp_connections|current_connections-(fin_wait2_held|fin_wait2_orphaned|orphaned))' "$1" | grep -v '^machine '
 }
 
-# read_at_rest: a read of auto and what ss says, between two exact reads that are equal: no
+# read_at_rest: a read of auto and what ss says, between two equal dumps: no
 # socket has come to its end meanwhile.
 read_at_rest() {
-  read_host exact >"$work/exact" && read_host auto >"$work/auto" && ss -tanH >"$work/ss" &&
-    read_host exact >"$work/exact2" && [[ $(counts "$work/exact") == "$(counts "$work/exact2")" ]]
+  read_host dump >"$work/dump" && read_host auto >"$work/auto" && ss -tanH >"$work/ss" &&
+    read_host dump >"$work/dump2" && [[ $(counts "$work/dump") == "$(counts "$work/dump2")" ]]
 }
 
 read_host auto >"$work/first"
-wait_until 300 "two equal exact reads" read_at_rest
+wait_until 300 "two equal dumps" read_at_rest
 is "the first read dumps all, to know the groups" "$(grep -o 'every socket is dumped: .*' "$work/auto.log")" \
   "every socket is dumped: it is the first time"
 ok "the second takes the kernel's sums, and counts a group by what is outside" \
   grep -q "ESTABLISHED and TIME_WAIT are the kernel's sums, and [1-9][0-9]* groups are counted by what is outside" "$work/auto.log"
-ok "exact goes on dumping all" grep -q 'every socket is dumped: Counting is "exact"' "$work/exact.log"
-is "auto is exact" "$(counts "$work/auto")" "$(counts "$work/exact")"
+ok "dump goes on dumping all" grep -q 'every socket is dumped: Counting is "dump"' "$work/dump.log"
+is "auto is what a dump is" "$(counts "$work/auto")" "$(counts "$work/dump")"
 groups=(all 18000-local 18200-remote 18000-18002-remote)
 is "auto is what the test has made" \
   "$(counts "$work/auto" | grep -E "^($(IFS='|' && echo "${groups[*]}")) ")" "$(wanted "${groups[@]}")"
@@ -99,7 +99,7 @@ is "a Filter, too" "$(counts "$work/auto" | grep '^mixed ')" "$(wanted_where mix
 cp "$work/auto" "$work/values"
 is "ss says the same of every state" "$(states all)" "$(ss_states <"$work/ss")"
 
-# Under churn. Between two exact reads with an auto read in between, each
+# Under churn. Between two dumps with an auto read in between, each
 # connection changes a count by no more than its two sockets, once to enter it
 # and once to leave it; those of before may change as well.
 churn_start 18300
@@ -108,12 +108,12 @@ before=$(connections_made)
 rounds=20
 for ((round = 0; round < rounds; round++)); do
   made=$(connections_made)
-  read_host exact >"$work/exact"
+  read_host dump >"$work/dump"
   read_host auto >"$work/auto"
-  read_host exact >"$work/exact2"
+  read_host dump >"$work/dump2"
   changes=$((2 * ($(connections_made) - made + 32)))
   # A count may lie outside the two by the changes, and must not be negative or beyond all bounds.
-  paste -d' ' <(counts "$work/exact") <(counts "$work/auto") <(counts "$work/exact2") |
+  paste -d' ' <(counts "$work/dump") <(counts "$work/auto") <(counts "$work/dump2") |
     awk -v changes=$changes '{
         low = $3 < $9 ? $3 : $9
         high = $3 < $9 ? $9 : $3
@@ -121,12 +121,12 @@ for ((round = 0; round < rounds; round++)); do
           print $0, "changes", changes
       }'
 done >"$work/outside"
-is "under churn every count of $rounds reads lies within what two exact reads around it allow" "$(<"$work/outside")" ""
+is "under churn every count of $rounds reads lies within what two dumps around it allow" "$(<"$work/outside")" ""
 after=$(connections_made)
 ok "there were thousands of connections meanwhile: $((after - before))" test $((after - before)) -gt 3000
 churn_stop
 
 # At rest again, they are equal again.
-wait_until 300 "two equal exact reads" read_at_rest
-is "at rest again auto is exact" "$(counts "$work/auto")" "$(counts "$work/exact")"
+wait_until 300 "two equal dumps" read_at_rest
+is "at rest again auto is what a dump is" "$(counts "$work/auto")" "$(counts "$work/dump")"
 done_testing

@@ -208,25 +208,25 @@ END_TEST
 
 static const struct {
   oconfig_value_t value;
-  bool exact;
-} countings[] = {{TEXT("exact"), true},
+  bool dump;
+} countings[] = {{TEXT("dump"), true},
                  {TEXT("auto"), false},
-                 {TEXT("Exact"), true},
+                 {TEXT("Dump"), true},
                  {TEXT("AUTO"), false}};
 
-START_TEST(counting_is_auto_unless_it_is_exact) {
-  const oconfig_item_t exact = PLUGIN(OPTION("Counting", TEXT("exact")));
-  ck_assert(!settings.exact);
+START_TEST(counting_is_auto_unless_it_is_dump) {
+  const oconfig_item_t dump = PLUGIN(OPTION("Counting", TEXT("dump")));
+  ck_assert(!settings.dump);
   for (int before = 0; before < 2; before++) {
     if (before)
-      check_accepted("before", &exact);
+      check_accepted("before", &dump);
     oconfig_value_t value = countings[_i].value;
     oconfig_item_t option = {
         .key = (char[]){"Counting"}, .values = &value, .values_num = 1};
     const oconfig_item_t block = {
         .key = option.key, .children = &option, .children_num = 1};
     check_accepted(value.value.string, &block);
-    ck_assert_int_eq(settings.exact, countings[_i].exact);
+    ck_assert_int_eq(settings.dump, countings[_i].dump);
   }
 }
 END_TEST
@@ -276,7 +276,7 @@ int main(void) {
   tcase_add_loop_test(good, each_filter_becomes_a_group_with_its_conditions, 0,
                       CASES(accepted));
   tcase_add_test(good, filters_of_several_plugin_blocks_add_up);
-  tcase_add_loop_test(good, counting_is_auto_unless_it_is_exact, 0,
+  tcase_add_loop_test(good, counting_is_auto_unless_it_is_dump, 0,
                       CASES(countings));
   TCase *finish = add_case(suite, "config_finish");
   tcase_add_loop_test(finish, filters_alone_leave_the_defaults_as_they_are, 0,

@@ -426,10 +426,10 @@ static const struct {
   unsigned server; /* percent of the sockets in the group */
 } reasons[] = {
     {"few sockets", "few", "first", FEW - 1, 1, .all = true},
-    {"exact", "\"exact\"", "few", 400, 2, .all = true, .exact = true},
+    {"dump", "\"dump\"", "few", 400, 2, .all = true, .exact = true},
     {"no bytecode", "cannot filter", "few", 400, 2, .no_bytecode = true},
     {"first read", "first", "few", 400, 1, .all = true},
-    {"a large group, exact", "most of them are needed", "first", 400, 2,
+    {"a large group, dump", "most of them are needed", "first", 400, 2,
      .exact = true, .server = 95},
     {"sums", "sums", "dumped", 400, 2, .all = true},
     {"groups", "groups", "every", 400, 2, .exact = true},

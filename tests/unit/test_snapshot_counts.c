@@ -207,12 +207,12 @@ END_TEST
 
 static const struct {
   const char *name;
-  bool exact, groups, read;
+  bool dump, groups, read;
 } sums_readers[] = {
     {"auto", false, false, true},
-    {"exact, all", true, false, false},
+    {"dump, all", true, false, false},
     /* How many there are tells whether to filter. */
-    {"exact, groups", true, true, true},
+    {"dump, groups", true, true, true},
 };
 
 static struct port_range range = {8080, 8080};
@@ -223,7 +223,7 @@ START_TEST(sums_are_read_only_where_counts_need_them) {
   int i = _i / 2;
   const char *file = _i % 2 == 0 ? SOCKSTAT : SOCKSTAT6;
   machine.settings.report = REPORT_BY_STATE;
-  machine.settings.exact = sums_readers[i].exact;
+  machine.settings.dump = sums_readers[i].dump;
   if (sums_readers[i].groups) {
     machine.settings.all_ports_summary = CHOICE_FALSE;
     machine.settings.groups = &port_group;
