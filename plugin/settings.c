@@ -6,9 +6,8 @@
 
 void settings_init(struct settings *settings) {
   *settings = (struct settings){
-      .report = REPORT_BY_STATE | REPORT_CLOSED | REPORT_FIN_WAIT2 |
-                REPORT_ORPHANS | REPORT_FIN_TIMEOUT | REPORT_LIMITS |
-                REPORT_STUCK,
+      .report = REPORT_BY_STATE | REPORT_FIN_WAIT2 | REPORT_ORPHANS |
+                REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_STUCK,
   };
 }
 

@@ -25,6 +25,7 @@ sockets make time-wait ipv4 18200 6000
 
 block='
   AllPortsSummary true
+  ReportClosed true
   LocalPort 18000
   RemotePort 18200 "18000-18002"
   <Filter "ipv6">

@@ -100,6 +100,7 @@ cat >"$configuration" <<END
   LocalPort 18000
   RemotePort 18001
   StuckAfter 1
+  ReportClosed true
   ReportAcceptQueue true
   <Filter "address">
     RemoteAddress "127.0.0.0/8"
@@ -111,6 +112,7 @@ cat >"$configuration" <<END
     AllPortsSummary true
     ListeningPorts true
     StuckAfter 1
+    ReportClosed true
   </Namespace>
 </Plugin>
 END

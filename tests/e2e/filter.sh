@@ -14,6 +14,7 @@ collectd_configure <<'END'
 LoadPlugin tcpstates
 <Plugin tcpstates>
   ReportStuck false
+  ReportClosed true
   LocalPort 18000
   <Filter "web">
     LocalPort 18000 18001
@@ -80,6 +81,7 @@ collectd_configure <<END
 LoadPlugin tcpstates
 <Plugin tcpstates>
   ReportStuck false
+  ReportClosed true
   <Filter "service">
     ControlGroup "/${cgroup##*/}/service/"
   </Filter>

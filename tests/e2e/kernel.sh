@@ -7,7 +7,12 @@ enter_netns "$@"
 sockets make established ipv4 18000 3
 sockets make fin-wait2-held ipv6 18001 2
 sockets make bound ipv4 0 2
-collectd_configure <<<'LoadPlugin tcpstates'
+collectd_configure <<'END'
+LoadPlugin tcpstates
+<Plugin tcpstates>
+  ReportClosed true
+</Plugin>
+END
 collectd_start
 values >/dev/null
 

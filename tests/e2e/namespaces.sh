@@ -68,7 +68,6 @@ process=$!
 touch "$work/bound" "$work/swap" "$work/plain"
 mkfifo "$work/fifo"
 mount --bind "/run/netns/$prefix-blue" "$work/bound"
-# So many that those that are bound only are not counted in every read.
 mount --bind "/run/netns/$prefix-first" "$work/swap"
 sockets_there first 'make established ipv4 18000 300' 'make bound ipv4 0 7'
 sockets_there second 'make established ipv4 18000 310'
@@ -100,6 +99,7 @@ LoadPlugin tcpstates
   </Namespace>
   <Namespace "$work/swap">
     Name "swap"
+    ReportClosed true
   </Namespace>
   <Namespace "$prefix-later">
     Name "later"

@@ -23,6 +23,7 @@ LoadPlugin tcpstates
   AllPortsSummary true
   LocalPort "18000-18001"
   StuckAfter 1
+  ReportClosed true
   ReportAcceptQueue true
   <Filter "$group">
     RemotePort 18000

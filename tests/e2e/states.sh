@@ -22,6 +22,7 @@ LoadPlugin tcpstates
 <Plugin tcpstates>
   AllPortsSummary true
   ReportStuck false
+  ReportClosed true
   ListeningPorts true
   LocalPort 18000 "18001-18002"
   RemotePort 18000 "18001-18002"

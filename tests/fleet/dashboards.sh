@@ -145,6 +145,7 @@ LoadPlugin tcpstates
   LocalPort 18000 "18001-18009"
   RemotePort 18000
   StuckAfter 1
+  ReportClosed true
   ReportAcceptQueue true
 </Plugin>
 END_OF_CONFIGURATION

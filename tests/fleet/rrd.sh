@@ -30,6 +30,7 @@ LoadPlugin tcpstates
   AllPortsSummary true
   LocalPort 18000 "18001-18002"
   StuckAfter 1
+  ReportClosed true
   ReportAcceptQueue true
 </Plugin>
 END

@@ -50,7 +50,7 @@ counted() {
   done | of_states
 }
 of_states() {
-  grep -E '^[^ ]* (tcp_connections-|current_connections-fin_wait2_(held|orphaned) )' | sort
+  grep -E '^[^ ]* (tcp_connections-|current_connections-fin_wait2_(held|orphaned) )' | grep -v -- -CLOSED | sort
 }
 
 # ---- a root as a machine: systemd runs as its process 1 ------------------------

@@ -380,7 +380,6 @@ dpkg-deb --root-owner-group -b "$work/unpacked" "$work/newer" >/dev/null
 
 sockets make established ipv4 8001 3
 sockets make fin-wait2-held ipv6 443 2
-sockets make bound ipv4 0 1
 
 for release in "${releases[@]}"; do
   # In a process group of its own.

@@ -297,6 +297,7 @@ LoadPlugin tcpstates
   RemotePort $churn_port "$port-$((port + 2))"
   ReportAcceptQueue true
   StuckAfter 1
+  ReportClosed true
   NotifyStuck 5
   NotifyProcesses true
   <Filter "api">
@@ -379,8 +380,7 @@ soak() {
   sockets make established ipv4 $((port + 3)) 300
   sockets make established ipv6 $((port + 3)) 100
   sockets_of_every_kind $port
-  # CLOSED is counted in one read of ten.
-  await_reads 12
+  await_reads 2
   whole_values
   is "soak $mode: at rest every count is what the test has made" \
     "$(counts "(all|$port-local|$((port + 3))-local|$port-$((port + 2))-remote)")" \

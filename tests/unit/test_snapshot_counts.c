@@ -156,6 +156,7 @@ static bool asked_for_closed(void) {
 
 /* One that fails does not count, nor does one that is repeated count twice. */
 START_TEST(bound_only_sockets_of_many_are_counted_in_one_good_read_of_ten) {
+  machine.settings.report |= REPORT_CLOSED;
   temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
   fake_machine_read_first();
   int since = 0;
@@ -310,6 +311,7 @@ START_TEST(bound_only_sockets_of_a_new_listened_port_are_counted_at_once) {
       {.state = TCP_CLOSE, .inode = 2, .local_port = 8080},
       {.state = TCP_LISTEN, .inode = 3, .local_port = 8080},
   };
+  machine.settings.report |= REPORT_CLOSED;
   temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
   machine.settings.listening_ports = CHOICE_TRUE;
   machine.sockets = sockets;
