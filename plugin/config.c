@@ -46,8 +46,7 @@ static int read_report(const struct config_parse *p, unsigned flag) {
 static int read_stuck_after(const struct config_parse *p, unsigned arg) {
   (void)arg;
   return config_read_number(&p->option, 1, 31536000,
-                            "write whole seconds from 1 to 31536000, or leave "
-                            "it out for the current tcp_fin_timeout",
+                            "write whole seconds from 1 to 31536000",
                             &p->settings->stuck_after);
 }
 

@@ -8,6 +8,7 @@ void settings_init(struct settings *settings) {
   *settings = (struct settings){
       .report = REPORT_BY_STATE | REPORT_FIN_WAIT2 | REPORT_ORPHANS |
                 REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_STUCK,
+      .stuck_after = 60,
   };
 }
 

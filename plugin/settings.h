@@ -37,7 +37,7 @@ struct settings {
   enum settings_choice all_ports_summary; /* count the group "all" */
   enum settings_choice listening_ports;   /* a group for each listened port */
   unsigned report;                        /* enum settings_report */
-  uint32_t stuck_after;  /* seconds; 0: the current tcp_fin_timeout */
+  uint32_t stuck_after;                   /* seconds, greater than 0 */
   uint32_t notify_stuck; /* notify from so many stuck sockets on; 0: never */
   bool notify_processes; /* and name processes */
   bool dump;             /* Counting "dump": of all sockets, however many */

@@ -18,11 +18,6 @@
 #define CGROUPS_MAJOR 5
 #define CGROUPS_MINOR 8
 
-/* Seconds, where tcp_fin_timeout is to be taken and cannot be read: its
- * default.
- */
-#define STUCK_AFTER_UNKNOWN 60
-
 static void file_failed(struct snapshot *s, const char *file, int err) {
   if (s->file != NULL)
     return;
@@ -83,9 +78,7 @@ static int64_t read_sockstat6(const struct snapshot_reader *reader,
 static void read_files(const struct snapshot_reader *reader,
                        struct snapshot *s) {
   unsigned report = reader->settings->report;
-  bool stuck_after = settings_need_ages(reader->settings) &&
-                     reader->settings->stuck_after == 0;
-  if (report & REPORT_FIN_TIMEOUT || stuck_after)
+  if (report & REPORT_FIN_TIMEOUT)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_fin_timeout",
                 &s->tcp_fin_timeout, 1);
   if (report & REPORT_ORPHANS)
@@ -185,7 +178,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
                                  .inuse6 = need_sums ? read_sockstat6(reader, s)
                                                      : PROC_UNKNOWN,
                                  .tw = s->sockstat.tw};
-  reader->tally.stuck_after = (uint64_t)s->stuck_after * 1000;
+  reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
   int err = find_cgroups(reader, s);
   bool interrupted = false, again = err == 0;
   while (again) {
@@ -246,11 +239,6 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
       reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
     read_sockstat(reader, out);
   read_files(reader, out);
-  out->stuck_after = reader->settings->stuck_after;
-  if (out->stuck_after == 0)
-    out->stuck_after = out->tcp_fin_timeout == PROC_UNKNOWN
-                           ? STUCK_AFTER_UNKNOWN
-                           : out->tcp_fin_timeout;
   uint32_t states = settings_states(reader->settings);
   if (states != 0)
     out->sockets_error = count_sockets(reader, out, states);

@@ -15,7 +15,6 @@ struct snapshot {
   bool cgroups_known; /* groups with control groups have counts */
   const struct group_index *index;
   const struct tally *tally;
-  int64_t stuck_after; /* seconds: what is stuck is held for longer */
   /* How the sockets are counted and why, when it is another way than in the
    * look before; else "" */
   char way[200];

@@ -41,7 +41,7 @@ static void write_stuck(struct stuck *stuck, enum stuck_state state,
       .state = tcp_state,
       .num =
           fin_wait2 ? tally->all.fin_wait2_stuck : tally->all.close_wait_stuck,
-      .after = snapshot->stuck_after,
+      .after = settings->stuck_after,
       .oldest = 1e-3 * (fin_wait2 ? tally->all.fin_wait2_oldest
                                   : tally->all.close_wait_oldest),
       .holders = holders,

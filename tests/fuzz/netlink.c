@@ -444,7 +444,6 @@ static void check_metrics(int err) {
                                     .cgroups_known = true,
                                     .index = &group_index,
                                     .tally = &tally,
-                                    .stuck_after = 60,
                                     .sockstat = {1, 2, 3, 4, 5},
                                     .tcp_fin_timeout = 60,
                                     .tcp_max_tw_buckets = 2,

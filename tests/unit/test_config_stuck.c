@@ -31,7 +31,7 @@ START_TEST(by_default_stuck_sockets_are_reported_and_nothing_more) {
   const oconfig_item_t empty = PLUGIN();
   ck_assert_int_eq(config_block(&settings, &empty, &error), 0);
   config_finish(&settings);
-  ck_assert_uint_eq(settings.stuck_after, 0);
+  ck_assert_uint_eq(settings.stuck_after, 60);
   ck_assert_uint_eq(settings.notify_stuck, 0);
   ck_assert(!settings.notify_processes);
   ck_assert(settings.report & REPORT_STUCK);
@@ -52,14 +52,14 @@ static const struct {
     {OPTION("StuckAfter", TEXT("0000000000000000000060")), 60, 0},
     {OPTION("StuckAfter", TEXT("31536000")), 31536000, 0},
     {OPTION("stuckafter", NUMBER(300.0)), 300, 0},
-    {OPTION("NotifyStuck", NUMBER(0)), 0, 0},
-    {OPTION("NotifyStuck", NUMBER(-0.0)), 0, 0},
-    {OPTION("NotifyStuck", NUMBER(1)), 0, 1},
-    {OPTION("NotifyStuck", NUMBER(4294967295.0)), 0, UINT32_MAX},
-    {OPTION("NotifyStuck", TEXT("0")), 0, 0},
-    {OPTION("NotifyStuck", TEXT("100")), 0, 100},
-    {OPTION("NotifyStuck", TEXT("4294967295")), 0, UINT32_MAX},
-    {OPTION("NOTIFYSTUCK", TEXT("7")), 0, 7},
+    {OPTION("NotifyStuck", NUMBER(0)), 60, 0},
+    {OPTION("NotifyStuck", NUMBER(-0.0)), 60, 0},
+    {OPTION("NotifyStuck", NUMBER(1)), 60, 1},
+    {OPTION("NotifyStuck", NUMBER(4294967295.0)), 60, UINT32_MAX},
+    {OPTION("NotifyStuck", TEXT("0")), 60, 0},
+    {OPTION("NotifyStuck", TEXT("100")), 60, 100},
+    {OPTION("NotifyStuck", TEXT("4294967295")), 60, UINT32_MAX},
+    {OPTION("NOTIFYSTUCK", TEXT("7")), 60, 7},
 };
 
 START_TEST(a_number_is_taken_with_and_without_quotes) {
@@ -106,9 +106,7 @@ START_TEST(a_switch_changes_its_own_setting_and_no_other) {
 }
 END_TEST
 
-#define AFTER_HELP                                                             \
-  "write whole seconds from 1 to 31536000, or leave it out for the current "   \
-  "tcp_fin_timeout"
+#define AFTER_HELP "write whole seconds from 1 to 31536000"
 #define NOTIFY_HELP                                                            \
   "write from how many stuck sockets on to notify, up to 4294967295, or 0 "    \
   "for never"

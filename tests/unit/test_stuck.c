@@ -38,11 +38,10 @@ static void start(void) {
   memset(&stuck, 0, sizeof(stuck));
   memset(&group_index, 0, sizeof(group_index));
   memset(&holders, 0, sizeof(holders));
-  settings = (struct settings){.notify_stuck = 3};
+  settings = (struct settings){.stuck_after = 60, .notify_stuck = 3};
   tally = (struct tally){.stuck_after = 60000, .holders = &holders};
   tally_reset(&tally, &group_index);
-  snapshot = (struct snapshot){
-      .index = &group_index, .tally = &tally, .stuck_after = 60};
+  snapshot = (struct snapshot){.index = &group_index, .tally = &tally};
 }
 
 static void end(void) {
