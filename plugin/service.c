@@ -1,0 +1,119 @@
+/* Names services for holders.c and for those who read of them. */
+#include "service.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Container ids have 64 digits (Docker, containerd, CRI-O, podman); whatever
+ * has at least ID_MIN is shown with ID_SHOWN. */
+#define ID_MIN 32
+#define ID_SHOWN 12
+
+/* A part of a path. */
+struct part {
+  const char *start;
+  size_t len;
+};
+
+static bool begins_with(struct part part, const char *text) {
+  size_t len = strlen(text);
+  return part.len >= len && memcmp(part.start, text, len) == 0;
+}
+
+static bool ends_with(struct part part, const char *text) {
+  size_t len = strlen(text);
+  return part.len >= len && memcmp(part.start + part.len - len, text, len) == 0;
+}
+
+/* The number of hexadecimal digits that it begins with. */
+static size_t hex_digits(struct part part) {
+  size_t num = 0;
+  while (num < part.len &&
+         ((part.start[num] >= '0' && part.start[num] <= '9') ||
+          (part.start[num] >= 'a' && part.start[num] <= 'f')))
+    num++;
+  return num;
+}
+
+static bool has_id(struct part part) {
+  for (size_t hex; part.len > 0; part.start += hex + 1, part.len -= hex + 1) {
+    hex = hex_digits(part);
+    if (hex >= ID_MIN)
+      return true;
+    if (hex == part.len)
+      break;
+  }
+  return false;
+}
+
+static bool is_unit(struct part part) {
+  return ends_with(part, ".service") || ends_with(part, ".scope");
+}
+
+/* before: the part before it, of length 0 for the first one. */
+static bool is_container(struct part part, struct part before) {
+  /* A pod's uid can look like an id: its containers are below it. */
+  bool pod = begins_with(part, "pod") || ends_with(part, ".slice");
+  return (has_id(part) && !pod) || begins_with(part, "lxc.payload.") ||
+         (before.len == 3 && begins_with(before, "lxc"));
+}
+
+static bool is_port(const char *name) {
+  size_t number = strspn(name, "0123456789-");
+  return number > 0 && (strcmp(name + number, "local") == 0 ||
+                        strcmp(name + number, "remote") == 0);
+}
+
+static bool is_reserved(const char *name) {
+  static const char *const reserved[] = {"all", "machine", "other", "root"};
+  for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
+    if (strcmp(name, reserved[i]) == 0)
+      return true;
+  return is_port(name);
+}
+
+static void write_name(char name[SERVICE_NAME_SIZE], struct part part) {
+  bool unit = is_unit(part);
+  if (has_id(part) && ends_with(part, ".scope"))
+    part.len -= strlen(".scope");
+  size_t len = 0;
+  while (part.len > 0 && len < SERVICE_NAME_SIZE - 1) {
+    size_t hex = hex_digits(part);
+    size_t taken = hex > 0 ? hex : 1;
+    size_t shown = hex >= ID_MIN ? ID_SHOWN : taken;
+    for (size_t i = 0; i < shown && len < SERVICE_NAME_SIZE - 1; i++) {
+      unsigned char c = (unsigned char)part.start[i];
+      name[len++] = c < ' ' || c > '~' || (c == '@' && !unit) ? '_' : (char)c;
+    }
+    part.start += taken;
+    part.len -= taken;
+  }
+  name[len] = '\0';
+  if (is_reserved(name)) {
+    char plain[SERVICE_NAME_SIZE];
+    memcpy(plain, name, sizeof(plain));
+    snprintf(name, SERVICE_NAME_SIZE, "cgroup-%.*s",
+             (int)(SERVICE_NAME_SIZE - sizeof("cgroup-")), plain);
+  }
+}
+
+void service_name(char name[SERVICE_NAME_SIZE], const char *path) {
+  struct part last = {path, 0};
+  for (const char *pos = path; *pos != '\0';) {
+    struct part part = {pos, strcspn(pos, "/")};
+    pos += part.len + (pos[part.len] == '/');
+    if (part.len == 0)
+      continue;
+    bool outermost = is_unit(part) || is_container(part, last);
+    last = part;
+    if (outermost)
+      break;
+  }
+  if (last.len == 0)
+    snprintf(name, SERVICE_NAME_SIZE, "root");
+  else
+    write_name(name, last);
+}

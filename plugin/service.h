@@ -1,0 +1,28 @@
+/* The name of the service or container that a control group belongs to. */
+#ifndef TCPSTATES_SERVICE_H
+#define TCPSTATES_SERVICE_H
+
+/* The longest name has 63 characters. */
+#define SERVICE_NAME_SIZE 64
+
+/* Writes the name of the service whose control group has this path, absolute
+ * within the hierarchy:
+ *
+ *   /system.slice/nginx.service          nginx.service
+ *   /user.slice/user-7.slice/user@7.service/app.slice/a.scope
+ *                                        user@7.service
+ *   /system.slice/docker-ID.scope        docker-1a2b3c4d5e6f
+ *   /docker/ID/system.slice/a.service    1a2b3c4d5e6f
+ *   /lxc/web/system.slice/a.service      web
+ *   /user.slice                          user.slice
+ *   /                                    root
+ *
+ * The outermost service, scope or container counts: what is inside, its
+ * services as well, can be named by anybody who was given it. Where there is
+ * none it is the last component. A container's id is cut to 12 digits, as
+ * container tools print it. Only ' ' to '~' are left as they are, and "@" only
+ * in the names of services and scopes; all else becomes "_". A name that a
+ * group of ours has ("all", "443-local") gets "cgroup-" in front. */
+void service_name(char name[SERVICE_NAME_SIZE], const char *path);
+
+#endif
