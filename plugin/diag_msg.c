@@ -53,11 +53,27 @@ static struct address decode_address(uint8_t family, const uint32_t *words) {
   return address;
 }
 
+static void decode_info(const char *info, size_t len,
+                        struct diag_socket *socket) {
+  /* Its length differs from kernel to kernel; last_ack_recv is the last of the
+   * four fields that stand side by side. */
+  struct {
+    uint32_t data_sent, ack_sent, data_recv, ack_recv;
+  } last;
+  size_t start = offsetof(struct tcp_info, tcpi_last_data_sent);
+  if (len < start + sizeof(last))
+    return;
+  memcpy(&last, info + start, sizeof(last));
+  socket->has_age = true;
+  socket->age = last.ack_recv;
+  socket->idle =
+      last.data_sent < last.data_recv ? last.data_sent : last.data_recv;
+}
+
 static int decode_attribute(const struct nlattr *attr,
                             struct diag_socket *socket) {
   const char *payload = (const char *)attr + MNL_ATTR_HDRLEN;
   size_t len = attr->nla_len - MNL_ATTR_HDRLEN;
-  size_t age = offsetof(struct tcp_info, tcpi_last_ack_recv);
   switch (attr->nla_type & NLA_TYPE_MASK) {
   case INET_DIAG_SHUTDOWN:
     /* Every full socket carries this attribute, and no request sock: that
@@ -65,11 +81,7 @@ static int decode_attribute(const struct nlattr *attr,
     socket->request_sock = false;
     return 0;
   case INET_DIAG_INFO:
-    /* Its length differs from kernel to kernel. */
-    if (len < age + sizeof(socket->age))
-      return 0;
-    memcpy(&socket->age, payload + age, sizeof(socket->age));
-    socket->has_age = true;
+    decode_info(payload, len, socket);
     return 0;
   case INET_DIAG_CGROUP_ID:
     if (len < sizeof(socket->cgroup_id))
@@ -117,6 +129,8 @@ static int decode_socket(const struct nlmsghdr *nlh, diag_socket_cb cb,
       .minisocket = msg->idiag_timer == TIMER_TIME_WAIT,
       .request_sock = msg->idiag_state == TCP_SYN_RECV,
       .inode = msg->idiag_inode,
+      .cookie =
+          (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0],
       .local_port = ntohs(msg->id.idiag_sport),
       .remote_port = ntohs(msg->id.idiag_dport),
       .queue = msg->idiag_rqueue,

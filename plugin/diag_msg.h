@@ -36,9 +36,13 @@ struct diag_socket {
   struct address remote_address;
   uint32_t queue;       /* LISTEN: connections that wait for accept() */
   uint32_t queue_limit; /* LISTEN: how many may wait */
-  bool has_age;         /* age is known: it was asked for tcp_info */
-  uint32_t age; /* ms since the last ACK came in: in FIN_WAIT2 and CLOSE_WAIT a
-                   lower bound of how long it has been in that state */
+  uint64_t cookie; /* of this socket alone until the machine restarts; 0: none
+                    */
+  bool has_age;    /* age and idle are known: it was asked for tcp_info */
+  uint32_t age;  /* ms since the last ACK came in: in FIN_WAIT2 and CLOSE_WAIT a
+                    lower bound of how long it has been in that state */
+  uint32_t idle; /* ms since data last came in or was sent; probes and their
+                    answers are none. Both begin anew after 2^32 ms. */
   uint64_t cgroup_id; /* cgroup v2; 0: not known, as of every minisocket and
                          request sock */
 };

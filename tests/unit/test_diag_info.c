@@ -15,8 +15,10 @@
 #define SEQ 0x01020304u
 #define PORTID 0x0a0b0c0du
 
-/* Where tcpi_last_ack_recv is in struct tcp_info, include/uapi/linux/tcp.h. */
-#define AGE_OFFSET 56
+/* Where these are in struct tcp_info, include/uapi/linux/tcp.h. */
+#define DATA_SENT_OFFSET 44 /* tcpi_last_data_sent */
+#define DATA_RECV_OFFSET 52 /* tcpi_last_data_recv */
+#define AGE_OFFSET 56       /* tcpi_last_ack_recv */
 
 #define INFO_MAX 280
 
@@ -119,6 +121,44 @@ END_TEST
 static const size_t kernel_lengths[] = {232, 280, 60};
 static const uint32_t age_values[] = {0,     1,          59999,     60000,
                                       60001, 0x7fffffff, UINT32_MAX};
+
+static const struct {
+  uint32_t sent, received, idle;
+} data_times[] = {
+    {0, 0, 0},
+    {7, 9, 7},
+    {9, 7, 7},
+    {UINT32_MAX, 0x80000000, 0x80000000},
+    {0x01020304, UINT32_MAX, 0x01020304},
+};
+
+START_TEST(idle_is_the_time_without_data_in_either_direction) {
+  char info[INFO_MAX];
+  make_info(info, 5);
+  memcpy(info + DATA_SENT_OFFSET, &data_times[_i].sent, 4);
+  memcpy(info + DATA_RECV_OFFSET, &data_times[_i].received, 4);
+  add_socket(TCP_CLOSE_WAIT);
+  diag_replies_attribute(&replies, INET_DIAG_INFO, info, 232);
+  struct seen seen;
+  ck_assert_int_eq(decode(&seen), 1);
+  ck_assert_uint_eq(seen.socket.idle, data_times[_i].idle);
+  ck_assert_uint_eq(seen.socket.age, 5);
+}
+END_TEST
+
+static const uint64_t cookies[] = {
+    0,         1, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(0x0102030405060708),
+    UINT64_MAX};
+
+START_TEST(cookie_is_taken_from_both_of_its_halves) {
+  struct inet_diag_msg *msg = NLMSG_DATA(add_socket(TCP_CLOSE_WAIT));
+  msg->id.idiag_cookie[0] = (uint32_t)cookies[_i];
+  msg->id.idiag_cookie[1] = (uint32_t)(cookies[_i] >> 32);
+  struct seen seen;
+  ck_assert_int_eq(decode(&seen), 1);
+  ck_assert(seen.socket.cookie == cookies[_i]);
+}
+END_TEST
 
 START_TEST(age_is_what_the_kernel_says) {
   char info[INFO_MAX];
@@ -277,6 +317,10 @@ int main(void) {
   tcase_add_test(tc, age_is_known_from_the_end_of_its_field_on);
   tcase_add_loop_test(tc, age_is_what_the_kernel_says, 0,
                       CASES(kernel_lengths));
+  tcase_add_loop_test(tc, idle_is_the_time_without_data_in_either_direction, 0,
+                      CASES(data_times));
+  tcase_add_loop_test(tc, cookie_is_taken_from_both_of_its_halves, 0,
+                      CASES(cookies));
   tcase_add_test(tc, each_socket_has_its_own_age_or_none);
   tcase_add_test(tc, an_info_that_ends_behind_its_message_is_malformed);
   tcase_add_loop_test(
