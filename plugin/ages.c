@@ -1,0 +1,255 @@
+/* Keeps how long sockets have been in a state; tally.c counts them by it. An
+ * open hash table, because a million sockets must cost little: 16 bytes each,
+ * at most a third of the slots empty, arranged anew in place. */
+#include "ages.h"
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define SLOTS_MIN 64
+#define SLOTS_MAX (1u << 20)
+
+#define UNIT_MS 128
+#define DATA_MASK ((1u << 25) - 1)
+
+/* By how much times may differ from read to read, as dumps take long. */
+#define JITTER (4096 / UNIT_MS)
+
+enum ages_state { IN_FIN_WAIT1, IN_FIN_WAIT2, IN_CLOSE_WAIT };
+
+static enum ages_state state_of(const struct diag_socket *socket) {
+  return socket->state == TCP_FIN_WAIT1   ? IN_FIN_WAIT1
+         : socket->state == TCP_FIN_WAIT2 ? IN_FIN_WAIT2
+                                          : IN_CLOSE_WAIT;
+}
+
+bool ages_has(const struct diag_socket *socket) {
+  return socket->state == TCP_CLOSE_WAIT ||
+         (socket->inode != 0 &&
+          (socket->state == TCP_FIN_WAIT1 || socket->state == TCP_FIN_WAIT2));
+}
+
+/* Nobody may know the multiplier: it makes hashing universal, so that cookies
+ * cannot be picked to meet in one place. */
+static uint32_t home(const struct ages *ages, uint64_t cookie) {
+  return (uint32_t)((cookie * ages->multiplier >> 32) * ages->size >> 32);
+}
+
+static uint32_t next(const struct ages *ages, uint32_t slot) {
+  return slot + 1 == ages->size ? 0 : slot + 1;
+}
+
+/* The slot of the cookie, or the empty one that it would be put into. */
+static struct ages_slot *find(const struct ages *ages, uint64_t cookie) {
+  uint32_t slot = home(ages, cookie);
+  while (ages->slots[slot].cookie != cookie && ages->slots[slot].cookie != 0)
+    slot = next(ages, slot);
+  return &ages->slots[slot];
+}
+
+/* Puts each socket of the first num slots where find() looks for it. What is
+ * put has only such before it on its way, and none of them moves again. */
+static void arrange(struct ages *ages, uint32_t num) {
+  struct ages_slot *slots = ages->slots;
+  for (uint32_t i = 0; i < num; i++)
+    slots[i].moving = slots[i].cookie != 0;
+  for (uint32_t i = 0; i < num; i++)
+    while (slots[i].moving) {
+      struct ages_slot socket = slots[i];
+      slots[i] = (struct ages_slot){0};
+      socket.moving = 0;
+      uint32_t to = home(ages, socket.cookie);
+      while (slots[to].cookie != 0 && !slots[to].moving)
+        to = next(ages, to);
+      struct ages_slot displaced = slots[to];
+      slots[to] = socket;
+      if (displaced.moving)
+        slots[i] = displaced;
+    }
+}
+
+static uint32_t room(uint32_t slots) {
+  return slots == SLOTS_MAX ? AGES_MAX : slots - slots / 8;
+}
+
+static bool grow(struct ages *ages) {
+  uint32_t old = ages->size;
+  uint32_t size = old == 0 ? SLOTS_MIN : old + old / 4;
+  if (size > SLOTS_MAX)
+    size = SLOTS_MAX;
+  struct ages_slot *slots =
+      size > old ? realloc(ages->slots, size * sizeof(*slots)) : NULL;
+  if (slots == NULL)
+    return false;
+  for (uint32_t i = old; i < size; i++)
+    slots[i] = (struct ages_slot){0};
+  ages->slots = slots;
+  ages->size = size;
+  arrange(ages, old);
+  return true;
+}
+
+/* So that at most a third is empty. */
+static void shrink(struct ages *ages) {
+  uint32_t old = ages->size, size = ages->num + ages->num / 4;
+  if (size < SLOTS_MIN)
+    size = SLOTS_MIN;
+  if (old == 0 || size >= old || ages->num > old - old / 3)
+    return;
+  ages->size = size;
+  arrange(ages, old);
+  struct ages_slot *slots = realloc(ages->slots, size * sizeof(*slots));
+  if (slots != NULL)
+    ages->slots = slots;
+}
+
+void ages_start(struct ages *ages, uint64_t now, bool info,
+                uint64_t stuck_after) {
+  if (ages->finished) {
+    ages->generation = (ages->generation + 1) % 4;
+    ages->met = 0;
+  }
+  ages->finished = false;
+  ages->lost = 0;
+  ages->now = now;
+  ages->info = info;
+  ages->stuck_after = stuck_after;
+  if (ages->multiplier == 0) {
+    if (getrandom(&ages->multiplier, sizeof(ages->multiplier), GRND_NONBLOCK) !=
+        sizeof(ages->multiplier))
+      ages->multiplier = UINT64_C(0x9e3779b97f4a7c15);
+    ages->multiplier |= 1;
+  }
+}
+
+static uint64_t ms_ago(const struct ages *ages, uint64_t ms) {
+  return ages->now > ms ? ages->now - ms : 0;
+}
+
+/* Rounded up: no age is above the truth. */
+static uint32_t to_units(uint64_t ms) {
+  return (uint32_t)((ms + UNIT_MS - 1) / UNIT_MS);
+}
+
+/* When data came or went last: it stays the same as long as none does, even
+ * when tcp_info's time has begun anew after 2^32 ms. */
+static uint32_t data_time(const struct ages *ages,
+                          const struct diag_socket *socket) {
+  return (uint32_t)((ages->now - socket->idle) / UNIT_MS & DATA_MASK);
+}
+
+/* When it has entered its state, as far as tcp_info tells. */
+static uint64_t entered(const struct ages *ages,
+                        const struct diag_socket *socket) {
+  /* No segment comes in when a FIN is sent. */
+  bool told = socket->has_age && socket->state != TCP_FIN_WAIT1;
+  return told ? ms_ago(ages, socket->age) : ages->now;
+}
+
+static void first_meeting(const struct ages *ages, struct ages_slot *slot,
+                          const struct diag_socket *socket) {
+  uint64_t since = entered(ages, socket);
+  if (socket->has_age && since < ms_ago(ages, socket->idle))
+    since = ms_ago(ages, socket->idle);
+  *slot = (struct ages_slot){
+      .cookie = socket->cookie,
+      .since = to_units(since),
+      .data = data_time(ages, socket) & DATA_MASK,
+      .state = state_of(socket),
+      .guessed = !socket->has_age,
+  };
+}
+
+static void further_meeting(const struct ages *ages, struct ages_slot *slot,
+                            const struct diag_socket *socket) {
+  if (!socket->has_age)
+    return;
+  uint32_t data = data_time(ages, socket);
+  uint32_t later = (data - slot->data) & DATA_MASK;
+  /* A difference as small as that of two dumps is none, once tcp_info's time
+   * can have begun anew; before, it does no harm. */
+  uint64_t age = (uint64_t)to_units(ages->now) - slot->since;
+  uint32_t least = age > DATA_MASK / 2 ? JITTER : 1;
+  bool moved = later >= least && later <= DATA_MASK - JITTER;
+  uint32_t since = to_units(entered(ages, socket));
+  if (slot->guessed && since < slot->since)
+    slot->since = since;
+  if (!slot->guessed && !moved)
+    return;
+  slot->guessed = 0;
+  slot->data = data & DATA_MASK;
+  since = to_units(ms_ago(ages, socket->idle));
+  if (since > slot->since)
+    slot->since = since;
+}
+
+static uint64_t age_of(const struct ages *ages, const struct ages_slot *slot) {
+  uint64_t since = (uint64_t)slot->since * UNIT_MS;
+  uint64_t age = ages->now > since ? ages->now - since : 0;
+  uint64_t checked = ages->info ? ages->now : ages->checked;
+  bool sure = checked > since && checked - since > ages->stuck_after;
+  return age > ages->stuck_after && !sure ? ages->stuck_after : age;
+}
+
+uint64_t ages_meet(struct ages *ages, const struct diag_socket *socket) {
+  bool full = ages->num >= room(ages->size);
+  struct ages_slot *slot =
+      ages->size > 0 && socket->cookie != 0 ? find(ages, socket->cookie) : NULL;
+  if (slot == NULL || slot->cookie == 0) {
+    /* There is no second try in a read in which memory was short. */
+    if (socket->cookie == 0 || (full && (ages->lost > 0 || !grow(ages)))) {
+      ages->lost++;
+      uint64_t age = socket->idle < socket->age ? socket->idle : socket->age;
+      return socket->has_age && socket->state != TCP_FIN_WAIT1 ? age : 0;
+    }
+    if (full)
+      slot = find(ages, socket->cookie);
+  }
+  bool is_new = slot->cookie == 0;
+  ages->num += is_new;
+  ages->met += is_new || slot->met != ages->generation;
+  if (is_new || slot->state != state_of(socket))
+    first_meeting(ages, slot, socket);
+  else
+    further_meeting(ages, slot, socket);
+  slot->met = ages->generation % 4;
+  return age_of(ages, slot);
+}
+
+uint64_t ages_find(const struct ages *ages, const struct diag_socket *socket) {
+  if (ages->size == 0 || socket->cookie == 0)
+    return 0;
+  const struct ages_slot *slot = find(ages, socket->cookie);
+  return slot->cookie != 0 && slot->state == state_of(socket)
+             ? age_of(ages, slot)
+             : 0;
+}
+
+void ages_finish(struct ages *ages) {
+  uint32_t before = ages->num;
+  for (uint32_t i = 0; ages->met < before && i < ages->size; i++) {
+    struct ages_slot *slot = &ages->slots[i];
+    if (slot->cookie == 0 || (ages->generation - slot->met) % 4 < 2)
+      continue;
+    *slot = (struct ages_slot){0};
+    ages->num--;
+  }
+  if (ages->num < before)
+    arrange(ages, ages->size);
+  shrink(ages);
+  ages->finished = true;
+  ages->without = ages->info ? 0 : ages->without + 1;
+  if (ages->info)
+    ages->checked = ages->now;
+}
+
+bool ages_need_info(const struct ages *ages) {
+  return ages->num < AGES_FEW || ages->lost > 0 ||
+         ages->without + 1 >= AGES_INFO_EVERY;
+}
+
+void ages_free(struct ages *ages) {
+  free(ages->slots);
+  *ages = (struct ages){0};
+}

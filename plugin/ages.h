@@ -1,0 +1,76 @@
+/* Since when each socket has been in a state that it can be stuck in, by its
+ * cookie: tcp_info does not tell, because each answered keepalive or
+ * zero-window probe renews its last ACK. */
+#ifndef TCPSTATES_AGES_H
+#define TCPSTATES_AGES_H
+
+#include "diag_msg.h"
+
+/* This many sockets are known at most, in 16 MiB. */
+#define AGES_MAX 1000000
+
+/* With this many sockets or more, tcp_info is asked for in one read of
+ * AGES_INFO_EVERY: it makes a record three times as long. */
+#define AGES_FEW 1000
+#define AGES_INFO_EVERY 10
+
+/* One socket. Times are of CLOCK_MONOTONIC in units of 128 ms. */
+struct ages_slot {
+  uint64_t cookie;      /* 0: the slot is empty */
+  uint32_t since;       /* in its state, and without data; good for 17 years */
+  uint32_t data : 25;   /* when data came or went last, modulo 2^32 ms */
+  uint32_t state : 2;   /* enum ages_state */
+  uint32_t met : 2;     /* generation of the read that met it last */
+  uint32_t guessed : 1; /* there was no tcp_info when it was first met */
+  uint32_t moving : 1;  /* only while the slots are arranged anew */
+};
+
+/* Zero-initialised it is empty. */
+struct ages {
+  struct ages_slot *slots;
+  uint32_t size; /* slots */
+  uint32_t num;  /* sockets */
+  uint32_t met;  /* of them in this read */
+  uint32_t lost; /* sockets of this read that are not known: there are AGES_MAX,
+                    or there was no memory */
+  uint64_t multiplier;
+  unsigned generation;
+  bool finished;        /* the last read */
+  bool info;            /* this read's sockets have tcp_info */
+  unsigned without;     /* reads since one had it */
+  uint64_t now;         /* ms */
+  uint64_t checked;     /* when data was asked for last, ms */
+  uint64_t stuck_after; /* ms */
+};
+
+/* Can it be stuck? In FIN_WAIT1 and FIN_WAIT2 with an owner, in CLOSE_WAIT
+ * always. */
+bool ages_has(const struct diag_socket *socket);
+
+/* Begins a read, or begins it anew after it failed. now: ms of CLOCK_MONOTONIC,
+ * taken before the sockets are dumped. info: the sockets come with tcp_info. */
+void ages_start(struct ages *ages, uint64_t now, bool info,
+                uint64_t stuck_after);
+
+/* Returns for how many ms a socket for which ages_has() holds has been in its
+ * state and without data, at the start of the read. A socket that is new is
+ * taken down: it takes tcp_info's word for its time before, which is a lower
+ * bound. Where there is none, this is its first moment, until there is.
+ * An age above stuck_after was seen with tcp_info: data may have come since
+ * the last one. Allocates only when there are more sockets than before. */
+uint64_t ages_meet(struct ages *ages, const struct diag_socket *socket);
+
+/* Returns what ages_meet() has returned for it in this read, and changes
+ * nothing; 0: it is not known. */
+uint64_t ages_find(const struct ages *ages, const struct diag_socket *socket);
+
+/* Ends a read that was complete: forgets sockets that two reads in a row have
+ * not met, for a dump may miss one. */
+void ages_finish(struct ages *ages);
+
+/* Should the next read ask for tcp_info? */
+bool ages_need_info(const struct ages *ages);
+
+void ages_free(struct ages *ages);
+
+#endif
