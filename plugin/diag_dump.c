@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 /* The kernel fills up to 32 KiB a message once it has seen a receive of that
  * size; MNL_SOCKET_BUFFER_SIZE is at most 8 KiB (af_netlink.c, netlink_dump())
@@ -84,9 +85,37 @@ static int receive(struct diag_dump *dump, diag_socket_cb cb, void *data) {
   return status;
 }
 
+/* Is it known that there is no tcp_diag? Returns 0 or -errno. When it is time
+ * to ask again, one caller is told 0: it asks for all. */
+static int absence_error(struct diag_absence *absence) {
+  long until = atomic_load(&absence->until);
+  if (until == 0)
+    return 0;
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  if (now.tv_sec >= until &&
+      atomic_compare_exchange_strong(&absence->until, &until,
+                                     now.tv_sec + absence->seconds))
+    return 0;
+  return atomic_load(&absence->error);
+}
+
+static void absence_learn(struct diag_absence *absence, int err) {
+  struct timespec now = {0};
+  bool absent = err == -ENOENT || err == -EOPNOTSUPP;
+  if (absent) {
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    atomic_store(&absence->error, err);
+  }
+  atomic_store(&absence->until, absent ? now.tv_sec + absence->seconds : 0);
+}
+
 static int run(struct diag_dump *dump, const struct diag_request *request,
                diag_socket_cb cb, void *data) {
-  int err = dump->nl == NULL ? open_socket(dump) : 0;
+  int err = dump->absence == NULL ? 0 : absence_error(dump->absence);
+  if (err != 0)
+    return err;
+  err = dump->nl == NULL ? open_socket(dump) : 0;
   if (err != 0)
     return err;
   size_t len = diag_msg_request_size(request);
@@ -99,7 +128,10 @@ static int run(struct diag_dump *dump, const struct diag_request *request,
   while (mnl_socket_sendto(dump->nl, dump->buf, len) < 0)
     if (errno != EINTR)
       return -errno;
-  return receive(dump, cb, data);
+  err = receive(dump, cb, data);
+  if (dump->absence != NULL)
+    absence_learn(dump->absence, err);
+  return err;
 }
 
 int diag_dump_run(struct diag_dump *dump, const struct diag_request *request,

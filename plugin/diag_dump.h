@@ -4,7 +4,22 @@
 
 #include "diag_msg.h"
 
+#include <stdatomic.h>
+
 struct mnl_socket;
+
+/* Seconds: each request to a kernel without tcp_diag makes it fork a modprobe
+ * (sock_diag_rcv_msg(), inet_diag_lock_handler()), whatever namespace it is
+ * for. */
+#define DIAG_ABSENCE_SECONDS 300
+
+/* That this machine has no tcp_diag, and until when it is not asked again. One
+ * for all dumps of the process, in whichever threads. */
+struct diag_absence {
+  long seconds;      /* before it is asked again */
+  atomic_long until; /* CLOCK_BOOTTIME, seconds; 0: not known to be absent */
+  atomic_int error;  /* what the kernel has answered */
+};
 
 /* Zero-initialised it is ready for use; it belongs to one thread at a time. */
 struct diag_dump {
@@ -12,6 +27,7 @@ struct diag_dump {
   uint32_t seq;
   char *buf; /* for the request, then for its replies */
   size_t size;
+  struct diag_absence *absence; /* NULL: asks whatever was answered before */
 };
 
 /* Sends the request and hands every socket of the answer to cb. Opens the
@@ -20,8 +36,10 @@ struct diag_dump {
  * next dump. Allocates memory only for the first dump and for a longer request.
  * Returns 0, or -errno as diag_msg_decode() does, or of socket(2), bind(2),
  * connect(2), sendto(2) and recvmsg(2); -ETIMEDOUT: no answer within 5 s;
- * -EMSGSIZE: a reply was truncated; -ENOMEM. On error some sockets may have
- * been handed out: what they were counted into is void. */
+ * -EMSGSIZE: a reply was truncated; -ENOMEM. -ENOENT and -EOPNOTSUPP, tcp_diag
+ * is not available, are kept in dump->absence, and returned until it is time to
+ * ask again. On error some sockets may have been handed out: what they were
+ * counted into is void. */
 int diag_dump_run(struct diag_dump *dump, const struct diag_request *request,
                   diag_socket_cb cb, void *data);
 

@@ -95,7 +95,7 @@ size_t netns_close(struct netns_set *set) {
 }
 
 int netns_open(struct netns_set *set, const struct settings *settings,
-               const char *proc) {
+               const char *proc, struct diag_absence *absence) {
   *set = (struct netns_set){
       .netns = calloc(settings->namespaces_num + 1, sizeof(*set->netns))};
   if (set->netns == NULL)
@@ -116,6 +116,7 @@ int netns_open(struct netns_set *set, const struct settings *settings,
       netns_close(set);
       return err;
     }
+    netns->reader.dump.absence = absence;
     set->num++;
   }
   return 0;

@@ -55,10 +55,11 @@ struct netns_set {
 };
 
 /* Makes the set of the settings' namespaces, which it refers to from then on.
- * It must not be moved. proc is where procfs is mounted.
+ * It must not be moved. proc is where procfs is mounted; absence is what all
+ * of the machine's dumps share.
  * Returns 0 or -ENOMEM, the set needs no closing then. */
 int netns_open(struct netns_set *set, const struct settings *settings,
-               const char *proc);
+               const char *proc, struct diag_absence *absence);
 
 /* Begins to read all namespaces, but those of which an earlier read still goes
  * on: what that one finds comes too late, and is dropped. */

@@ -28,6 +28,7 @@ struct dispatch {
 };
 
 static struct settings settings;
+static struct diag_absence absence = {.seconds = DIAG_ABSENCE_SECONDS};
 static struct snapshot_reader reader;
 static struct netns_set netns_set;
 static struct view *views; /* the daemon's, then the settings' namespaces */
@@ -45,8 +46,9 @@ static int tcpstates_init(void) {
   views = calloc(settings.namespaces_num + 1, sizeof(*views));
   int err =
       views == NULL ? -ENOMEM : snapshot_open(&reader, &settings, "/proc");
+  reader.dump.absence = &absence;
   if (err == 0)
-    err = netns_open(&netns_set, &settings, "/proc");
+    err = netns_open(&netns_set, &settings, "/proc", &absence);
   if (err != 0) {
     P_ERROR("out of memory");
     return err;

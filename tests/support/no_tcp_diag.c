@@ -2,8 +2,10 @@
  * does: what asks for TCP's sockets arrives as asking for those of a protocol
  * that has no inet_diag handler. The answer is the kernel's own. Once there is
  * a file TCP_DIAG (an environment variable has its name), it does nothing more.
- */
+ * REQUESTS names a file that gets a line for each request that was sent. While
+ * there is a file LATER, CLOCK_BOOTTIME is an hour ahead. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -11,7 +13,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+typedef int (*clock_gettime_fn)(clockid_t, struct timespec *);
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  void *symbol = dlsym(RTLD_NEXT, "clock_gettime");
+  clock_gettime_fn next;
+  memcpy(&next, &symbol, sizeof(next));
+  int status = next(clock, now);
+  if (clock == CLOCK_BOOTTIME && access(getenv("LATER"), F_OK) == 0)
+    now->tv_sec += 3600;
+  return status;
+}
+
+static void note_request(void) {
+  int fd = open(getenv("REQUESTS"), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  if (fd < 0 || write(fd, "sent\n", 5) != 5 || close(fd) != 0)
+    abort();
+}
 
 typedef ssize_t (*sendto_fn)(int, const void *, size_t, int,
                              const struct sockaddr *, socklen_t);
@@ -24,7 +45,10 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags,
   int protocol = 0;
   getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &(socklen_t){sizeof(int)});
   if (addr == NULL || addr->sa_family != AF_NETLINK ||
-      protocol != NETLINK_SOCK_DIAG || access(getenv("TCP_DIAG"), F_OK) == 0)
+      protocol != NETLINK_SOCK_DIAG)
+    return next(fd, buf, len, flags, addr, addr_len);
+  note_request();
+  if (access(getenv("TCP_DIAG"), F_OK) == 0)
     return next(fd, buf, len, flags, addr, addr_len);
 
   struct {

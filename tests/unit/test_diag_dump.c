@@ -521,6 +521,70 @@ START_TEST(bad_answer_is_reported_and_the_next_run_works_on_a_new_socket) {
 }
 END_TEST
 
+/* As often as namespaces' readers ask in an hour. */
+static void run_often(struct diag_absence *absence, int expected) {
+  struct diag_dump beside = {.absence = absence};
+  dump.absence = absence;
+  for (int i = 0; i < 360; i++) {
+    struct seen seen = {.num = 0};
+    ck_assert_int_eq(run(&seen), expected);
+    ck_assert_int_eq(diag_dump_run(&beside, &all_sockets, count_socket, &seen),
+                     expected);
+  }
+  diag_dump_close(&beside);
+}
+
+START_TEST(without_tcp_diag_the_kernel_is_asked_once_for_all) {
+  static const struct {
+    kernel_fn answer;
+    int error;
+  } cases[] = {{answer_no_inet_diag, -EOPNOTSUPP},
+               {answer_no_tcp_diag, -ENOENT}};
+  for (size_t i = 0; i < CASES(cases); i++) {
+    start_fake();
+    kernel.answer = cases[i].answer;
+    struct diag_absence absence = {.seconds = 300};
+    run_often(&absence, cases[i].error);
+    ck_assert_uint_eq(kernel.calls[SENDTO], 1);
+
+    /* It is time to ask again. */
+    atomic_store(&absence.until, 1);
+    run_often(&absence, cases[i].error);
+    ck_assert_uint_eq(kernel.calls[SENDTO], 2);
+
+    /* modprobe tcp_diag */
+    kernel.answer = answer_three_sockets;
+    run_often(&absence, cases[i].error);
+    ck_assert_uint_eq(kernel.calls[SENDTO], 2);
+    atomic_store(&absence.until, 1);
+    run_often(&absence, 0);
+    ck_assert_uint_eq(kernel.calls[SENDTO], 2 + 720);
+
+    /* rmmod tcp_diag */
+    kernel.answer = cases[i].answer;
+    run_often(&absence, cases[i].error);
+    ck_assert_uint_eq(kernel.calls[SENDTO], 2 + 720 + 1);
+    end_fake();
+  }
+}
+END_TEST
+
+START_TEST(after_the_time_that_is_set_the_kernel_is_asked_again) {
+  kernel.answer = answer_no_tcp_diag;
+  struct diag_absence absence = {.seconds = 0};
+  run_often(&absence, -ENOENT);
+  ck_assert_uint_eq(kernel.calls[SENDTO], 720);
+}
+END_TEST
+
+START_TEST(other_errors_keep_nobody_from_asking) {
+  kernel.answer = answer_error_at_end;
+  struct diag_absence absence = {.seconds = 300};
+  run_often(&absence, -ENOMEM);
+  ck_assert_uint_eq(kernel.calls[SENDTO], 720);
+}
+END_TEST
+
 START_TEST(callbacks_error_is_reported_and_the_next_run_works_on_a_new_socket) {
   for (unsigned at = 1; at <= 3; at++) {
     struct seen seen = {.fail_at = at};
@@ -926,6 +990,9 @@ static TCase *fake_kernel_tests(void) {
   tcase_add_loop_test(
       tc, bad_answer_is_reported_and_the_next_run_works_on_a_new_socket, 0,
       CASES(bad_answers));
+  tcase_add_test(tc, without_tcp_diag_the_kernel_is_asked_once_for_all);
+  tcase_add_test(tc, after_the_time_that_is_set_the_kernel_is_asked_again);
+  tcase_add_test(tc, other_errors_keep_nobody_from_asking);
   tcase_add_test(
       tc, callbacks_error_is_reported_and_the_next_run_works_on_a_new_socket);
   tcase_add_test(tc, seq_is_different_in_every_run_whatever_happened_before);
