@@ -172,6 +172,6 @@ const char *diag_dump_strerror(int err) {
   case EOVERFLOW:
     return "the kernel's answer was truncated or not understood";
   default:
-    return strerror(-err);
+    return NULL;
   }
 }

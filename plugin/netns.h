@@ -76,7 +76,7 @@ struct netns *netns_next(struct netns_set *set,
 bool netns_is_missing(const struct netns *netns);
 
 /* What a namespace's error means and what to do about it: a sentence without
- * full stop. */
+ * full stop. NULL: no more than strerror(3) says. */
 const char *netns_strerror(int error);
 
 /* Frees the set. Returns 0; or the number of reads that still go on: they are

@@ -10,15 +10,22 @@
 #include "netns.h"
 #include "stuck.h"
 
+/* Something that goes wrong in read after read. */
+struct trouble {
+  c_complain_t log;
+  const char *what; /* of the last complaint */
+  int err;
+};
+
 /* A network namespace as the user sees it. */
 struct view {
   const char *name; /* NULL: that of the daemon */
+  char label[80];   /* what log lines begin with: "namespace NAME: ", or "" */
   const struct settings *settings;
   struct stuck stuck;
-  int entry_error; /* that the last complaint is about */
-  c_complain_t no_entry;
-  c_complain_t no_sockets;
-  c_complain_t no_file;
+  struct trouble no_entry;
+  struct trouble no_sockets;
+  struct trouble no_file;
 };
 
 /* A read, and which view it is dispatched for. */
@@ -56,6 +63,8 @@ static int tcpstates_init(void) {
   views[0].settings = &settings;
   for (size_t i = 0; i < settings.namespaces_num; i++) {
     views[i + 1].name = settings.namespaces[i].name;
+    snprintf(views[i + 1].label, sizeof(views->label),
+             "namespace %s: ", settings.namespaces[i].name);
     views[i + 1].settings = &settings.namespaces[i].settings;
   }
   return 0;
@@ -111,51 +120,63 @@ static void notify(const struct snapshot *snapshot, struct view *view,
   }
 }
 
-static const char *file_strerror(int err, char *buf, size_t size) {
+static const char *file_strerror(int err) {
   switch (-err) {
   case EBADMSG:
     return "not understood";
   case ENODEV:
     return "no cgroup v2 with Linux 5.8 or later here";
   default:
-    return sstrerror(-err, buf, size);
+    return NULL;
   }
 }
 
-static void complain(const struct snapshot *snapshot, struct view *view) {
-  const char *in = view->name == NULL ? "" : "namespace ";
-  const char *name = view->name == NULL ? "" : view->name;
-  const char *colon = view->name == NULL ? "" : ": ";
-  char reason[ERRBUF_SIZE];
-  if (snapshot->sockets_error != 0)
-    c_complain(LOG_ERR, &view->no_sockets,
-               "tcpstates plugin: %s%s%sno socket counts: %s. Other values go "
-               "on.",
-               in, name, colon, diag_dump_strerror(snapshot->sockets_error));
-  else
-    c_release(LOG_INFO, &view->no_sockets,
-              "tcpstates plugin: %s%s%sthe sockets are counted again.", in,
-              name, colon);
+/* Says "WHAT: REASON. CONSEQUENCE." about a view, at growing distances while
+ * what and err stay the same. reason: NULL: that of err, a negative errno. */
+static void complain(int level, struct trouble *trouble,
+                     const struct view *view, const char *what,
+                     const char *reason, int err, const char *consequence) {
+  /* That there is another cause is news. */
+  if (what != trouble->what || err != trouble->err)
+    trouble->log = (c_complain_t)C_COMPLAIN_INIT_STATIC;
+  trouble->what = what;
+  trouble->err = err;
+  char buf[ERRBUF_SIZE];
+  c_complain(
+      level, &trouble->log, "tcpstates plugin: %s%s: %s. %s", view->label, what,
+      reason == NULL ? sstrerror(-err, buf, sizeof(buf)) : reason, consequence);
+}
 
-  if (snapshot->file != NULL)
-    c_complain(LOG_WARNING, &view->no_file,
-               "tcpstates plugin: %s%s%s%s: %s. Its values are missing.", in,
-               name, colon, snapshot->file,
-               file_strerror(snapshot->file_error, reason, sizeof(reason)));
+static void release(struct trouble *trouble, const struct view *view,
+                    const char *text) {
+  c_release(LOG_INFO, &trouble->log, "tcpstates plugin: %s%s", view->label,
+            text);
+}
+
+static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
+  int err = snapshot->sockets_error;
+  if (err != 0)
+    complain(LOG_ERR, &view->no_sockets, view, "no socket counts",
+             diag_dump_strerror(err), err, "Other values go on.");
   else
-    c_release(LOG_INFO, &view->no_file,
-              "tcpstates plugin: %s%s%sall files are read again.", in, name,
-              colon);
+    release(&view->no_sockets, view, "the sockets are counted again.");
+
+  err = snapshot->file_error;
+  if (snapshot->file != NULL)
+    complain(LOG_WARNING, &view->no_file, view, snapshot->file,
+             file_strerror(err), err, "Its values are missing.");
+  else
+    release(&view->no_file, view, "all files are read again.");
 
   if (snapshot->way[0] != '\0')
-    P_INFO("%s%s%s%s", in, name, colon, snapshot->way);
+    P_INFO("%s%s", view->label, snapshot->way);
 }
 
 /* Hands over what a read has found. Returns whether there was anything, or
  * nothing to be found. */
 static bool hand_over(const struct snapshot *snapshot, struct view *view,
                       cdtime_t time) {
-  complain(snapshot, view);
+  log_snapshot(snapshot, view);
   size_t num = metrics_each(view->settings, snapshot, dispatch_value,
                             &(struct dispatch){view, time});
   notify(snapshot, view, time);
@@ -167,13 +188,9 @@ static bool hand_over(const struct snapshot *snapshot, struct view *view,
  */
 static void complain_missing(const struct netns *netns, struct view *view,
                              int error) {
-  /* That there is another cause is news. */
-  if (error != view->entry_error)
-    view->no_entry = (c_complain_t)C_COMPLAIN_INIT_STATIC;
-  view->entry_error = error;
-  c_complain(error == -ETIMEDOUT ? LOG_WARNING : LOG_ERR, &view->no_entry,
-             "tcpstates plugin: namespace %s: %s: %s. Its values are missing.",
-             view->name, netns->path, netns_strerror(error));
+  complain(error == -ETIMEDOUT ? LOG_WARNING : LOG_ERR, &view->no_entry, view,
+           netns->path, netns_strerror(error), error,
+           "Its values are missing.");
 }
 
 static void hand_over_namespace(struct netns *netns, struct view *view,
@@ -182,8 +199,7 @@ static void hand_over_namespace(struct netns *netns, struct view *view,
     complain_missing(netns, view, netns->error);
     return;
   }
-  c_release(LOG_INFO, &view->no_entry,
-            "tcpstates plugin: namespace %s: it is read again.", view->name);
+  release(&view->no_entry, view, "it is read again.");
   hand_over(&netns->snapshot, view, time);
 }
 

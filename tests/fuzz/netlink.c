@@ -513,7 +513,8 @@ static void run_dump(const uint8_t *data, size_t size) {
   NEED(check.num == model.num, "%zu sockets, not %zu", check.num, model.num);
   NEED(kernel.is_open == (err == 0), "the socket: %d after %d", kernel.is_open,
        err);
-  NEED(err == 0 || diag_dump_strerror(err)[0] != '\0', "%d", err);
+  const char *text = diag_dump_strerror(err);
+  NEED(text == NULL || text[0] != '\0', "%d", err);
   check_tally(&model);
   check_metrics(err);
   check_notice(TCP_FIN_WAIT2, tally.all.fin_wait2_stuck);
