@@ -71,15 +71,13 @@ count() {
   find . -name '*.trs' "$@" -exec cat {} + | grep -cE "^:test-result: ($pattern)" || true
 }
 
-# check TEXT TARGET...: make goes on after a failed test; what failed is counted below.
+# check TEXT JOBS TARGET: make goes on after a failed test; what failed is counted below.
 rows=()
 check() {
-  local text=$1 begun=$SECONDS
-  shift
+  local text=$1 begun=$SECONDS status=0 failed passed
   echo "run.sh: $text" >&2
   touch begun
-  local status=0 failed passed
-  make -j"$jobs" -k "$@" >step.log 2>&1 </dev/null || status=$?
+  make -j"$2" -k "$3" >step.log 2>&1 </dev/null || status=$?
   grep -E '^(FAIL|ERROR|XPASS|SKIP):' step.log || true
   failed=$(count 'FAIL|ERROR|XPASS' -newer begun)
   passed=$(count PASS -newer begun)
@@ -94,17 +92,10 @@ check() {
 }
 
 broken=0
-check "modules" check
-check "end to end" check-e2e
-check "builds" check-build
+# They wait more than they work.
+check "default" $((3 * jobs)) check-default
 if $all; then
-  check "faults" check-faults
-  check "fleet" check-fleet
-  check "packages" check-packages
-  check "fuzzing" check-fuzz
-  check "soak" check-soak
-  check "kernels" check-kernels
-  check "targets" check-targets
+  for kind in faults fleet packages fuzz soak kernels targets; do check "$kind" "$jobs" "check-$kind"; done
 fi
 
 failed=$(($(count 'FAIL|ERROR|XPASS') + broken))
@@ -116,6 +107,8 @@ if ((failed > 0)); then
   done
 fi
 grep -hs '^# figures: ' tests/*/*.log || true
+echo "the slowest:"
+grep -Hs '^# took ' tests/*/*.log | sed 's/\.log:# took / /' | sort -k2,2nr | head -n 10 | awk '{ printf "%6.1f s  %s\n", $2, $1 }'
 printf '%-12s %8s %8s %8s\n' '' passed failed skipped
 printf '%s\n' "${rows[@]}"
 echo "$passed passed, $failed failed, $(count SKIP) skipped"
