@@ -103,6 +103,10 @@ libfuzzer_found() {
     clang -x c -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null \
       <<<'int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return !data && size; }'
 }
+clang_sanitizers_found() {
+  command_found clang &&
+    clang -fsanitize=address,undefined -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }'
+}
 sanitizers_found() {
   command_found cc gcc &&
     cc -fsanitize=address,undefined -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }' &&
@@ -129,7 +133,7 @@ readonly needs=(
   'test; command_found unshare; util-linux; util-linux; unshare (util-linux)'
   'test; command_found ps; procps; procps-ng; ps (procps)'
   'test; file_found /etc/services; netbase; setup; /etc/services'
-  'test; command_found clang; clang; clang; clang'
+  'test; clang_sanitizers_found; clang libclang-rt-dev; clang compiler-rt; clang with sanitizers'
   'test; command_found xz; xz-utils; xz; xz'
   'test; command_found python3; python3; python3; python3'
   'test; command_found dpkg-buildflags; dpkg-dev; dpkg-dev; dpkg-buildflags (dpkg-dev)'

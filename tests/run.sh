@@ -61,7 +61,7 @@ step() {
   "$@" >step.log 2>&1 </dev/null || { cat step.log >&2 && return 1; }
 }
 
-step "configure" bash -c 'cd "$1" && autoreconf -fi && cd "$2" && "$1/configure"' - "$top" "$build"
+step "configure" bash -c 'cd "$1" && autoreconf -fi && cd "$2" && "$1/configure" CFLAGS="-O2 -g -Werror"' - "$top" "$build"
 step "make" make -j"$jobs"
 
 # count PATTERN [FIND-TEST...]: the results of that kind.

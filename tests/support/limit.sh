@@ -13,5 +13,8 @@ if [ -n "$ended" ]; then
   wait $!
   status=$?
 fi
-date +%s.%N | awk -v begun="$begun" '{ printf "# took %.1f s\n", $1 - begun }'
+now=$(date +%s.%N)
+# Fields 16 and 17 of proc_pid_stat(5): CPU time of the children, user and system.
+awk -v took="$(echo "$now $begun" | awk '{ print $1 - $2 }')" -v ticks="$(getconf CLK_TCK)" '
+  { printf "# took %.1f s, %.1f s of CPU\n", took, ($16 + $17) / ticks }' "/proc/$$/stat"
 exit "$status"
