@@ -3,32 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-
-/* Tells the namespace that this thread is in from an earlier one at the same
- * path. Its inode number does not: the kernel gives the lowest that is free.
- * Returns 0 before Linux 5.14; the only count that is taken over from one read
- * to the next, CLOSED, is there since 6.8. */
-static uint64_t identify(void) {
-  int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (nl < 0)
-    return 0;
-  uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  if (getsockopt(nl, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
-    cookie = 0;
-  close(nl);
-  return cookie;
-}
 
 static int enter(const char *path) {
   /* O_NONBLOCK: what stands at the path may be a FIFO. */
@@ -44,10 +22,6 @@ static void *read_inside(void *data) {
   struct netns *netns = data;
   netns->error = enter(netns->path);
   if (netns->error == 0) {
-    uint64_t identity = identify();
-    if (identity != netns->identity)
-      snapshot_forget(&netns->reader);
-    netns->identity = identity;
     snapshot_read(&netns->reader, &netns->snapshot);
   }
   /* An open netlink socket would keep the namespace after its deletion. */

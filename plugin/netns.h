@@ -38,7 +38,6 @@ struct netns {
 
   /* The rest is netns.c's own. */
   struct netns_set *set;
-  uint64_t identity; /* of the namespace that was read last */
   pthread_t thread;
   bool joinable;
   enum netns_state state;

@@ -41,8 +41,7 @@ static int reserve(struct plan *plan, size_t num) {
   bool *subtracted = realloc(plan->subtracted, num * sizeof(*subtracted));
   if (subtracted != NULL)
     plan->subtracted = subtracted;
-  struct plan_group *expected =
-      realloc(plan->expected, num * sizeof(*expected));
+  uint32_t *expected = realloc(plan->expected, num * sizeof(*expected));
   if (expected != NULL)
     plan->expected = expected;
   if (subtracted == NULL || expected == NULL)
@@ -56,19 +55,16 @@ static int reserve(struct plan *plan, size_t num) {
 static void expect(struct plan *plan, const struct group_index *index) {
   size_t old = 0;
   for (size_t i = 0; i < group_index_num(index); i++) {
-    struct plan_group *expected = &plan->expected[i];
-    *expected = (struct plan_group){0};
+    plan->expected[i] = 0;
     if (plan->known && i < index->groups_num)
-      *expected = plan->held[i];
+      plan->expected[i] = plan->held[i];
     if (!plan->known || i < index->groups_num)
       continue;
     uint16_t port = index->listening_ports[i - index->groups_num];
     while (old < plan->ports_num && plan->ports[old] < port)
       old++;
     if (old < plan->ports_num && plan->ports[old] == port)
-      *expected = plan->held[plan->groups_num + old];
-    else /* its bound-only sockets were never counted */
-      plan->closed_age = plan->closed_every;
+      plan->expected[i] = plan->held[plan->groups_num + old];
   }
 }
 
@@ -86,7 +82,7 @@ static bool subtract(struct plan *plan, const struct group_index *index,
     /* Until it holds less than 40 %. */
     uint64_t tenths = plan->subtracted[i] ? 4 : 5;
     bool now = allowed && !has_cgroups(index, i) &&
-               (uint64_t)plan->expected[i].common * 10 > common * tenths;
+               (uint64_t)plan->expected[i] * 10 > common * tenths;
     changed = changed || now != plan->subtracted[i];
     plan->subtracted[i] = now;
   }
@@ -133,9 +129,9 @@ static uint64_t count_dumped(const struct plan *plan, size_t groups,
   uint64_t dumped = 0;
   for (size_t i = 0; i < groups; i++)
     if (!plan->subtracted[i])
-      dumped += plan->expected[i].common;
-    else if (common > plan->expected[i].common)
-      dumped += common - plan->expected[i].common;
+      dumped += plan->expected[i];
+    else if (common > plan->expected[i])
+      dumped += common - plan->expected[i];
   return dumped < common ? dumped : common;
 }
 
@@ -209,14 +205,6 @@ static int choose(struct plan *plan, const struct plan_task *task,
   return 0;
 }
 
-/* Are bound-only sockets to be counted in this read? */
-static bool ask_closed(const struct plan *plan, const struct plan_task *task) {
-  if (!(wanted_states(task) & 1u << TCP_CLOSE))
-    return false;
-  return !plan->known || task->exact || plan->sockets < plan->few ||
-         plan->closed_age + 1 >= plan->closed_every;
-}
-
 int plan_make(struct plan *plan, const struct plan_task *task,
               const struct plan_sums *sums) {
   size_t groups = group_index_num(task->index);
@@ -238,10 +226,9 @@ int plan_make(struct plan *plan, const struct plan_task *task,
   plan->way = way;
 
   /* Bound-only sockets have a bit of their own. */
-  uint32_t states = wanted_states(task) & ~(1u << TCP_CLOSE);
-  plan->closed_asked = ask_closed(plan, task);
-  if (plan->closed_asked)
-    states |= 1u << DIAG_STATE_BOUND_INACTIVE;
+  uint32_t states = wanted_states(task);
+  if (states & 1u << TCP_CLOSE)
+    states ^= 1u << TCP_CLOSE | 1u << DIAG_STATE_BOUND_INACTIVE;
   struct diag_request filtered = {.states = states,
                                   .bytecode = plan->program.ops,
                                   .bytecode_len = plan->program.len};
@@ -308,7 +295,7 @@ static int learn(struct plan *plan, const struct group_index *index,
                  const struct tally *tally) {
   size_t num = group_index_num(index);
   if (num > plan->held_size) {
-    struct plan_group *held = realloc(plan->held, num * sizeof(*held));
+    uint32_t *held = realloc(plan->held, num * sizeof(*held));
     if (held != NULL)
       plan->held = held;
     uint16_t *ports = realloc(plan->ports, num * sizeof(*ports));
@@ -319,8 +306,7 @@ static int learn(struct plan *plan, const struct group_index *index,
     plan->held_size = num;
   }
   for (size_t i = 0; i < num; i++)
-    plan->held[i] = (struct plan_group){common_sockets(&tally->groups[i]),
-                                        tally->groups[i].state[TCP_CLOSE]};
+    plan->held[i] = common_sockets(&tally->groups[i]);
   if (index->listening_num > 0)
     memcpy(plan->ports, index->listening_ports,
            index->listening_num * sizeof(*plan->ports));
@@ -329,7 +315,6 @@ static int learn(struct plan *plan, const struct group_index *index,
   plan->rare = rare_sockets(&tally->all);
   plan->aged =
       tally->all.fin_wait2_held > 0 || tally->all.state[TCP_CLOSE_WAIT] > 0;
-  plan->all_closed = tally->all.state[TCP_CLOSE];
   plan->known = true;
   return 0;
 }
@@ -345,12 +330,6 @@ int plan_complete(struct plan *plan, const struct plan_task *task,
               clamp(sums->inuse + sums->inuse6 - full));
     set_total(plan, tally, TCP_TIME_WAIT,
               clamp(sums->tw - all->fin_wait2_minisockets));
-  }
-  plan->closed_age = plan->closed_asked ? 0 : plan->closed_age + 1;
-  if (task->states & 1u << TCP_CLOSE && !plan->closed_asked) {
-    for (size_t i = 0; i < group_index_num(task->index); i++)
-      tally->groups[i].state[TCP_CLOSE] = plan->expected[i].closed;
-    tally->all.state[TCP_CLOSE] = plan->all_closed;
   }
   return learn(plan, task->index, tally);
 }

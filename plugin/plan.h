@@ -37,24 +37,11 @@ struct plan_task {
  * it does so again. */
 #define PLAN_FEW 500
 
-/* To find bound-only sockets the kernel walks through another table, in the
- * time that it needs for all others: where there are many sockets, they are
- * counted in one read of so many, and taken for as many in the reads between.
- */
-#define PLAN_CLOSED_EVERY 10
-
-/* What is kept of a group from one read to the next. */
-struct plan_group {
-  uint32_t common; /* sockets in ESTABLISHED and TIME_WAIT */
-  uint32_t closed; /* bound-only sockets */
-};
-
 /* What to ask for in this read; and what is kept from read to read.
- * Zero-initialised but for the first two it is ready for use. */
+ * Zero-initialised but for the first it is ready for use. */
 struct plan {
-  uint32_t few;          /* PLAN_FEW, less in tests */
-  unsigned closed_every; /* PLAN_CLOSED_EVERY, 1 in tests */
-  bool no_bytecode;      /* this kernel refuses it */
+  uint32_t few;     /* PLAN_FEW, less in tests */
+  bool no_bytecode; /* this kernel refuses it */
 
   enum plan_way way;
   const char *why;                 /* it is PLAN_ALL */
@@ -69,18 +56,16 @@ struct plan {
   bool fits;           /* and there is one */
   bool *subtracted;    /* by group: it is counted as all sockets less those
                           outside it */
-  struct plan_group *expected; /* by group: what the last read has found */
-  size_t size;                 /* for how many groups there is memory */
-  bool was_first_time;         /* that was why the last read dumped all */
-  bool closed_asked;           /* bound-only sockets are counted in this read */
-  unsigned closed_age;         /* reads since they were, with the last one */
-  bool known;                  /* there was a read, and it has found: */
-  uint64_t rare;               /* sockets in other states than these */
-  bool aged;                   /* sockets that can be stuck */
-  uint32_t all_closed;         /* bound-only sockets */
-  struct plan_group *held;     /* by group of that time */
-  uint16_t *ports;             /* its listening ports */
-  size_t groups_num;           /* its configured groups */
+  uint32_t *expected;  /* by group: its sockets in ESTABLISHED and TIME_WAIT, as
+                          the last read has found them */
+  size_t size;         /* for how many groups there is memory */
+  bool was_first_time; /* that was why the last read dumped all */
+  bool known;          /* there was a read, and it has found: */
+  uint64_t rare;       /* sockets in other states than these */
+  bool aged;           /* sockets that can be stuck */
+  uint32_t *held;      /* by group of that time, as expected */
+  uint16_t *ports;     /* its listening ports */
+  size_t groups_num;   /* its configured groups */
   size_t ports_num;
   size_t held_size; /* for how many groups there is memory */
 };

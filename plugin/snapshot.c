@@ -196,20 +196,12 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   return err;
 }
 
-void snapshot_forget(struct snapshot_reader *reader) {
-  bool no_bytecode = reader->plan.no_bytecode;
-  plan_free(&reader->plan);
-  reader->plan = (struct plan){.few = PLAN_FEW,
-                               .closed_every = PLAN_CLOSED_EVERY,
-                               .no_bytecode = no_bytecode};
-}
-
 int snapshot_open(struct snapshot_reader *reader,
                   const struct settings *settings, const char *proc) {
   memset(reader, 0, sizeof(*reader));
   reader->proc = proc;
   reader->settings = settings;
-  snapshot_forget(reader);
+  reader->plan.few = PLAN_FEW;
   if (settings->notify_stuck > 0)
     reader->tally.holders = &reader->holders;
   int err =

@@ -58,10 +58,6 @@ int snapshot_open(struct snapshot_reader *reader,
  * memory only for the first dump and when groups change. */
 void snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
 
-/* What the next look finds has nothing to do with what was found before: it is
- * in another namespace. */
-void snapshot_forget(struct snapshot_reader *reader);
-
 void snapshot_close(struct snapshot_reader *reader);
 
 #endif

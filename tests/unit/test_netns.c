@@ -1,6 +1,5 @@
 /* netns.c: reads that hang, and how many go on at a time. Link with -Wl,--wrap=
- * of setns, socket, getsockopt, pthread_create, snapshot_read and
- * snapshot_forget. */
+ * of setns, pthread_create and snapshot_read. */
 #include "netns.h"
 
 #include "check_main.h"
@@ -12,10 +11,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-
 #define MANY 20
 
 static struct settings_namespace namespaces[MANY];
@@ -26,37 +21,13 @@ static struct timespec in_an_hour;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
 static bool hangs[MANY];
-static atomic_int reading, most_reading, forgotten;
+static atomic_int reading, most_reading;
 static bool no_threads;
-static uint64_t cookie; /* 0: this kernel has none */
 
 int __wrap_setns(int fd, int type);
 int __wrap_setns(int fd, int type) {
   (void)type;
   return fcntl(fd, F_GETFD) < 0 ? -1 : 0;
-}
-
-/* An emulator may have no sock_diag: any descriptor will do. */
-int __wrap_socket(int domain, int type, int protocol);
-int __wrap_socket(int domain, int type, int protocol) {
-  (void)domain, (void)type, (void)protocol;
-  return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-int __real_getsockopt(int fd, int level, int name, void *value,
-                      socklen_t *size);
-int __wrap_getsockopt(int fd, int level, int name, void *value,
-                      socklen_t *size);
-int __wrap_getsockopt(int fd, int level, int name, void *value,
-                      socklen_t *size) {
-  if (level != SOL_SOCKET || name != SO_NETNS_COOKIE)
-    return __real_getsockopt(fd, level, name, value, size);
-  if (cookie == 0) {
-    errno = ENOPROTOOPT;
-    return -1;
-  }
-  memcpy(value, &cookie, sizeof(cookie));
-  return 0;
 }
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -87,12 +58,6 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   reading--;
 }
 
-void __wrap_snapshot_forget(struct snapshot_reader *reader);
-void __wrap_snapshot_forget(struct snapshot_reader *reader) {
-  (void)reader;
-  forgotten++;
-}
-
 static void hang(size_t i, bool does) {
   pthread_mutex_lock(&lock);
   hangs[i] = does;
@@ -113,7 +78,6 @@ static void set_up(void) {
   }
   clock_gettime(CLOCK_MONOTONIC, &in_an_hour);
   in_an_hour.tv_sec += 3600;
-  cookie = 1;
 }
 
 /* Of these reads nothing is left. */
@@ -261,18 +225,6 @@ START_TEST(without_a_thread_there_is_an_error_that_passes) {
 }
 END_TEST
 
-START_TEST(another_namespace_at_the_path_shares_no_past) {
-  open_set(1);
-  for (cookie = 7; cookie < 9; cookie++)
-    for (int i = 0; i < 3; i++) {
-      netns_start(&set);
-      next_ones(1);
-      ck_assert_int_eq(forgotten, (int)cookie - 6);
-    }
-  close_set();
-}
-END_TEST
-
 int main(void) {
   Suite *suite = suite_create("netns");
   TCase *tcase = tcase_create("netns");
@@ -288,7 +240,6 @@ int main(void) {
                  when_none_ends_for_long_they_are_given_up_before_the_deadline);
   tcase_add_test(tcase, the_end_does_not_wait_for_one_that_hangs);
   tcase_add_test(tcase, without_a_thread_there_is_an_error_that_passes);
-  tcase_add_test(tcase, another_namespace_at_the_path_shares_no_past);
   suite_add_tcase(suite, tcase);
   return check_main(suite);
 }
