@@ -9,7 +9,7 @@ struct group_value {
   const char *type;
   const char *type_instance;
   unsigned report;
-  size_t offset; /* of a uint32_t in struct tally_counts */
+  size_t offset; /* of a uint64_t in struct tally_counts */
   double unit;   /* that it counts */
 };
 
@@ -193,10 +193,10 @@ static void each_group_value(struct walk *w, const char *name,
                              const struct tally_counts *counts) {
   for (size_t i = 0; i < LENGTH(group_values); i++) {
     const struct group_value *v = &group_values[i];
-    const uint32_t *count = (const void *)((const char *)counts + v->offset);
+    const uint64_t *count = (const void *)((const char *)counts + v->offset);
     if (w->settings->report & v->report && is_known(w, filter, v->offset))
-      emit(w,
-           &(struct metric){name, v->type, v->type_instance, *count * v->unit});
+      emit(w, &(struct metric){name, v->type, v->type_instance,
+                               (double)*count * v->unit});
   }
 }
 

@@ -2,11 +2,12 @@
  * to collectd. */
 #include "notice.h"
 
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 
-enum notice_event notice_update(struct notice *notice, uint32_t stuck,
+enum notice_event notice_update(struct notice *notice, uint64_t stuck,
                                 uint32_t limit) {
   if (stuck < limit) {
     bool over = notice->said;
@@ -84,8 +85,8 @@ void notice_text_stuck(char *buf, size_t size,
   char oldest[32];
   format_age(oldest, sizeof(oldest), what->oldest);
   int head = snprintf(
-      buf, size, "%u socket%s %s for more than %lld s (oldest %s)", what->num,
-      what->num == 1 ? "" : "s",
+      buf, size, "%" PRIu64 " socket%s %s for more than %lld s (oldest %s)",
+      what->num, what->num == 1 ? "" : "s",
       what->state == TCP_FIN_WAIT2 ? "held in FIN_WAIT2" : "in CLOSE_WAIT",
       (long long)what->after, oldest);
   size_t len = head < 0 || (size_t)head >= size ? strlen(buf) : (size_t)head;
@@ -105,8 +106,8 @@ void notice_text_stuck(char *buf, size_t size,
   snprintf(buf + len, size - len, ". %s", end);
 }
 
-void notice_text_over(char *buf, size_t size, uint8_t state, uint32_t num,
+void notice_text_over(char *buf, size_t size, uint8_t state, uint64_t num,
                       uint32_t limit) {
-  snprintf(buf, size, "%u stuck in %s: fewer than %u again.", num,
+  snprintf(buf, size, "%" PRIu64 " stuck in %s: fewer than %u again.", num,
            state == TCP_FIN_WAIT2 ? "FIN_WAIT2" : "CLOSE_WAIT", limit);
 }

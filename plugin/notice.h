@@ -23,13 +23,13 @@ struct notice {
 /* Takes the number of stuck sockets of one more read. Returns NOTICE_STUCK when
  * it is the second in a row with at least limit of them and that was not said;
  * NOTICE_OVER when it was, and there are fewer. */
-enum notice_event notice_update(struct notice *notice, uint32_t stuck,
+enum notice_event notice_update(struct notice *notice, uint64_t stuck,
                                 uint32_t limit);
 
 /* What a text is made of. */
 struct notice_stuck {
   uint8_t state; /* TCP_FIN_WAIT2 or TCP_CLOSE_WAIT */
-  uint32_t num;
+  uint64_t num;
   int64_t after; /* seconds: stuck are those that are held longer */
   double oldest; /* seconds */
   const struct holder *const *holders; /* the largest first */
@@ -45,7 +45,7 @@ struct notice_stuck {
 void notice_text_stuck(char *buf, size_t size, const struct notice_stuck *what);
 
 /* Writes the text for NOTICE_OVER: num sockets are stuck still. */
-void notice_text_over(char *buf, size_t size, uint8_t state, uint32_t num,
+void notice_text_over(char *buf, size_t size, uint8_t state, uint64_t num,
                       uint32_t limit);
 
 #endif

@@ -20,11 +20,11 @@
 #define COST_FILTER 25   /* to start a bytecode program for it */
 #define COST_OPERATION 5 /* to run an operation of the program */
 
-static uint32_t clamp(int64_t count) {
-  return count < 0 ? 0 : count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+static uint64_t at_least_0(int64_t count) {
+  return count < 0 ? 0 : (uint64_t)count;
 }
 
-static uint32_t common_sockets(const struct tally_counts *counts) {
+static uint64_t common_sockets(const struct tally_counts *counts) {
   return counts->state[TCP_ESTABLISHED] + counts->state[TCP_TIME_WAIT];
 }
 
@@ -41,7 +41,7 @@ static int reserve(struct plan *plan, size_t num) {
   bool *subtracted = realloc(plan->subtracted, num * sizeof(*subtracted));
   if (subtracted != NULL)
     plan->subtracted = subtracted;
-  uint32_t *expected = realloc(plan->expected, num * sizeof(*expected));
+  uint64_t *expected = realloc(plan->expected, num * sizeof(*expected));
   if (expected != NULL)
     plan->expected = expected;
   if (subtracted == NULL || expected == NULL)
@@ -82,7 +82,7 @@ static bool subtract(struct plan *plan, const struct group_index *index,
     /* Until it holds less than 40 %. */
     uint64_t tenths = plan->subtracted[i] ? 4 : 5;
     bool now = allowed && !has_cgroups(index, i) &&
-               (uint64_t)plan->expected[i] * 10 > common * tenths;
+               plan->expected[i] * 10 > common * tenths;
     changed = changed || now != plan->subtracted[i];
     plan->subtracted[i] = now;
   }
@@ -281,12 +281,12 @@ bool plan_ages_request(const struct plan *plan, const struct plan_task *task,
 /* The total of a state instead of what was dumped of it, and what follows for
  * the groups that are subtracted from it. */
 static void set_total(const struct plan *plan, struct tally *tally, int state,
-                      uint32_t total) {
-  uint32_t dumped = tally->all.state[state];
+                      uint64_t total) {
+  uint64_t dumped = tally->all.state[state];
   for (size_t i = 0; i < group_index_num(tally->index); i++)
     if (plan->subtracted[i]) {
-      uint32_t *count = &tally->groups[i].state[state];
-      *count = clamp((int64_t)total - (dumped - *count));
+      uint64_t *count = &tally->groups[i].state[state];
+      *count = at_least_0((int64_t)(total - (dumped - *count)));
     }
   tally->all.state[state] = total;
 }
@@ -295,7 +295,7 @@ static int learn(struct plan *plan, const struct group_index *index,
                  const struct tally *tally) {
   size_t num = group_index_num(index);
   if (num > plan->held_size) {
-    uint32_t *held = realloc(plan->held, num * sizeof(*held));
+    uint64_t *held = realloc(plan->held, num * sizeof(*held));
     if (held != NULL)
       plan->held = held;
     uint16_t *ports = realloc(plan->ports, num * sizeof(*ports));
@@ -327,9 +327,9 @@ int plan_complete(struct plan *plan, const struct plan_task *task,
     int64_t full = (int64_t)rare_sockets(all) - all->state[TCP_CLOSE] -
                    all->request_socks - all->fin_wait2_minisockets;
     set_total(plan, tally, TCP_ESTABLISHED,
-              clamp(sums->inuse + sums->inuse6 - full));
+              at_least_0(sums->inuse + sums->inuse6 - full));
     set_total(plan, tally, TCP_TIME_WAIT,
-              clamp(sums->tw - all->fin_wait2_minisockets));
+              at_least_0(sums->tw - all->fin_wait2_minisockets));
   }
   return learn(plan, task->index, tally);
 }

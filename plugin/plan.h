@@ -56,14 +56,14 @@ struct plan {
   bool fits;           /* and there is one */
   bool *subtracted;    /* by group: it is counted as all sockets less those
                           outside it */
-  uint32_t *expected;  /* by group: its sockets in ESTABLISHED and TIME_WAIT, as
+  uint64_t *expected;  /* by group: its sockets in ESTABLISHED and TIME_WAIT, as
                           the last read has found them */
   size_t size;         /* for how many groups there is memory */
   bool was_first_time; /* that was why the last read dumped all */
   bool known;          /* there was a read, and it has found: */
   uint64_t rare;       /* sockets in other states than these */
   bool aged;           /* sockets that can be stuck */
-  uint32_t *held;      /* by group of that time, as expected */
+  uint64_t *held;      /* by group of that time, as expected */
   uint16_t *ports;     /* its listening ports */
   size_t groups_num;   /* its configured groups */
   size_t ports_num;

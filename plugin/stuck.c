@@ -42,8 +42,8 @@ static void write_stuck(struct stuck *stuck, enum stuck_state state,
       .num =
           fin_wait2 ? tally->all.fin_wait2_stuck : tally->all.close_wait_stuck,
       .after = settings->stuck_after,
-      .oldest = 1e-3 * (fin_wait2 ? tally->all.fin_wait2_oldest
-                                  : tally->all.close_wait_oldest),
+      .oldest = 1e-3 * (double)(fin_wait2 ? tally->all.fin_wait2_oldest
+                                          : tally->all.close_wait_oldest),
       .holders = holders,
       .holders_num = num,
       .paths = paths,
@@ -59,7 +59,7 @@ enum notice_event stuck_update(struct stuck *stuck, enum stuck_state state,
   if (settings->notify_stuck == 0 || snapshot->sockets_error != 0)
     return NOTICE_NONE;
   const struct tally_counts *all = &snapshot->tally->all;
-  uint32_t num =
+  uint64_t num =
       state == STUCK_FIN_WAIT2 ? all->fin_wait2_stuck : all->close_wait_stuck;
   enum notice_event event =
       notice_update(&stuck->notices[state], num, settings->notify_stuck);

@@ -8,23 +8,23 @@
 
 #include <netinet/tcp.h>
 
-/* The sockets of one group. */
+/* The sockets of one group. 64 bits: sums of the kernel's 32-bit numbers. */
 struct tally_counts {
-  uint32_t state[TCP_CLOSING + 1]; /* by TCP_ESTABLISHED and so on; TCP_CLOSE:
+  uint64_t state[TCP_CLOSING + 1]; /* by TCP_ESTABLISHED and so on; TCP_CLOSE:
                                       bound only */
-  uint32_t fin_wait2_held;
-  uint32_t fin_wait2_orphaned;
-  uint32_t orphaned; /* full sockets without owner, as sockstat's "orphan" */
-  uint32_t fin_wait2_minisockets;
-  uint32_t request_socks;
+  uint64_t fin_wait2_held;
+  uint64_t fin_wait2_orphaned;
+  uint64_t orphaned; /* full sockets without owner, as sockstat's "orphan" */
+  uint64_t fin_wait2_minisockets;
+  uint64_t request_socks;
   /* Held in FIN_WAIT2, and in CLOSE_WAIT, for longer than stuck_after. */
-  uint32_t fin_wait2_stuck;
-  uint32_t close_wait_stuck;
-  uint32_t fin_wait2_oldest; /* ms, a lower bound; 0: there is none */
-  uint32_t close_wait_oldest;
-  uint32_t accept_queue; /* connections that wait for accept() */
-  uint32_t accept_queue_limit;
-  uint32_t accept_queue_fullness; /* of the fullest listener, 1/100 percent */
+  uint64_t fin_wait2_stuck;
+  uint64_t close_wait_stuck;
+  uint64_t fin_wait2_oldest; /* ms, a lower bound; 0: there is none */
+  uint64_t close_wait_oldest;
+  uint64_t accept_queue; /* connections that wait for accept() */
+  uint64_t accept_queue_limit;
+  uint64_t accept_queue_fullness; /* of the fullest listener, 1/100 percent */
 };
 
 struct tally {

@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <math.h>
@@ -454,24 +455,25 @@ static void check_metrics(int err) {
   NEED(err == 0 ? num >= 21 + 17 * groups : num < 21, "%zu values", num);
 }
 
-static void check_notice(uint8_t state, uint32_t num) {
+static void check_notice(uint8_t state, uint64_t num) {
   const struct holder *top[NOTICE_PROCESSES];
   size_t found = holders_top(&holders, state, top, NOTICE_PROCESSES);
-  NEED((found > 0) == (num > 0), "%zu holders of %u", found, num);
+  NEED((found > 0) == (num > 0), "%zu holders of %" PRIu64, found, num);
   uint32_t held = 0;
   for (size_t i = 0; i < found; i++) {
     NEED(top[i]->num > 0 && (i == 0 || top[i]->num <= top[i - 1]->num),
          "holder %zu", i);
     held += top[i]->num;
   }
-  NEED(held <= num, "%u are held of %u", held, num);
+  NEED(held <= num, "%u are held of %" PRIu64, held, num);
   static const char *const paths[NOTICE_HOLDERS] = {NULL, "/a", NULL};
   const struct notice_stuck what = {
       .state = state,
       .num = num,
       .after = 60,
-      .oldest = 1e-3 * (state == TCP_FIN_WAIT2 ? tally.all.fin_wait2_oldest
-                                               : tally.all.close_wait_oldest),
+      .oldest =
+          1e-3 * (double)(state == TCP_FIN_WAIT2 ? tally.all.fin_wait2_oldest
+                                                 : tally.all.close_wait_oldest),
       .holders = top,
       .holders_num = found < NOTICE_HOLDERS ? found : NOTICE_HOLDERS,
       .paths = paths,
@@ -546,7 +548,7 @@ static void run_clean_dump(void) {
                      .nlmsg_pid = 8}};
   run_dump((const uint8_t *)&answer, sizeof(answer));
   NEED(kernel.left == 0 && kernel.is_open, "%zu bytes are left", kernel.left);
-  NEED(tally.all.state[TCP_TIME_WAIT] == 1, "%u",
+  NEED(tally.all.state[TCP_TIME_WAIT] == 1, "%" PRIu64,
        tally.all.state[TCP_TIME_WAIT]);
 }
 

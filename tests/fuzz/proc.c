@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
@@ -374,7 +375,7 @@ static void fuzz_notice(const uint8_t *data, size_t size) {
   notice_text_stuck(buf, NOTICE_TEXT_SIZE, &what);
   size_t len = strnlen(buf, NOTICE_TEXT_SIZE);
   NEED(len < NOTICE_TEXT_SIZE, "no end");
-  snprintf(start, sizeof(start), "%u socket%s ", what.num,
+  snprintf(start, sizeof(start), "%" PRIu64 " socket%s ", what.num,
            what.num == 1 ? "" : "s");
   NEED(strncmp(buf, start, strlen(start)) == 0, "%s", buf);
   /* It says what that means, whatever was left out. */

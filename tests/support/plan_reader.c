@@ -5,6 +5,7 @@
 #include "socket_model.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -212,8 +213,8 @@ static const struct {
     AGE(close_wait_oldest, TCP_CLOSE_WAIT),
 };
 
-static uint32_t get_field(const struct tally_counts *counts, int field) {
-  uint32_t value;
+static uint64_t get_field(const struct tally_counts *counts, int field) {
+  uint64_t value;
   memcpy(&value, (const char *)counts + fields[field].offset, sizeof(value));
   return value;
 }
@@ -229,10 +230,10 @@ static void check_group(const struct reader *r, const char *name,
         (cgroups && !fields[i].of_cgroups) ||
         (fields[i].of_ages ? !r->task.ages : only_ages))
       continue;
-    uint32_t is = get_field(counts, i), should = get_field(&expected, i);
+    uint64_t is = get_field(counts, i), should = get_field(&expected, i);
     if (is != should)
-      ck_abort_msg("seed %u: %s: %u %s, not %u; way %d", r->seed, name, is,
-                   fields[i].name, should, r->plan.way);
+      ck_abort_msg("seed %u: %s: %" PRIu64 " %s, not %" PRIu64 "; way %d",
+                   r->seed, name, is, fields[i].name, should, r->plan.way);
   }
 }
 

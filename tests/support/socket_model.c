@@ -391,7 +391,7 @@ char *model_socket_text(const struct diag_socket *socket) {
 
 /* Adds a socket of a state that sockets can be stuck in. */
 static void count_age(const struct diag_socket *socket, uint32_t stuck_after,
-                      uint32_t *stuck, uint32_t *oldest) {
+                      uint64_t *stuck, uint64_t *oldest) {
   uint32_t age = socket->has_age ? socket->age : 0;
   *stuck += age > stuck_after;
   if (age > *oldest)

@@ -4,6 +4,7 @@
 
 #include "check_main.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -89,12 +90,13 @@ static struct diag_socket aged_socket(int i) {
 static void check_aged(int i, const struct tally_counts *counts) {
   ck_assert_msg(counts->fin_wait2_stuck == aged[i].counted.held &&
                     counts->close_wait_stuck == aged[i].counted.waiting,
-                "%s: %u and %u are stuck", aged[i].name,
+                "%s: %" PRIu64 " and %" PRIu64 " are stuck", aged[i].name,
                 counts->fin_wait2_stuck, counts->close_wait_stuck);
   ck_assert_msg(counts->fin_wait2_oldest == aged[i].counted.oldest_held &&
                     counts->close_wait_oldest == aged[i].counted.oldest_waiting,
-                "%s: the oldest have %u and %u ms", aged[i].name,
-                counts->fin_wait2_oldest, counts->close_wait_oldest);
+                "%s: the oldest have %" PRIu64 " and %" PRIu64 " ms",
+                aged[i].name, counts->fin_wait2_oldest,
+                counts->close_wait_oldest);
 }
 
 START_TEST(stuck_is_what_is_held_for_longer_than_the_limit) {
@@ -192,7 +194,7 @@ static const struct {
   struct {
     uint32_t queue, limit;
   } listeners[4];
-  uint32_t queue, limit, fullness; /* fullness: 1/100 percent */
+  uint64_t queue, limit, fullness; /* fullness: 1/100 percent */
 } queues[] = {
     {"empty", {{0, 128}}, 0, 128, 0},
     {"one waits", {{1, 128}}, 1, 128, 78},
@@ -208,6 +210,11 @@ static const struct {
      UINT32_MAX - 1,
      UINT32_MAX,
      9999},
+    {"three of them with SO_REUSEPORT, somaxconn at its greatest",
+     {{INT32_MAX, INT32_MAX}, {INT32_MAX, INT32_MAX}, {1, INT32_MAX}},
+     UINT64_C(2) * INT32_MAX + 1,
+     UINT64_C(3) * INT32_MAX,
+     10000},
     {"the fullest is not the longest",
      {{90, 4096}, {5, 10}, {0, 1}},
      95,
@@ -235,10 +242,11 @@ START_TEST(accept_queues_add_up_and_the_fullest_listener_tells_how_full) {
   for (int i = 0; i < 2; i++) {
     ck_assert_msg(counts[i]->accept_queue == queues[_i].queue &&
                       counts[i]->accept_queue_limit == queues[_i].limit,
-                  "%s: %u of %u", queues[_i].name, counts[i]->accept_queue,
-                  counts[i]->accept_queue_limit);
+                  "%s: %" PRIu64 " of %" PRIu64, queues[_i].name,
+                  counts[i]->accept_queue, counts[i]->accept_queue_limit);
     ck_assert_msg(counts[i]->accept_queue_fullness == queues[_i].fullness,
-                  "%s: %u", queues[_i].name, counts[i]->accept_queue_fullness);
+                  "%s: %" PRIu64, queues[_i].name,
+                  counts[i]->accept_queue_fullness);
   }
   ck_assert_uint_eq(tally.groups[1].accept_queue_limit, 0);
 }
@@ -256,7 +264,7 @@ static const struct {
     {"duration", "fin_wait2_oldest", REPORT_STUCK, 61.5},
     {"duration", "close_wait_oldest", REPORT_STUCK, 4294967.295},
     {"queue_length", "accept_queue", REPORT_ACCEPT_QUEUE, 11},
-    {"queue_length", "accept_queue_limit", REPORT_ACCEPT_QUEUE, 4096},
+    {"queue_length", "accept_queue_limit", REPORT_ACCEPT_QUEUE, 6442450941},
     {"percent", "accept_queue", REPORT_ACCEPT_QUEUE, 99.21},
 };
 
@@ -292,7 +300,7 @@ START_TEST(values_are_seconds_and_percent_and_there_when_asked_for) {
       .fin_wait2_oldest = 61500,
       .close_wait_oldest = UINT32_MAX,
       .accept_queue = 11,
-      .accept_queue_limit = 4096,
+      .accept_queue_limit = UINT64_C(3) * INT32_MAX,
       .accept_queue_fullness = 9921,
   };
   tally.all = tally.groups[0] = tally.groups[1] = counts;

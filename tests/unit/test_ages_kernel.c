@@ -86,10 +86,11 @@ static void end_pair(void) { sockets_close_all(&made); }
 
 /* It is as old as at its making, less what the kernel may be late by (a delayed
  * ACK, 40 ms), and never older than the truth. */
-static void assert_age(uint32_t age, int64_t before, int64_t after) {
+static void assert_age(uint64_t oldest, int64_t before, int64_t after) {
+  int64_t age = (int64_t)oldest;
   ck_assert_msg(
       age <= after - made_after + TICK_MS && age + 100 >= before - made_before,
-      "age %u, and it was made %lld to %lld ms before", age,
+      "age %lld, and it was made %lld to %lld ms before", (long long)age,
       (long long)(before - made_before), (long long)(after - made_after));
 }
 
@@ -111,7 +112,7 @@ END_TEST
 START_TEST(stuck_are_those_that_are_held_for_longer) {
   make_pair(SOCKETS_IPV4);
   poll(NULL, 0, 1000);
-  uint32_t early = count(2500).fin_wait2_stuck;
+  uint64_t early = count(2500).fin_wait2_stuck;
   ck_assert(early == 0 || now_ms() - made_before + TICK_MS > 2500);
   ck_assert_uint_eq(count(500).fin_wait2_stuck, 1);
   ck_assert_uint_eq(count(500).close_wait_stuck, 1);

@@ -154,21 +154,22 @@ static struct plan_sums sums_that_are_off(void) {
   return sums;
 }
 
-static uint32_t clamped(int64_t count) {
-  return count < 0 ? 0 : count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+static uint64_t clamped(int64_t count) {
+  return count < 0 ? 0 : (uint64_t)count;
 }
 
 /* The counts of a state, when the kernel's sum is off by so many. Returns
  * whether it made one of them negative. */
 static bool check_clamped(int state, int64_t off) {
-  uint32_t table = fake_kernel_count(&reader.kernel, NULL).state[state];
+  int64_t table = (int64_t)fake_kernel_count(&reader.kernel, NULL).state[state];
   int64_t total = reader.plan.way == PLAN_SUMS ? table + off : table;
   bool negative = total < 0;
   if (reader.task.all)
     ck_assert_uint_eq(reader.tally.all.state[state], clamped(total));
   for (size_t i = 0; i < reader.settings.groups_num; i++) {
     const struct filter *filter = &reader.settings.groups[i].filter;
-    int64_t count = fake_kernel_count(&reader.kernel, filter).state[state];
+    int64_t count =
+        (int64_t)fake_kernel_count(&reader.kernel, filter).state[state];
     if (reader.plan.way == PLAN_SUMS && reader.plan.subtracted[i])
       count += (int64_t)clamped(total) - table;
     negative = negative || count < 0;

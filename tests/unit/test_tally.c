@@ -3,6 +3,7 @@
 
 #include "check_main.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -81,7 +82,8 @@ static void assert_counts(const struct tally_counts *counts,
                           const char *name) {
   for (size_t state = 0; state <= TCP_CLOSING; state++)
     ck_assert_msg(counts->state[state] == expected->state[state],
-                  "%s: %u in state %zu", name, counts->state[state], state);
+                  "%s: %" PRIu64 " in state %zu", name, counts->state[state],
+                  state);
   ck_assert_msg(counts->fin_wait2_held == expected->fin_wait2_held, "%s: held",
                 name);
   ck_assert_msg(counts->fin_wait2_orphaned == expected->fin_wait2_orphaned,
@@ -181,8 +183,8 @@ START_TEST(socket_is_counted_once_in_every_group_of_its_ports) {
   for (int i = 0; i < GROUPS_NUM; i++)
     ck_assert_msg(
         tally.groups[i].state[TCP_ESTABLISHED] == memberships[_i].groups[i],
-        "%u to %u: %u in group %d", socket.local_port, socket.remote_port,
-        tally.groups[i].state[TCP_ESTABLISHED], i);
+        "%u to %u: %" PRIu64 " in group %d", socket.local_port,
+        socket.remote_port, tally.groups[i].state[TCP_ESTABLISHED], i);
 }
 END_TEST
 
