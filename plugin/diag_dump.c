@@ -164,8 +164,6 @@ const char *diag_dump_strerror(int err) {
            "RestrictAddressFamilies; SELinux, AppArmor, seccomp: allow them)";
   case ETIMEDOUT:
     return "the kernel did not answer within 5 s";
-  case EINTR:
-    return "the dump was interrupted, twice in a row";
   case EMSGSIZE:
   case EBADMSG:
   case EPROTO:

@@ -164,8 +164,10 @@ int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
       return -EBADMSG;
     if (nlh->nlmsg_seq != seq || nlh->nlmsg_pid != portid)
       return -EPROTO;
+    /* "Inconsistent": inet_diag never says so (it leaves netlink_callback.seq
+     * at 0, which nl_dump_check_consistent() compares). */
     if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-      return -EINTR;
+      return -EPROTO;
 
     int err;
     switch (nlh->nlmsg_type) {

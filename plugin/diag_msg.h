@@ -63,11 +63,11 @@ int diag_msg_request(void *buf, const struct diag_request *request,
 /* Decodes what one receive returned: calls cb for each socket in buf[0..len),
  * which is aligned to 4 bytes. portid is that of our netlink socket.
  * Returns 1: the dump goes on in the next receive; 0: it is complete;
- * -EINTR: the kernel says that the dump is inconsistent (NLM_F_DUMP_INTR);
- * -EPROTO: another sequence number or port id than ours; -EBADMSG: truncated or
- * malformed; -EOVERFLOW: NLMSG_OVERRUN; -errno that the kernel sent in
- * NLMSG_ERROR or NLMSG_DONE (-ENOENT: no tcp_diag, -EOPNOTSUPP: no inet_diag);
- * or what cb returned. On error some sockets may have been handed out. */
+ * -EPROTO: another sequence number or port id than ours, or the mark of an
+ * inconsistent dump (NLM_F_DUMP_INTR); -EBADMSG: truncated or malformed;
+ * -EOVERFLOW: NLMSG_OVERRUN; -errno that the kernel sent in NLMSG_ERROR or
+ * NLMSG_DONE (-ENOENT: no tcp_diag, -EOPNOTSUPP: no inet_diag); or what cb
+ * returned. On error some sockets may have been handed out. */
 int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
                     diag_socket_cb cb, void *data);
 

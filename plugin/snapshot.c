@@ -180,7 +180,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
                                  .tw = s->sockstat.tw};
   reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
   int err = find_cgroups(reader, s);
-  bool interrupted = false, again = err == 0;
+  bool again = err == 0;
   while (again) {
     bool bytecode = !reader->plan.no_bytecode;
     err = settings->listening_ports == CHOICE_TRUE
@@ -188,10 +188,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
               : 0;
     if (err == 0)
       err = count_once(reader, s, &task, &sums);
-    /* The kernel may refuse bytecode, and may find one dump inconsistent. */
-    again = (bytecode && reader->plan.no_bytecode) ||
-            (err == -EINTR && !interrupted);
-    interrupted = interrupted || err == -EINTR;
+    again = bytecode && reader->plan.no_bytecode;
   }
   return err;
 }

@@ -287,7 +287,7 @@ static int model_receive(struct model *model, const uint8_t *data, size_t len,
     if (u32_at(header + 8) != seq || u32_at(header + 12) != portid)
       return -EPROTO;
     if (u16_at(header + 6) & NLM_F_DUMP_INTR)
-      return -EINTR;
+      return -EPROTO;
     const uint8_t *payload = header + 16;
     size_t payload_len = u32_at(header) - 16;
     int err;

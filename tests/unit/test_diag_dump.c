@@ -496,7 +496,7 @@ static const struct {
     {"no tcp_diag", answer_no_tcp_diag, -ENOENT},
     {"error at the end", answer_error_at_end, -ENOMEM},
     {"overrun", answer_overrun, -EOVERFLOW},
-    {"interrupted", answer_interrupted, -EINTR},
+    {"interrupted", answer_interrupted, -EPROTO},
     {"of the dump before", answer_of_the_dump_before, -EPROTO},
     {"to somebody else", answer_to_somebody_else, -EPROTO},
 };
@@ -709,7 +709,6 @@ START_TEST(error_text_says_what_to_do) {
       {-EACCES, "AF_NETLINK"},
       {-EPERM, "AF_NETLINK"},
       {-ETIMEDOUT, "5 s"},
-      {-EINTR, "interrupted"},
       {-EMSGSIZE, "truncated"},
       {-EBADMSG, "not understood"},
       {-EPROTO, "not understood"},

@@ -226,13 +226,10 @@ static const struct {
 } bytecodes[] = {
     {"taken", {0}, 0, 1, false},
     {"refused", {-EINVAL}, 0, 2, true},
-    {"inconsistent", {-EINTR}, 0, 2, false},
     {"no memory", {-ENOMEM}, -ENOMEM, 1, false},
     {"not allowed", {-EPERM}, -EPERM, 1, false},
     {"refused, then no memory", {-EINVAL, -ENOMEM}, -ENOMEM, 2, true},
     {"refused, and EINVAL without it", {-EINVAL, -EINVAL}, -EINVAL, 2, true},
-    {"inconsistent, then refused", {-EINTR, -EINVAL}, 0, 3, true},
-    {"refused, then inconsistent", {-EINVAL, -EINTR}, 0, 3, true},
 };
 
 START_TEST(bytecode_that_the_kernel_refuses_is_not_tried_again) {

@@ -142,7 +142,7 @@ START_TEST(a_read_without_counts_changes_nothing) {
   ck_assert_int_eq(update(_i), NOTICE_STUCK);
   /* Nor is it over because there are none. */
   set_stuck(states[_i].tcp_state, 0);
-  snapshot.sockets_error = -EINTR;
+  snapshot.sockets_error = -ETIMEDOUT;
   check_silence(_i);
   snapshot.sockets_error = 0;
   set_stuck(states[_i].tcp_state, 3);
