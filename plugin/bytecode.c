@@ -1,77 +1,16 @@
-/* Compiles the groups' filters for the kernel; plan.c decides which ones.
- * The kernel's audit follows every operation's "yes", and each "no" must lead
- * to an operation on that way. So "yes" always is the next operation, and only
- * "no" jumps. A jump to the end accepts, one to 4 bytes behind it rejects. */
+/* Compiles the groups' filters for the kernel; plan.c decides which ones. */
 #include "bytecode.h"
 
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 
-/* With more control groups than this the kernel would need longer to compare
- * than to copy the socket. */
-#define CGROUPS_MAX 64
-
-/* A place in the program that is not known yet. The "no" of the operations
- * that lead there link them until it is: offset / 4 + 1 of the one before, 0
- * in the first. */
-struct label {
-  uint16_t last;
-};
-
-static int reserve(struct bytecode *program, size_t len) {
-  if (program->len + len > BYTECODE_MAX)
-    return -EMSGSIZE;
-  if (program->len + len <= program->size)
-    return 0;
-  size_t size = 2 * program->size + len;
-  char *ops = realloc(program->ops, size);
-  if (ops == NULL)
-    return -ENOMEM;
-  program->ops = ops;
-  program->size = size;
-  return 0;
-}
-
-/* Appends an operation with its operand. On no it goes to the label. */
-static int emit(struct bytecode *program, uint8_t code, const void *operand,
-                size_t operand_len, struct label *no) {
-  size_t len = sizeof(struct inet_diag_bc_op) + operand_len;
-  int err = reserve(program, len);
-  if (err != 0)
-    return err;
-  struct inet_diag_bc_op op = {.code = code, .yes = (uint8_t)len};
-  op.no = no->last;
-  no->last = (uint16_t)(program->len / 4 + 1);
-  memcpy(program->ops + program->len, &op, sizeof(op));
-  if (operand_len > 0)
-    memcpy(program->ops + program->len + sizeof(op), operand, operand_len);
-  program->len += len;
-  return 0;
-}
-
-static int emit_jump(struct bytecode *program, struct label *to) {
-  return emit(program, INET_DIAG_BC_JMP, NULL, 0, to);
-}
-
-static void bind_at(struct bytecode *program, struct label *label,
-                    size_t target) {
-  while (label->last != 0) {
-    size_t offset = (label->last - 1u) * 4u;
-    struct inet_diag_bc_op op;
-    memcpy(&op, program->ops + offset, sizeof(op));
-    label->last = op.no;
-    op.no = (uint16_t)(target - offset);
-    memcpy(program->ops + offset, &op, sizeof(op));
-  }
-}
-
-/* What leads to the label goes to the next operation. */
-static void bind_here(struct bytecode *program, struct label *label) {
-  bind_at(program, label, program->len);
-}
+/* About as many steps of the kernel's audit as a tree of ports may take: 1 ms.
+ */
+#define AUDIT_STEPS (1u << 20)
 
 /* Which end of the socket a condition looks at. */
 struct side {
@@ -89,80 +28,91 @@ static int emit_port(struct bytecode *program, uint8_t code, uint16_t port,
                      struct label *no) {
   /* The value to compare with is the "no" of an operation of its own. */
   const struct inet_diag_bc_op value = {.no = port};
-  return emit(program, code, &value, sizeof(value), no);
+  return assembler_emit(program, code, &value, sizeof(value), no);
 }
 
-/* Ranges in ascending order, as a tree. Each condition below goes on with the
- * next operation when it is fulfilled and leads to failed when not. above: the
- * port is known to be no less than the first of all. */
+/* Ascending ranges, one after the other. above: the port is known to be no less
+ * than the first of all. A port that is in the last one goes on with the next
+ * operation; in another one, to matched; in none, to failed. */
+static int emit_port_chain(struct bytecode *program, const struct side *side,
+                           const struct port_range *ranges, size_t num,
+                           bool above, struct label *matched,
+                           struct label *failed) {
+  int err = 0;
+  for (size_t i = 0; i < num && err == 0; i++) {
+    if (i > 0 || !above)
+      err = emit_port(program, side->port_ge, ranges[i].first, failed);
+    if (err == 0 && i < num - 1)
+      err = emit_port(program, side->port_ge, (uint16_t)(ranges[i].last + 1),
+                      matched);
+  }
+  return err != 0
+             ? err
+             : emit_port(program, side->port_le, ranges[num - 1].last, failed);
+}
+
+/* The same as a tree of chains of this length at most. */
 static int emit_port_tree(struct bytecode *program, const struct side *side,
                           const struct port_range *ranges, size_t num,
-                          bool above, struct label *matched,
+                          size_t chain, bool above, struct label *matched,
                           struct label *failed) {
-  int err = 0;
-  if (num == 1) {
-    if (!above)
-      err = emit_port(program, side->port_ge, ranges->first, failed);
-    return err != 0 ? err
-                    : emit_port(program, side->port_le, ranges->last, failed);
-  }
+  if (num <= chain)
+    return emit_port_chain(program, side, ranges, num, above, matched, failed);
   size_t half = num / 2;
   struct label below = {0};
-  err = emit_port(program, side->port_ge, ranges[half].first, &below);
+  int err = emit_port(program, side->port_ge, ranges[half].first, &below);
   if (err == 0)
-    err = emit_port_tree(program, side, ranges + half, num - half, true,
+    err = emit_port_tree(program, side, ranges + half, num - half, chain, true,
                          matched, failed);
   if (err == 0)
-    err = emit_jump(program, matched);
-  bind_here(program, &below);
+    err = assembler_jump(program, matched);
+  assembler_bind(program, &below);
   if (err == 0)
-    err = emit_port_tree(program, side, ranges, half, above, matched, failed);
+    err = emit_port_tree(program, side, ranges, half, chain, above, matched,
+                         failed);
   return err;
 }
 
-static int compare_ranges(const void *a, const void *b) {
-  const struct port_range *x = a, *y = b;
-  return x->first - y->first;
-}
-
-/* Sorts the ranges, joins those that meet, returns how many are left. */
-static size_t join_ranges(struct port_range *ranges, size_t num) {
-  qsort(ranges, num, sizeof(*ranges), compare_ranges);
-  size_t joined = 0;
-  for (size_t i = 1; i < num; i++) {
-    struct port_range *before = &ranges[joined];
-    if (ranges[i].first > before->last + 1)
-      ranges[++joined] = ranges[i];
-    else if (ranges[i].last > before->last)
-      before->last = ranges[i].last;
-  }
-  return joined + 1;
-}
-
-/* Any of the ranges, which it sorts. */
-static int emit_ranges(struct bytecode *program, const struct side *side,
-                       struct port_range *ranges, size_t num,
-                       struct label *failed) {
-  num = join_ranges(ranges, num);
-  struct label matched = {0};
-  int err = emit_port_tree(program, side, ranges, num, false, &matched, failed);
-  bind_here(program, &matched);
-  program->cost += 2;
-  for (size_t leaves = 1; leaves < num; leaves *= 2)
+/* Any of the ports; goes on as emit_port_chain(). A jump into the tree costs
+ * the kernel's audit a step for each operation before its target: some num *
+ * num / chain steps in all. A jump out of it is free where it accepts or
+ * rejects. */
+static int emit_set(struct bytecode *program, const struct side *side,
+                    const struct port_set *set, struct label *matched,
+                    struct label *failed) {
+  size_t chain = 2 + set->num * set->num / AUDIT_STEPS;
+  program->cost += 2 * MIN(chain, set->num);
+  for (size_t longest = set->num; longest > chain; longest -= longest / 2)
     program->cost++;
+  return emit_port_tree(program, side, set->ranges, set->num, chain, false,
+                        matched, failed);
+}
+
+static const struct port_range all_ports = {0, UINT16_MAX};
+
+/* Adds the ports of the set that are within the range. */
+static int add_ports(struct port_set *out, const struct port_set *set,
+                     const struct port_range *within) {
+  int err = 0;
+  for (size_t i = 0; i < set->num && err == 0; i++) {
+    struct port_range range = {MAX(set->ranges[i].first, within->first),
+                               MIN(set->ranges[i].last, within->last)};
+    if (range.first <= range.last)
+      err = port_set_add(out, range);
+  }
   return err;
 }
 
 static int emit_ports(struct bytecode *program, const struct side *side,
                       const struct port_set *set, struct label *failed) {
-  if (set->num == 0)
-    return 0;
-  struct port_range *ranges = malloc(set->num * sizeof(*ranges));
-  if (ranges == NULL)
-    return -ENOMEM;
-  memcpy(ranges, set->ranges, set->num * sizeof(*ranges));
-  int err = emit_ranges(program, side, ranges, set->num, failed);
-  free(ranges);
+  struct port_set joined = {0};
+  struct label matched = {0};
+  int err = add_ports(&joined, set, &all_ports);
+  port_set_join(&joined);
+  if (err == 0 && joined.num > 0)
+    err = emit_set(program, side, &joined, &matched, failed);
+  assembler_bind(program, &matched);
+  free(joined.ranges);
   return err;
 }
 
@@ -186,8 +136,8 @@ static int emit_prefix(struct bytecode *program, const struct side *side,
   memcpy(condition, &host, sizeof(host));
   memcpy(condition + sizeof(host), address, address_len);
   program->cost++;
-  return emit(program, side->address, condition, sizeof(host) + address_len,
-              failed);
+  return assembler_emit(program, side->address, condition,
+                        sizeof(host) + address_len, failed);
 }
 
 static const struct prefix all_ipv4 = {
@@ -198,8 +148,8 @@ static int emit_not_ipv4(struct bytecode *program, const struct side *side,
   struct label matched = {0};
   int err = emit_prefix(program, side, &all_ipv4, &matched);
   if (err == 0)
-    err = emit_jump(program, failed);
-  bind_here(program, &matched);
+    err = assembler_jump(program, failed);
+  assembler_bind(program, &matched);
   return err;
 }
 
@@ -214,12 +164,12 @@ static int emit_addresses(struct bytecode *program, const struct side *side,
     if (err == 0 && prefix_covers_ipv4(prefix))
       err = emit_not_ipv4(program, side, &next);
     if (err == 0)
-      err = emit_jump(program, &matched);
-    bind_here(program, &next);
+      err = assembler_jump(program, &matched);
+    assembler_bind(program, &next);
   }
   if (err == 0 && set->num > 0)
-    err = emit_jump(program, failed);
-  bind_here(program, &matched);
+    err = assembler_jump(program, failed);
+  assembler_bind(program, &matched);
   return err;
 }
 
@@ -227,21 +177,22 @@ static int emit_addresses(struct bytecode *program, const struct side *side,
 static int emit_cgroups(struct bytecode *program, const struct id_list *ids,
                         struct label *failed) {
   size_t num = ids == NULL ? 0 : ids->num;
-  if (num > CGROUPS_MAX)
+  if (program->cgroups + num > BYTECODE_CGROUPS_MAX)
     return 0;
+  program->cgroups += num;
   struct label matched = {0};
   int err = 0;
   for (size_t i = 0; i < num && err == 0; i++) {
     struct label next = {0};
-    err = emit(program, INET_DIAG_BC_CGROUP_COND, &ids->ids[i],
-               sizeof(ids->ids[i]), &next);
+    err = assembler_emit(program, INET_DIAG_BC_CGROUP_COND, &ids->ids[i],
+                         sizeof(ids->ids[i]), &next);
     if (err == 0)
-      err = emit_jump(program, &matched);
-    bind_here(program, &next);
+      err = assembler_jump(program, &matched);
+    assembler_bind(program, &next);
   }
   if (err == 0)
-    err = emit_jump(program, failed);
-  bind_here(program, &matched);
+    err = assembler_jump(program, failed);
+  assembler_bind(program, &matched);
   program->cost += num;
   return err;
 }
@@ -281,76 +232,86 @@ static bool is_only_ports(const struct filter *filter, bool inverted) {
                        only_ports(filter, &remote) != NULL);
 }
 
-/* All filters that are only about ports of this side become one tree: what it
- * costs hardly grows with their number. */
-static int emit_merged_ports(struct bytecode *program, const struct side *side,
-                             const struct filter *const *filters,
-                             const bool *inverted, size_t num,
-                             struct label *accept) {
-  size_t ranges_num = 0;
+/* The ports of all filters that are only about ports of this side. Where one is
+ * inverted, only its own ports are left to ask for. */
+static int merge_ports(struct port_set *merged, const struct side *side,
+                       const struct filter *const *filters,
+                       const bool *inverted, size_t num) {
+  struct port_range within = all_ports;
   for (size_t i = 0; i < num; i++) {
     const struct port_set *set = only_ports(filters[i], side);
-    ranges_num += set == NULL || inverted[i] ? 0 : set->num;
+    if (set != NULL && inverted[i] && set->num == 1)
+      within = (struct port_range){MAX(within.first, set->ranges->first),
+                                   MIN(within.last, set->ranges->last)};
   }
-  if (ranges_num == 0)
-    return 0;
-  struct port_range *ranges = malloc(ranges_num * sizeof(*ranges));
-  if (ranges == NULL)
-    return -ENOMEM;
-  ranges_num = 0;
-  for (size_t i = 0; i < num; i++) {
+  int err = 0;
+  for (size_t i = 0; i < num && err == 0; i++) {
     const struct port_set *set = only_ports(filters[i], side);
-    for (size_t j = 0; set != NULL && !inverted[i] && j < set->num; j++)
-      ranges[ranges_num++] = set->ranges[j];
+    if (set != NULL && !inverted[i])
+      err = add_ports(merged, set, &within);
   }
-  struct label next = {0};
-  int err = emit_ranges(program, side, ranges, ranges_num, &next);
-  if (err == 0)
-    err = emit_jump(program, accept);
-  bind_here(program, &next);
-  free(ranges);
+  port_set_join(merged);
   return err;
 }
 
+/* All filters that are only about ports become one tree for each side: what it
+ * costs hardly grows with their number. The larger one comes last: what fails
+ * there rejects. */
+static int emit_merged_ports(struct bytecode *program,
+                             const struct filter *const *filters,
+                             const bool *inverted, size_t num,
+                             struct label *accept, struct label *next) {
+  const struct side *sides[] = {&local, &remote};
+  struct port_set merged[2] = {{0}};
+  int err = 0;
+  for (int i = 0; i < 2 && err == 0; i++)
+    err = merge_ports(&merged[i], sides[i], filters, inverted, num);
+  for (int i = 0; i < 2 && err == 0; i++) {
+    int at = merged[0].num > merged[1].num ? 1 - i : i;
+    if (merged[at].num == 0)
+      continue;
+    assembler_bind(program, next);
+    err = emit_set(program, sides[at], &merged[at], accept, next);
+    if (err == 0)
+      err = assembler_jump(program, accept);
+  }
+  free(merged[0].ranges);
+  free(merged[1].ranges);
+  return err;
+}
+
+/* next: where a socket goes that nothing has accepted so far. */
 static int compile(struct bytecode *program,
                    const struct filter *const *filters,
                    const struct id_list *ids, const bool *inverted, size_t num,
-                   struct label *accept) {
-  int err = emit_merged_ports(program, &local, filters, inverted, num, accept);
-  if (err == 0)
-    err = emit_merged_ports(program, &remote, filters, inverted, num, accept);
+                   struct label *accept, struct label *next) {
+  int err = 0;
   for (size_t i = 0; i < num && err == 0; i++) {
     if (is_only_ports(filters[i], inverted[i]))
       continue;
-    const struct id_list *own = ids == NULL ? NULL : &ids[i];
-    struct label next = {0};
     if (inverted[i] && filters[i]->cgroups.num > 0)
-      err = -EINVAL;
-    else if (inverted[i])
-      err = emit_filter(program, filters[i], own, accept);
-    else
-      err = emit_filter(program, filters[i], own, &next);
-    if (err == 0 && !inverted[i])
-      err = emit_jump(program, accept);
-    bind_here(program, &next);
+      return -EINVAL;
+    const struct id_list *own = ids == NULL ? NULL : &ids[i];
+    assembler_bind(program, next);
+    err = emit_filter(program, filters[i], own, inverted[i] ? accept : next);
+    if (err == 0)
+      err = assembler_jump(program, inverted[i] ? next : accept);
   }
-  return err;
+  return err != 0
+             ? err
+             : emit_merged_ports(program, filters, inverted, num, accept, next);
 }
 
 int bytecode_compile(struct bytecode *program,
                      const struct filter *const *filters,
                      const struct id_list *ids, const bool *inverted,
                      size_t num) {
-  program->len = 0;
-  program->cost = 0;
+  assembler_begin(program);
   if (num == 0)
     return -EINVAL;
   struct label accept = {0}, reject = {0};
-  int err = compile(program, filters, ids, inverted, num, &accept);
-  if (err == 0)
-    err = emit_jump(program, &reject);
-  bind_at(program, &accept, program->len);
-  bind_at(program, &reject, program->len + 4);
+  int err = compile(program, filters, ids, inverted, num, &accept, &reject);
+  assembler_end(program, &accept, &reject);
   return err;
 }
 

@@ -4,29 +4,20 @@
 #ifndef TCPSTATES_BYTECODE_H
 #define TCPSTATES_BYTECODE_H
 
+#include "assembler.h"
 #include "cgroup.h"
 #include "filter.h"
 
-/* What a program of any length must fit in: its netlink attribute with the
- * header ends at UINT16_MAX. */
-#define BYTECODE_MAX 65528
-
-/* A program under construction, then ready for the kernel. Zero-initialised it
- * is empty. */
-struct bytecode {
-  char *ops;
-  size_t len;  /* bytes */
-  size_t size; /* for how many there is memory */
-  size_t cost; /* comparisons that the kernel makes for a socket, at most */
-};
+/* With more control groups than this the kernel would need longer to compare
+ * than to copy the socket. */
+#define BYTECODE_CGROUPS_MAX 64
 
 /* Compiles "the socket belongs to any of the filters", where filters[i] is
- * replaced by "does not belong to filters[i]" if inverted[i] is true.
- * ids[i] are those of its control groups, NULL: none has any; it is read only
- * where the filter asks for some. A set of
- * control groups can be too large: the program then lets through sockets that
- * belong to none of them, but it never leaves out one that belongs. Allocates
- * when the program is longer than any before.
+ * replaced by "does not belong to filters[i]" if inverted[i] is true. ids[i]
+ * are those of its control groups, NULL: none has any; it is read only where
+ * the filter asks for some. A filter that would make it more than
+ * BYTECODE_CGROUPS_MAX of them, with those of the filters before it, lets
+ * through sockets of every control group; everything else is exact. Allocates.
  * Returns 0; -EMSGSIZE: longer than BYTECODE_MAX; -EINVAL: num is 0, or a
  * filter with control groups is inverted, which nothing can tell of minisockets
  * and request socks; -ENOMEM. */

@@ -15,6 +15,26 @@ int port_set_add(struct port_set *set, struct port_range range) {
   return 0;
 }
 
+static int compare_ranges(const void *a, const void *b) {
+  const struct port_range *x = a, *y = b;
+  return x->first - y->first;
+}
+
+void port_set_join(struct port_set *set) {
+  if (set->num == 0)
+    return;
+  qsort(set->ranges, set->num, sizeof(*set->ranges), compare_ranges);
+  size_t joined = 0;
+  for (size_t i = 1; i < set->num; i++) {
+    struct port_range *before = &set->ranges[joined];
+    if (set->ranges[i].first > before->last + 1)
+      set->ranges[++joined] = set->ranges[i];
+    else if (set->ranges[i].last > before->last)
+      before->last = set->ranges[i].last;
+  }
+  set->num = joined + 1;
+}
+
 int prefix_set_add(struct prefix_set *set, const struct prefix *prefix) {
   struct prefix *prefixes =
       realloc(set->prefixes, (set->num + 1) * sizeof(*prefixes));

@@ -65,6 +65,9 @@ int port_set_add(struct port_set *set, struct port_range range);
 int prefix_set_add(struct prefix_set *set, const struct prefix *prefix);
 int path_set_add(struct path_set *set, const char *path);
 
+/* Sorts the ranges, and joins those that overlap or meet. */
+void port_set_join(struct port_set *set);
+
 /* Is it IPv4? */
 bool address_is_ipv4(const struct address *address);
 bool prefix_is_ipv4(const struct prefix *prefix);

@@ -19,6 +19,7 @@
 #define COST_COPY 770    /* to hand it out, and to count it */
 #define COST_FILTER 25   /* to start a bytecode program for it */
 #define COST_OPERATION 5 /* to run an operation of the program */
+#define COST_AUDIT 1     /* a step of the program's audit, once a dump */
 
 static uint64_t at_least_0(int64_t count) {
   return count < 0 ? 0 : (uint64_t)count;
@@ -141,6 +142,8 @@ static bool is_cheaper(const struct plan *plan, enum plan_way way,
   uint64_t filter = COST_FILTER + COST_OPERATION * plan->program.cost;
   uint64_t copied = plan->rare + count_dumped(plan, groups, common);
   uint64_t cost = COST_WALK * plan->sockets + COST_COPY * copied;
+  if (groups > 0)
+    cost += COST_AUDIT * plan->program.audit;
   if (way == PLAN_GROUPS)
     cost += filter * plan->sockets;
   else if (groups > 0)

@@ -48,7 +48,7 @@ static void make_pool(void) {
 }
 
 /* A program holds more than this. */
-#define RANGES_FIT 2000
+#define RANGES_FIT 3700
 
 static size_t count_ranges(const struct filter_set *set) {
   size_t num = 0;
@@ -141,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (wrong != NULL)
       filter_set_print(&set);
     NEED(wrong == NULL, "%s", wrong);
+    NEED(program.audit == machine_audit_steps(&program), "%zu", program.audit);
   }
 
   struct group groups[FILTER_SET_MAX];

@@ -97,6 +97,26 @@ const char *machine_audit(const struct bytecode *program) {
   return wrong;
 }
 
+size_t machine_audit_steps(const struct bytecode *program) {
+  size_t *before = calloc(program->len + 1, sizeof(*before)), num = 0;
+  if (before == NULL)
+    abort();
+  for (size_t offset = 0; offset < program->len; num++) {
+    before[offset] = num;
+    offset += op_at(program, offset).yes;
+  }
+  size_t steps = num;
+  for (size_t offset = 0; offset < program->len;) {
+    const struct inet_diag_bc_op op = op_at(program, offset);
+    /* As valid_cc() goes, from the first operation to the target. */
+    if (offset + op.no < program->len)
+      steps += before[offset + op.no] + 1;
+    offset += op.yes;
+  }
+  free(before);
+  return steps;
+}
+
 static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned num) {
   unsigned whole = num / 8, rest = num % 8;
   return memcmp(a, b, whole) == 0 &&

@@ -15,6 +15,10 @@ struct machine_verdict {
 /* Says what the kernel would refuse the program for; NULL: it accepts it. */
 const char *machine_audit(const struct bytecode *program);
 
+/* The operations that the audit of a valid program passes, each as often as it
+ * does. */
+size_t machine_audit_steps(const struct bytecode *program);
+
 /* Runs a program that passed the audit. */
 struct machine_verdict machine_run(const struct bytecode *program,
                                    const struct diag_socket *socket);

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More control groups than this need not be told apart. */
-#define CGROUPS_MAX 64
-
 static void add(struct filter_set *set, struct filter filter, bool inverted) {
   if (set->num == FILTER_SET_MAX)
     abort();
@@ -56,9 +53,15 @@ bool filter_set_wants(const struct filter_set *set,
 bool filter_set_allows(const struct filter_set *set,
                        const struct diag_socket *socket) {
   struct filter_set wider = *set;
-  for (size_t i = 0; i < wider.num; i++)
-    if (wider.filter[i].cgroups.num > CGROUPS_MAX)
+  size_t told_apart = 0;
+  for (size_t i = 0; i < wider.num; i++) {
+    struct id_list ids = model_ids(&set->filter[i]);
+    free(ids.ids);
+    if (told_apart + ids.num > BYTECODE_CGROUPS_MAX)
       wider.filter[i].cgroups = (struct path_set){0};
+    else
+      told_apart += ids.num;
+  }
   return filter_set_wants(&wider, socket);
 }
 

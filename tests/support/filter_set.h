@@ -28,7 +28,7 @@ void filter_set_randomize(struct filter_set *set, struct random_source *source,
 int filter_set_compile(const struct filter_set *set, struct bytecode *program);
 
 /* Has the program to let the socket through? May it? It may only because of
- * filters with more than 64 control groups. */
+ * more than BYTECODE_CGROUPS_MAX control groups. */
 bool filter_set_wants(const struct filter_set *set,
                       const struct diag_socket *socket);
 bool filter_set_allows(const struct filter_set *set,

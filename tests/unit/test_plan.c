@@ -366,10 +366,10 @@ START_TEST(kernel_that_refuses_bytecode_is_asked_without_it) {
 }
 END_TEST
 
-/* Reads of a group with more single ports than a program can hold. */
-static void read_with_too_many_ports(void) {
+/* Reads of a group with every second port, while no socket has one of them. */
+static void read_with_odd_ports(unsigned end) {
   struct filter *filter = reader_add_group(&reader, "odd");
-  for (unsigned port = 1; port < 8000; port += 2)
+  for (unsigned port = 1; port < end; port += 2)
     port_set_add(&filter->local_ports,
                  (struct port_range){(uint16_t)port, (uint16_t)port});
   reader_begin(&reader, true);
@@ -378,8 +378,11 @@ static void read_with_too_many_ports(void) {
     reader_read_at_rest(&reader);
 }
 
+/* More than a program can hold. */
+#define TOO_MANY 10000
+
 START_TEST(groups_too_large_for_a_program_are_counted_without) {
-  read_with_too_many_ports();
+  read_with_odd_ports(TOO_MANY);
   reader_check_counts(&reader);
   ck_assert_int_eq(reader.plan.way, PLAN_ALL);
   ck_assert_msg(strstr(reader.description, "most of them are needed") == NULL,
@@ -387,8 +390,15 @@ START_TEST(groups_too_large_for_a_program_are_counted_without) {
 }
 END_TEST
 
+START_TEST(program_whose_audit_costs_more_than_the_sockets_is_not_used) {
+  read_with_odd_ports(6000);
+  reader_check_counts(&reader);
+  ck_assert_int_eq(reader.plan.way, PLAN_ALL);
+}
+END_TEST
+
 START_TEST(program_that_is_too_long_is_not_made_again_in_each_read) {
-  read_with_too_many_ports();
+  read_with_odd_ports(TOO_MANY);
   reader.allocations = 0;
   reader_read_at_rest(&reader);
   ck_assert_uint_eq(reader.allocations, 0);
@@ -479,6 +489,8 @@ int main(void) {
   tcase_add_loop_test(chosen, kernel_that_refuses_bytecode_is_asked_without_it,
                       0, 2);
   tcase_add_test(chosen, groups_too_large_for_a_program_are_counted_without);
+  tcase_add_test(chosen,
+                 program_whose_audit_costs_more_than_the_sockets_is_not_used);
   tcase_add_test(chosen,
                  program_that_is_too_long_is_not_made_again_in_each_read);
   tcase_add_loop_test(chosen, description_gives_the_true_reason, 0,
