@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,78 +14,74 @@
 
 #define NAMESPACE_HELP                                                         \
   "write a name under /run/netns or a path, such as <Namespace \"blue\">"
+#define NAME_HELP "write a short one in the block: Name \"blue\""
 #define COUNTING_HELP "write \"auto\" or \"dump\""
 
-static int read_choice(const struct config_parse *p,
-                       enum settings_choice *out) {
+/* Of the settings. */
+static void *member(const struct config_option *option, unsigned offset) {
+  return (char *)option->settings + offset;
+}
+
+static int read_boolean(const struct config_option *option, unsigned offset) {
+  return config_read_boolean(option, member(option, offset));
+}
+
+static int read_choice(const struct config_option *option, unsigned offset) {
   bool value;
-  int err = config_read_boolean(&p->option, &value);
+  int err = config_read_boolean(option, &value);
   if (err == 0)
-    *out = value ? CHOICE_TRUE : CHOICE_FALSE;
+    *(enum settings_choice *)member(option, offset) =
+        value ? CHOICE_TRUE : CHOICE_FALSE;
   return err;
 }
 
-static int read_all_ports_summary(const struct config_parse *p, unsigned arg) {
-  (void)arg;
-  return read_choice(p, &p->settings->all_ports_summary);
-}
-
-static int read_listening_ports(const struct config_parse *p, unsigned arg) {
-  (void)arg;
-  return read_choice(p, &p->settings->listening_ports);
-}
-
-static int read_report(const struct config_parse *p, unsigned flag) {
+static int read_report(const struct config_option *option, unsigned flag) {
   bool value;
-  int err = config_read_boolean(&p->option, &value);
+  int err = config_read_boolean(option, &value);
   if (err == 0)
-    p->settings->report =
-        value ? p->settings->report | flag : p->settings->report & ~flag;
+    option->settings->report = value ? option->settings->report | flag
+                                     : option->settings->report & ~flag;
   return err;
 }
 
-static int read_stuck_after(const struct config_parse *p, unsigned arg) {
+static int read_stuck_after(const struct config_option *option, unsigned arg) {
   (void)arg;
-  return config_read_number(&p->option, 1, 31536000,
+  return config_read_number(option, 1, 31536000,
                             "write whole seconds from 1 to 31536000",
-                            &p->settings->stuck_after);
+                            &option->settings->stuck_after);
 }
 
-static int read_notify_stuck(const struct config_parse *p, unsigned arg) {
-  (void)arg;
+/* From how many on to notify. */
+static int read_threshold(const struct config_option *option, unsigned offset) {
   return config_read_number(
-      &p->option, 0, UINT32_MAX,
+      option, 0, UINT32_MAX,
       "write from how many stuck sockets on to notify, up "
       "to 4294967295, or 0 for never",
-      &p->settings->notify_stuck);
+      member(option, offset));
 }
 
-static int read_notify_processes(const struct config_parse *p, unsigned arg) {
-  (void)arg;
-  return config_read_boolean(&p->option, &p->settings->notify_processes);
-}
-
-static int read_counting(const struct config_parse *p, unsigned arg) {
+static int read_counting(const struct config_option *option, unsigned arg) {
   (void)arg;
   const char *text;
-  int err = config_read_string(&p->option, COUNTING_HELP, &text);
+  int err = config_read_string(option, COUNTING_HELP, &text);
   if (err != 0)
     return err;
   bool dump = strcasecmp(text, "dump") == 0;
   if (!dump && strcasecmp(text, "auto") != 0)
     return config_refuse(
-        &p->option, "%s \"%.100s\": %s" COUNTING_HELP, p->option.item->key,
-        text,
+        option, "%s \"%.100s\": %s" COUNTING_HELP, option->item->key, text,
         strcasecmp(text, "exact") == 0 ? "it is called \"dump\" now; " : "");
-  p->settings->dump = dump;
+  option->settings->dump = dump;
   return 0;
 }
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
 static const struct config_entry options[] = {
-    {"AllPortsSummary", read_all_ports_summary, 0, false},
-    {"ListeningPorts", read_listening_ports, 0, false},
+    {"AllPortsSummary", read_choice,
+     offsetof(struct settings, all_ports_summary), false},
+    {"ListeningPorts", read_choice, offsetof(struct settings, listening_ports),
+     false},
     {"LocalPort", config_read_ports, true, false},
     {"RemotePort", config_read_ports, false, false},
     {"ReportByState", read_report, REPORT_BY_STATE, false},
@@ -95,8 +92,10 @@ static const struct config_entry options[] = {
     {"ReportLimits", read_report, REPORT_LIMITS, false},
     {"ReportStuck", read_report, REPORT_STUCK, false},
     {"StuckAfter", read_stuck_after, 0, false},
-    {"NotifyStuck", read_notify_stuck, 0, false},
-    {"NotifyProcesses", read_notify_processes, 0, false},
+    {"NotifyStuck", read_threshold, offsetof(struct settings, notify_stuck),
+     false},
+    {"NotifyProcesses", read_boolean,
+     offsetof(struct settings, notify_processes), false},
     {"ReportAcceptQueue", read_report, REPORT_ACCEPT_QUEUE, false},
     {"Counting", read_counting, 0, false},
     {"Filter", config_read_filter, 0, true},
@@ -120,40 +119,33 @@ static struct settings_namespace *add_namespace(struct settings *settings,
   return namespace;
 }
 
-/* Why it cannot be the short name of a namespace; NULL: it can. */
-static const char *find_namespace_fault(const struct settings *settings,
-                                        const char *name) {
-  if (name[0] == '\0')
-    return "is empty; write one such as \"blue\"";
-  if (strlen(name) > CONFIG_NAME_MAX_LEN)
-    return "is longer than 63 characters; write Name \"...\" with a shorter "
-           "one in the block, and the path as the block's";
-  if (!config_is_plain_name(name))
-    return "has a control character, \"/\" or \"@\" in it; write one "
-           "without";
+/* What is wrong with a namespace's name; NULL: nothing. */
+static const char *find_fault(const struct settings *settings,
+                              const char *name) {
+  const char *fault = config_name_fault(name);
+  if (fault != NULL)
+    return fault;
   if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-    return "is no name; write one such as \"blue\"";
+    return "is that of a directory";
   for (size_t i = 0; i < settings->namespaces_num; i++)
     if (settings->namespaces[i].name != NULL &&
         strcmp(settings->namespaces[i].name, name) == 0)
-      return "is that of another Namespace; write another one: Name \"...\" "
-             "in the block";
+      return "belongs to another Namespace";
   return NULL;
 }
 
-static int read_name(const struct config_parse *p, unsigned arg) {
+static int read_name(const struct config_option *option, unsigned arg) {
   (void)arg;
-  return config_read_string(&p->option, "write a short name such as \"blue\"",
-                            p->name);
+  return config_read_string(option, NAME_HELP, option->name);
 }
 
 static const struct config_entry name_option = {"Name", read_name, 0, false};
 
-static int read_namespace(const struct config_parse *p, unsigned arg) {
+static int read_namespace(const struct config_option *option, unsigned arg) {
   (void)arg;
-  const oconfig_item_t *item = p->option.item;
+  const oconfig_item_t *item = option->item;
   const char *path;
-  int err = config_read_string(&p->option, NAMESPACE_HELP, &path);
+  int err = config_read_string(option, NAMESPACE_HELP, &path);
   if (err != 0)
     return err;
   const char *name = path;
@@ -162,32 +154,31 @@ static int read_namespace(const struct config_parse *p, unsigned arg) {
     snprintf(run, sizeof(run), "/run/netns/%s", path);
     path = run;
   }
-  struct settings_namespace *namespace = add_namespace(p->settings, path);
+  struct settings_namespace *namespace = add_namespace(option->settings, path);
   if (namespace == NULL)
-    return config_out_of_memory(&p->option);
+    return config_out_of_memory(option);
 
   char where[CONFIG_NAME_MAX_LEN + 80];
   snprintf(where, sizeof(where), "Namespace \"%.100s\": ", name);
-  for (int i = 0; i < item->children_num; i++) {
-    const struct config_parse inside = {
-        .option = {&item->children[i], where, p->option.error},
-        .settings = &namespace->settings,
-        .name = &name};
-    err = config_read_entry(&inside, options, LENGTH(options), &name_option);
-    if (err != 0)
-      return err;
-  }
+  const struct config_option inside = {.where = where,
+                                       .error = option->error,
+                                       .settings = &namespace->settings,
+                                       .name = &name};
+  err =
+      config_read_block(&inside, item, options, LENGTH(options), &name_option);
+  if (err != 0)
+    return err;
   if (name[0] == '/')
-    return config_refuse(&p->option,
+    return config_refuse(option,
                          "<%s \"%.100s\">: a path needs a short name for its "
-                         "groups; write Name \"...\" in the block",
+                         "groups; " NAME_HELP,
                          item->key, path);
-  const char *fault = find_namespace_fault(p->settings, name);
+  const char *fault = find_fault(option->settings, name);
   if (fault != NULL)
-    return config_refuse(&p->option, "<%s \"%.100s\">: the name %s", item->key,
-                         name, fault);
+    return config_refuse(option, "<%s \"%.100s\">: the name %s; " NAME_HELP,
+                         item->key, name, fault);
   namespace->name = strdup(name);
-  return namespace->name != NULL ? 0 : config_out_of_memory(&p->option);
+  return namespace->name != NULL ? 0 : config_out_of_memory(option);
 }
 
 static const struct config_entry namespace_option = {"Namespace",
@@ -195,15 +186,10 @@ static const struct config_entry namespace_option = {"Namespace",
 
 int config_block(struct settings *settings, const oconfig_item_t *block,
                  struct config_error *error) {
-  for (int i = 0; i < block->children_num; i++) {
-    const struct config_parse p = {.option = {&block->children[i], "", error},
-                                   .settings = settings};
-    int err =
-        config_read_entry(&p, options, LENGTH(options), &namespace_option);
-    if (err != 0)
-      return err;
-  }
-  return 0;
+  const struct config_option inside = {
+      .where = "", .error = error, .settings = settings};
+  return config_read_block(&inside, block, options, LENGTH(options),
+                           &namespace_option);
 }
 
 static bool has_port_groups(const struct settings *settings) {

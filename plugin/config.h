@@ -2,19 +2,13 @@
 #ifndef TCPSTATES_CONFIG_H
 #define TCPSTATES_CONFIG_H
 
+#include "config_value.h"
 #include "settings.h"
-
-struct oconfig_item_s;
-
-/* Why a configuration is refused: one line, without the plugin's name. */
-struct config_error {
-  char text[512];
-};
 
 /* Adds one <Plugin tcpstates> block to the settings.
  * Returns 0; -EINVAL: refused, error says why; -ENOMEM, error says so too.
  * After an error the settings can only be freed. */
-int config_block(struct settings *settings, const struct oconfig_item_s *block,
+int config_block(struct settings *settings, const oconfig_item_t *block,
                  struct config_error *error);
 
 /* To be called after the last block: gives the options that nobody has set

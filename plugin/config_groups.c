@@ -1,13 +1,25 @@
-/* The options that make groups: ports, and Filter blocks; config.c finds them
- * in its tables. */
+/* The options that make groups: ports, and Filter blocks; config.c has them in
+ * its table. */
 #include "config_groups.h"
 
+#include "number.h"
+#include "settings.h"
+
+#include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define NAME_HELP "write a name such as <Filter \"db\">"
+#define PREFIX_HELP                                                            \
+  "write an address or a prefix such as \"192.0.2.7\", \"10.0.0.0/8\" or "     \
+  "\"2001:db8::/32\""
+#define FAMILY_HELP "write \"ipv4\" or \"ipv6\""
+#define CGROUP_HELP                                                            \
+  "write a path in the cgroup v2 hierarchy such as "                           \
+  "\"/system.slice/nginx.service\""
 
 static struct group *find_group(const struct settings *settings,
                                 const char *name) {
@@ -33,78 +45,184 @@ static struct group *add_group(struct settings *settings, const char *name) {
 
 /* Adds the group of a port option; the same one twice is one, as in tcpconns.
  */
-static int add_port_group(const struct config_parse *p, struct port_range range,
-                          bool local) {
+static int add_port_group(const struct config_option *option,
+                          struct port_range range, bool local) {
   char name[32];
   const char *side = local ? "local" : "remote";
   if (range.first == range.last)
     snprintf(name, sizeof(name), "%u-%s", range.first, side);
   else
     snprintf(name, sizeof(name), "%u-%u-%s", range.first, range.last, side);
-  if (find_group(p->settings, name) != NULL)
+  if (find_group(option->settings, name) != NULL)
     return 0;
 
-  struct group *group = add_group(p->settings, name);
+  struct group *group = add_group(option->settings, name);
   if (group == NULL)
-    return config_out_of_memory(&p->option);
+    return config_out_of_memory(option);
   struct port_set *set =
       local ? &group->filter.local_ports : &group->filter.remote_ports;
-  return port_set_add(set, range) == 0 ? 0 : config_out_of_memory(&p->option);
+  return port_set_add(set, range) == 0 ? 0 : config_out_of_memory(option);
 }
 
 /* In a Filter ports are a condition, else each is a group. */
-int config_read_ports(const struct config_parse *p, unsigned local) {
-  const oconfig_item_t *item = p->option.item;
-  int err = config_need_value(&p->option, PORT_HELP);
+int config_read_ports(const struct config_option *option, unsigned local) {
+  const oconfig_item_t *item = option->item;
+  int err = config_need_value(option, PORT_HELP);
   for (int i = 0; i < item->values_num && err == 0; i++) {
     struct port_range range = {0};
-    err = config_read_port(&p->option, i, &range);
+    err = config_read_port(option, i, &range);
     if (err != 0)
       return err;
-    if (p->filter == NULL)
-      err = add_port_group(p, range, local);
-    else if (port_set_add(local ? &p->filter->local_ports
-                                : &p->filter->remote_ports,
+    if (option->filter == NULL)
+      err = add_port_group(option, range, local);
+    else if (port_set_add(local ? &option->filter->local_ports
+                                : &option->filter->remote_ports,
                           range) != 0)
-      err = config_out_of_memory(&p->option);
+      err = config_out_of_memory(option);
   }
   return err;
 }
 
-static int read_addresses(const struct config_parse *p, unsigned local) {
-  const oconfig_item_t *item = p->option.item;
-  struct prefix_set *set =
-      local ? &p->filter->local_addresses : &p->filter->remote_addresses;
-  int err = config_need_value(&p->option, PREFIX_HELP);
+/* Parses an address, IPv4 as v4-mapped; *bits becomes how many it has as the
+ * user wrote it. */
+static bool parse_address(const char *text, struct address *out,
+                          unsigned *bits) {
+  *out = (struct address){.bytes = {[10] = 0xff, [11] = 0xff}};
+  *bits = 32;
+  if (inet_pton(AF_INET, text, out->bytes + 12) == 1)
+    return true;
+  *bits = 128;
+  return inet_pton(AF_INET6, text, out->bytes) == 1;
+}
+
+/* Clears the bits behind the prefix's length. Returns whether all were 0. */
+static bool clear_rest(struct prefix *prefix) {
+  bool clear = true;
+  for (unsigned bit = prefix->len; bit < 128; bit++) {
+    uint8_t mask = (uint8_t)(0x80u >> bit % 8);
+    clear = clear && !(prefix->address.bytes[bit / 8] & mask);
+    prefix->address.bytes[bit / 8] &= (uint8_t)~mask;
+  }
+  return clear;
+}
+
+static int parse_prefix(const struct config_option *option, int i,
+                        struct prefix *out) {
+  const oconfig_value_t *value = &option->item->values[i];
+  if (value->type != OCONFIG_TYPE_STRING)
+    return config_refuse_value(option, i,
+                               "not an address in quotes; " PREFIX_HELP);
+  const char *text = value->value.string;
+  const char *slash = strchr(text, '/');
+  size_t len = slash == NULL ? strlen(text) : (size_t)(slash - text);
+  char address[INET6_ADDRSTRLEN];
+  unsigned bits;
+  if (len >= sizeof(address))
+    return config_refuse_value(option, i, "not an address; " PREFIX_HELP);
+  memcpy(address, text, len);
+  address[len] = '\0';
+  if (!parse_address(address, &out->address, &bits))
+    return config_refuse_value(option, i, "not an address; " PREFIX_HELP);
+
+  uint64_t prefix_len = bits;
+  if (slash != NULL &&
+      number_parse(slash + 1, strlen(slash + 1), bits, &prefix_len) != 0) {
+    char reason[100];
+    snprintf(reason, sizeof(reason),
+             "not a prefix length; write a number from 0 to %u behind the "
+             "slash",
+             bits);
+    return config_refuse_value(option, i, reason);
+  }
+  out->len = (uint8_t)(prefix_len + 128 - bits);
+  if (!clear_rest(out)) {
+    char cleared[INET6_ADDRSTRLEN], reason[160];
+    if (bits == 32)
+      inet_ntop(AF_INET, out->address.bytes + 12, cleared, sizeof(cleared));
+    else
+      inet_ntop(AF_INET6, out->address.bytes, cleared, sizeof(cleared));
+    snprintf(reason, sizeof(reason),
+             "the address has bits behind the prefix; write \"%s/%u\" or a "
+             "longer prefix",
+             cleared, (unsigned)prefix_len);
+    return config_refuse_value(option, i, reason);
+  }
+  return 0;
+}
+
+static int read_addresses(const struct config_option *option, unsigned local) {
+  const oconfig_item_t *item = option->item;
+  struct prefix_set *set = local ? &option->filter->local_addresses
+                                 : &option->filter->remote_addresses;
+  int err = config_need_value(option, PREFIX_HELP);
   for (int i = 0; i < item->values_num && err == 0; i++) {
     struct prefix prefix;
-    err = config_read_prefix(&p->option, i, &prefix);
+    err = parse_prefix(option, i, &prefix);
     if (err == 0 && prefix_set_add(set, &prefix) != 0)
-      err = config_out_of_memory(&p->option);
+      err = config_out_of_memory(option);
   }
   return err;
 }
 
-static int read_family(const struct config_parse *p, unsigned arg) {
+static int read_family(const struct config_option *option, unsigned arg) {
   (void)arg;
-  const oconfig_item_t *item = p->option.item;
-  if (item->values_num != 1 || p->filter->family != FILTER_ANY_FAMILY)
-    return config_refuse(&p->option,
-                         "%s: takes one value, once; write \"ipv4\" or "
-                         "\"ipv6\", or leave it out for both",
+  const oconfig_item_t *item = option->item;
+  if (item->values_num != 1 || option->filter->family != FILTER_ANY_FAMILY)
+    return config_refuse(option,
+                         "%s: takes one value, once; " FAMILY_HELP
+                         ", or leave it out for both",
                          item->key);
-  return config_read_family(&p->option, 0, &p->filter->family);
+  const oconfig_value_t *value = &item->values[0];
+  bool text = value->type == OCONFIG_TYPE_STRING;
+  if (text && strcasecmp(value->value.string, "ipv4") == 0)
+    option->filter->family = FILTER_IPV4;
+  else if (text && strcasecmp(value->value.string, "ipv6") == 0)
+    option->filter->family = FILTER_IPV6;
+  else
+    return config_refuse_value(option, 0,
+                               "not an address family; " FAMILY_HELP);
+  return 0;
 }
 
-static int read_cgroups(const struct config_parse *p, unsigned arg) {
+static int parse_cgroup(const struct config_option *option, int i, char *out,
+                        size_t size) {
+  const oconfig_value_t *value = &option->item->values[i];
+  if (value->type != OCONFIG_TYPE_STRING || value->value.string[0] != '/')
+    return config_refuse_value(option, i, "not an absolute path; " CGROUP_HELP);
+  const char *path = value->value.string;
+  size_t len = strlen(path);
+  while (len > 1 && path[len - 1] == '/')
+    len--;
+  if (len >= size)
+    return config_refuse_value(option, i, "too long for a path; " CGROUP_HELP);
+  memcpy(out, path, len);
+  out[len] = '\0';
+
+  const size_t mount_len = strlen("/sys/fs/cgroup");
+  if (strncmp(out, "/sys/fs/cgroup", mount_len) == 0 &&
+      (out[mount_len] == '/' || out[mount_len] == '\0'))
+    return config_refuse_value(
+        option, i, "leave out where cgroup v2 is mounted; " CGROUP_HELP);
+  for (const char *part = out; part != NULL; part = strchr(part, '/')) {
+    part++;
+    size_t part_len = strcspn(part, "/");
+    if ((part_len == 0 && len > 1) || (part_len == 1 && part[0] == '.') ||
+        (part_len == 2 && memcmp(part, "..", 2) == 0))
+      return config_refuse_value(
+          option, i, "has an empty part, \".\" or \"..\"; " CGROUP_HELP);
+  }
+  return 0;
+}
+
+static int read_cgroups(const struct config_option *option, unsigned arg) {
   (void)arg;
-  const oconfig_item_t *item = p->option.item;
-  int err = config_need_value(&p->option, CGROUP_HELP);
+  const oconfig_item_t *item = option->item;
+  int err = config_need_value(option, CGROUP_HELP);
   for (int i = 0; i < item->values_num && err == 0; i++) {
     char path[PATH_MAX];
-    err = config_read_cgroup(&p->option, i, path, sizeof(path));
-    if (err == 0 && path_set_add(&p->filter->cgroups, path) != 0)
-      err = config_out_of_memory(&p->option);
+    err = parse_cgroup(option, i, path, sizeof(path));
+    if (err == 0 && path_set_add(&option->filter->cgroups, path) != 0)
+      err = config_out_of_memory(option);
   }
   return err;
 }
@@ -130,19 +248,17 @@ bool config_is_port_name(const char *name) {
   return strcmp(rest, "local") == 0 || strcmp(rest, "remote") == 0;
 }
 
-/* Why it cannot be a group's name; NULL: it can. */
-static const char *find_fault(const char *name) {
-  if (name[0] == '\0')
-    return "is empty; " NAME_HELP;
-  if (strlen(name) > CONFIG_NAME_MAX_LEN)
-    return "is longer than 63 characters; write a shorter name";
-  if (!config_is_plain_name(name))
-    return "has a control character, \"/\" or \"@\" in it; write a name "
-           "without";
+/* What is wrong with a Filter's name; NULL: nothing. */
+static const char *find_fault(const struct settings *settings,
+                              const char *name) {
+  const char *fault = config_name_fault(name);
+  if (fault != NULL)
+    return fault;
   if (strcmp(name, "all") == 0 || strcmp(name, "machine") == 0 ||
       config_is_port_name(name))
-    return "belongs to a group that the plugin makes itself; write another one";
-  return NULL;
+    return "belongs to a group that the plugin makes itself";
+  return find_group(settings, name) == NULL ? NULL
+                                            : "belongs to another Filter";
 }
 
 static bool has_condition(const struct filter *filter) {
@@ -151,41 +267,33 @@ static bool has_condition(const struct filter *filter) {
          filter->family != FILTER_ANY_FAMILY || filter->cgroups.num > 0;
 }
 
-int config_read_filter(const struct config_parse *p, unsigned arg) {
+int config_read_filter(const struct config_option *option, unsigned arg) {
   (void)arg;
-  const oconfig_item_t *item = p->option.item;
+  const oconfig_item_t *item = option->item;
   if (item->values_num != 1 || item->values[0].type != OCONFIG_TYPE_STRING)
-    return config_refuse(
-        &p->option, "<%s>: takes one text in quotes; " NAME_HELP, item->key);
+    return config_refuse(option, "<%s>: takes one text in quotes; " NAME_HELP,
+                         item->key);
   const char *name = item->values[0].value.string;
-  const char *fault = find_fault(name);
-  if (fault == NULL && find_group(p->settings, name) != NULL)
-    fault = "belongs to another Filter; write another one";
+  const char *fault = find_fault(option->settings, name);
   if (fault != NULL)
-    return config_refuse(&p->option, "<%s \"%.100s\">: the name %s", item->key,
-                         name, fault);
+    return config_refuse(option, "<%s \"%.100s\">: the name %s; " NAME_HELP,
+                         item->key, name, fault);
 
-  struct group *group = add_group(p->settings, name);
+  struct group *group = add_group(option->settings, name);
   if (group == NULL)
-    return config_out_of_memory(&p->option);
+    return config_out_of_memory(option);
   char where[2 * CONFIG_NAME_MAX_LEN + 96];
-  snprintf(where, sizeof(where), "%sFilter \"%s\": ", p->option.where, name);
-  for (int i = 0; i < item->children_num; i++) {
-    const struct config_parse inside = {
-        .option = {&item->children[i], where, p->option.error},
-        .settings = p->settings,
-        .filter = &group->filter};
-    int err = config_read_entry(
-        &inside, filter_options,
-        sizeof(filter_options) / sizeof(*filter_options), NULL);
-    if (err != 0)
-      return err;
-  }
-  return has_condition(&group->filter)
-             ? 0
-             : config_refuse(
-                   &p->option,
-                   "<%s \"%s\">: has no condition; write at least one "
-                   "option in it, such as LocalPort 443",
-                   item->key, name);
+  snprintf(where, sizeof(where), "%sFilter \"%s\": ", option->where, name);
+  struct config_option inside = *option;
+  inside.where = where;
+  inside.filter = &group->filter;
+  int err =
+      config_read_block(&inside, item, filter_options,
+                        sizeof(filter_options) / sizeof(*filter_options), NULL);
+  if (err == 0 && !has_condition(&group->filter))
+    err = config_refuse(option,
+                        "<%s \"%s\">: has no condition; write at least one "
+                        "option in it, such as LocalPort 443",
+                        item->key, name);
+  return err;
 }

@@ -2,12 +2,12 @@
 #ifndef TCPSTATES_CONFIG_GROUPS_H
 #define TCPSTATES_CONFIG_GROUPS_H
 
-#include "config_table.h"
+#include "config_value.h"
 
 /* For the tables: LocalPort (local is true) and RemotePort, each of whose
  * values is a group, or in a Filter a condition; and a Filter block. */
-int config_read_ports(const struct config_parse *p, unsigned local);
-int config_read_filter(const struct config_parse *p, unsigned arg);
+int config_read_ports(const struct config_option *option, unsigned local);
+int config_read_filter(const struct config_option *option, unsigned arg);
 
 /* Is it a name that a port option gives: "N-local" or "N-M-remote"? */
 bool config_is_port_name(const char *name);

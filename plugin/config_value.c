@@ -1,4 +1,5 @@
-/* Checks the values of options, for config.c and config_groups.c. */
+/* Reads options: finds each in a table, and checks its values; config.c and
+ * config_groups.c have the tables. */
 #include "config_value.h"
 
 #include "number.h"
@@ -44,20 +45,12 @@ static const char *show(const oconfig_value_t *value, char *buf, size_t size) {
   return buf;
 }
 
-/* "OPTION VALUE: reason" */
-static int refuse_value(const struct config_option *option, int i,
+int config_refuse_value(const struct config_option *option, int i,
                         const char *reason) {
   char shown[160];
   return config_refuse(option, "%s %s: %s", option->item->key,
                        show(&option->item->values[i], shown, sizeof(shown)),
                        reason);
-}
-
-bool config_is_plain_name(const char *name) {
-  for (const char *c = name; *c != '\0'; c++)
-    if (iscntrl((unsigned char)*c) || *c == '/' || *c == '@')
-      return false;
-  return true;
 }
 
 int config_need_value(const struct config_option *option, const char *help) {
@@ -89,7 +82,7 @@ int config_read_boolean(const struct config_option *option, bool *out) {
         *out = words[i].value;
         return 0;
       }
-  return refuse_value(option, 0, "not a boolean; write true or false");
+  return config_refuse_value(option, 0, "not a boolean; write true or false");
 }
 
 int config_read_string(const struct config_option *option, const char *help,
@@ -119,7 +112,7 @@ int config_read_number(const struct config_option *option, uint32_t min,
     good = value->value.number == (double)number;
   }
   if (!good)
-    return refuse_value(option, 0, help);
+    return config_refuse_value(option, 0, help);
   *out = (uint32_t)number;
   return 0;
 }
@@ -146,7 +139,7 @@ static int read_service(const struct config_option *option, int i,
     letter = letter || isalpha((unsigned char)*c);
   struct addrinfo *found;
   if (!letter || getaddrinfo(NULL, name, &hints, &found) != 0)
-    return refuse_value(
+    return config_refuse_value(
         option, i, "no TCP service of this name in /etc/services; " PORT_HELP);
   struct sockaddr_in address;
   memcpy(&address, found->ai_addr, sizeof(address));
@@ -170,13 +163,13 @@ static int read_port_text(const struct config_option *option, int i,
   const char *last = single ? text : text + first_len + 1;
   if (parse_port(text, first_len, &out->first) != 0 ||
       parse_port(last, strlen(last), &out->last) != 0)
-    return refuse_value(option, i, "not a port; " PORT_HELP);
+    return config_refuse_value(option, i, "not a port; " PORT_HELP);
   if (out->first > out->last) {
     char reason[80];
     snprintf(reason, sizeof(reason),
              "the range ends before it begins; write \"%u-%u\"", out->last,
              out->first);
-    return refuse_value(option, i, reason);
+    return config_refuse_value(option, i, reason);
   }
   return 0;
 }
@@ -188,7 +181,7 @@ int config_read_port(const struct config_option *option, int i,
   if (value->type == OCONFIG_TYPE_STRING)
     return read_port_text(option, i, out);
   if (value->type != OCONFIG_TYPE_NUMBER)
-    return refuse_value(option, i, "not a port; " PORT_HELP);
+    return config_refuse_value(option, i, "not a port; " PORT_HELP);
 
   double number = value->value.number;
   /* collectd's parser reads 8000-8099 without quotes as 8000 and -8099. */
@@ -200,117 +193,60 @@ int config_read_port(const struct config_option *option, int i,
         show(value, after, sizeof(after)), item->key, before, after);
   }
   if (!(number >= 1 && number <= UINT16_MAX) || number != (uint16_t)number)
-    return refuse_value(option, i, "not a port; " PORT_HELP);
+    return config_refuse_value(option, i, "not a port; " PORT_HELP);
   out->first = out->last = (uint16_t)number;
   return 0;
 }
 
-/* Parses an address, IPv4 as v4-mapped; *bits becomes how many it has as the
- * user wrote it. */
-static bool parse_address(const char *text, struct address *out,
-                          unsigned *bits) {
-  *out = (struct address){.bytes = {[10] = 0xff, [11] = 0xff}};
-  *bits = 32;
-  if (inet_pton(AF_INET, text, out->bytes + 12) == 1)
-    return true;
-  *bits = 128;
-  return inet_pton(AF_INET6, text, out->bytes) == 1;
+const char *config_name_fault(const char *name) {
+  if (name[0] == '\0')
+    return "is empty";
+  if (strlen(name) > CONFIG_NAME_MAX_LEN)
+    return "is longer than 63 characters";
+  for (const char *c = name; *c != '\0'; c++)
+    if (iscntrl((unsigned char)*c) || *c == '/' || *c == '@')
+      return "has a control character, \"/\" or \"@\" in it";
+  return NULL;
 }
 
-/* Clears the bits behind the prefix's length. Returns whether all were 0. */
-static bool clear_rest(struct prefix *prefix) {
-  bool clear = true;
-  for (unsigned bit = prefix->len; bit < 128; bit++) {
-    uint8_t mask = (uint8_t)(0x80u >> bit % 8);
-    clear = clear && !(prefix->address.bytes[bit / 8] & mask);
-    prefix->address.bytes[bit / 8] &= (uint8_t)~mask;
-  }
-  return clear;
+static int refuse_unknown(const struct config_option *option,
+                          const struct config_entry *entries, size_t num,
+                          const struct config_entry *also) {
+  char known[sizeof(option->error->text)] = "";
+  for (size_t i = 0, len = 0; i < num && len < sizeof(known); i++)
+    len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s",
+                            i == 0 ? "" : ", ", entries[i].key);
+  return config_refuse(option, "unknown option \"%.60s\"; write one of %s%s%s",
+                       option->item->key, known, also == NULL ? "" : ", ",
+                       also == NULL ? "" : also->key);
 }
 
-int config_read_prefix(const struct config_option *option, int i,
-                       struct prefix *out) {
-  const oconfig_value_t *value = &option->item->values[i];
-  if (value->type != OCONFIG_TYPE_STRING)
-    return refuse_value(option, i, "not an address in quotes; " PREFIX_HELP);
-  const char *text = value->value.string;
-  const char *slash = strchr(text, '/');
-  size_t len = slash == NULL ? strlen(text) : (size_t)(slash - text);
-  char address[INET6_ADDRSTRLEN];
-  unsigned bits;
-  if (len >= sizeof(address))
-    return refuse_value(option, i, "not an address; " PREFIX_HELP);
-  memcpy(address, text, len);
-  address[len] = '\0';
-  if (!parse_address(address, &out->address, &bits))
-    return refuse_value(option, i, "not an address; " PREFIX_HELP);
-
-  uint64_t prefix_len = bits;
-  if (slash != NULL &&
-      number_parse(slash + 1, strlen(slash + 1), bits, &prefix_len) != 0) {
-    char reason[100];
-    snprintf(reason, sizeof(reason),
-             "not a prefix length; write a number from 0 to %u behind the "
-             "slash",
-             bits);
-    return refuse_value(option, i, reason);
-  }
-  out->len = (uint8_t)(prefix_len + 128 - bits);
-  if (!clear_rest(out)) {
-    char cleared[INET6_ADDRSTRLEN], reason[160];
-    if (bits == 32)
-      inet_ntop(AF_INET, out->address.bytes + 12, cleared, sizeof(cleared));
-    else
-      inet_ntop(AF_INET6, out->address.bytes, cleared, sizeof(cleared));
-    snprintf(reason, sizeof(reason),
-             "the address has bits behind the prefix; write \"%s/%u\" or a "
-             "longer prefix",
-             cleared, (unsigned)prefix_len);
-    return refuse_value(option, i, reason);
-  }
-  return 0;
+static int read_entry(const struct config_option *option,
+                      const struct config_entry *entries, size_t num,
+                      const struct config_entry *also) {
+  const oconfig_item_t *item = option->item;
+  const struct config_entry *entry = also;
+  for (size_t i = 0; i < num; i++)
+    if (strcasecmp(entries[i].key, item->key) == 0)
+      entry = &entries[i];
+  if (entry == NULL || strcasecmp(entry->key, item->key) != 0)
+    return refuse_unknown(option, entries, num, also);
+  if (item->children_num > 0 && !entry->block)
+    return config_refuse(option,
+                         "<%s>: is not a block; write it on one line: %s",
+                         item->key, entry->key);
+  return entry->read(option, entry->arg);
 }
 
-int config_read_family(const struct config_option *option, int i,
-                       enum filter_family *out) {
-  const oconfig_value_t *value = &option->item->values[i];
-  bool text = value->type == OCONFIG_TYPE_STRING;
-  if (text && strcasecmp(value->value.string, "ipv4") == 0)
-    *out = FILTER_IPV4;
-  else if (text && strcasecmp(value->value.string, "ipv6") == 0)
-    *out = FILTER_IPV6;
-  else
-    return refuse_value(option, i,
-                        "not an address family; write \"ipv4\" or \"ipv6\"");
-  return 0;
-}
-
-int config_read_cgroup(const struct config_option *option, int i, char *out,
-                       size_t size) {
-  const oconfig_value_t *value = &option->item->values[i];
-  if (value->type != OCONFIG_TYPE_STRING || value->value.string[0] != '/')
-    return refuse_value(option, i, "not an absolute path; " CGROUP_HELP);
-  const char *path = value->value.string;
-  size_t len = strlen(path);
-  while (len > 1 && path[len - 1] == '/')
-    len--;
-  if (len >= size)
-    return refuse_value(option, i, "too long for a path; " CGROUP_HELP);
-  memcpy(out, path, len);
-  out[len] = '\0';
-
-  const size_t mount_len = strlen("/sys/fs/cgroup");
-  if (strncmp(out, "/sys/fs/cgroup", mount_len) == 0 &&
-      (out[mount_len] == '/' || out[mount_len] == '\0'))
-    return refuse_value(option, i,
-                        "leave out where cgroup v2 is mounted; " CGROUP_HELP);
-  for (const char *part = out; part != NULL; part = strchr(part, '/')) {
-    part++;
-    size_t part_len = strcspn(part, "/");
-    if ((part_len == 0 && len > 1) || (part_len == 1 && part[0] == '.') ||
-        (part_len == 2 && memcmp(part, "..", 2) == 0))
-      return refuse_value(option, i,
-                          "has an empty part, \".\" or \"..\"; " CGROUP_HELP);
+int config_read_block(const struct config_option *inside,
+                      const oconfig_item_t *block,
+                      const struct config_entry *entries, size_t num,
+                      const struct config_entry *also) {
+  struct config_option option = *inside;
+  int err = 0;
+  for (int i = 0; i < block->children_num && err == 0; i++) {
+    option.item = &block->children[i];
+    err = read_entry(&option, entries, num, also);
   }
-  return 0;
+  return err;
 }

@@ -60,32 +60,24 @@ static const struct {
   const char *fault;
 } bad_names[] = {
     {"", "is empty; " NAME_HELP},
-    {LONGEST_NAME "d", "is longer than 63 characters; write a shorter name"},
-    {"a/b", "has a control character, \"/\" or \"@\" in it; write a name "
-            "without"},
-    {"/", "has a control character, \"/\" or \"@\" in it; write a name "
-          "without"},
-    {"db@blue", "has a control character, \"/\" or \"@\" in it; write a name "
-                "without"},
-    {"a\nb", "has a control character, \"/\" or \"@\" in it; write a name "
-             "without"},
-    {"a\x7f", "has a control character, \"/\" or \"@\" in it; write a name "
-              "without"},
-    {"all",
-     "belongs to a group that the plugin makes itself; write another one"},
-    {"machine",
-     "belongs to a group that the plugin makes itself; write another one"},
-    {"80-local",
-     "belongs to a group that the plugin makes itself; write another one"},
+    {LONGEST_NAME "d", "is longer than 63 characters; " NAME_HELP},
+    {"a/b", "has a control character, \"/\" or \"@\" in it; " NAME_HELP},
+    {"/", "has a control character, \"/\" or \"@\" in it; " NAME_HELP},
+    {"db@blue", "has a control character, \"/\" or \"@\" in it; " NAME_HELP},
+    {"a\nb", "has a control character, \"/\" or \"@\" in it; " NAME_HELP},
+    {"a\x7f", "has a control character, \"/\" or \"@\" in it; " NAME_HELP},
+    {"all", "belongs to a group that the plugin makes itself; " NAME_HELP},
+    {"machine", "belongs to a group that the plugin makes itself; " NAME_HELP},
+    {"80-local", "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"80-remote",
-     "belongs to a group that the plugin makes itself; write another one"},
+     "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"80-90-local",
-     "belongs to a group that the plugin makes itself; write another one"},
+     "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"80-90-remote",
-     "belongs to a group that the plugin makes itself; write another one"},
+     "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"99999-local",
-     "belongs to a group that the plugin makes itself; write another one"},
-    {"twice", "belongs to another Filter; write another one"},
+     "belongs to a group that the plugin makes itself; " NAME_HELP},
+    {"twice", "belongs to another Filter; " NAME_HELP},
 };
 
 START_TEST(bad_name_is_refused) {
@@ -373,7 +365,7 @@ static const struct {
      "\"; write one of " KNOWN},
     {PLUGIN(FILTER(THOUSAND("n"), OPTION("LocalPort", NUMBER(1)))),
      "<Filter \"" TEN(TEN("n")) "\">",
-     ": the name is longer than 63 characters; write a shorter name"},
+     ": the name is longer than 63 characters; " NAME_HELP},
 };
 
 /* What is shown of an over-long value is cut, but what to do is still said. */

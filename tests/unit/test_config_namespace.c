@@ -61,6 +61,7 @@ START_TEST(the_same_group_name_may_stand_in_two_namespaces) {
 }
 END_TEST
 
+#define NAME_HELP "write a short one in the block: Name \"blue\""
 #define NAME_64                                                                \
   "0123456789012345678901234567890123456789012345678901234567890123"
 
@@ -72,22 +73,20 @@ static struct {
      "Namespace: takes one text in quotes; write a name under /run/netns or a "
      "path, such as <Namespace \"blue\">"},
     {NAMED_BLOCK("Namespace", TEXT("/run/x"), OPTION("LocalPort", NUMBER(1))),
-     "<Namespace \"/run/x\">: a path needs a short name for its groups; write "
-     "Name \"...\" in the block"},
+     "<Namespace \"/run/x\">: a path needs a short name for its "
+     "groups; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT(""), OPTION("LocalPort", NUMBER(1))),
-     "<Namespace \"\">: the name is empty; write one such as \"blue\""},
+     "<Namespace \"\">: the name is empty; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT("a/b"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"a/b\">: the name has a control character, \"/\" or \"@\" in "
-     "it; write one without"},
+     "it; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT(".."), OPTION("LocalPort", NUMBER(1))),
-     "<Namespace \"..\">: the name is no name; write one such as \"blue\""},
+     "<Namespace \"..\">: the name is that of a directory; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT(NAME_64), OPTION("LocalPort", NUMBER(1))),
-     "<Namespace \"" NAME_64 "\">: the name is longer than 63 characters; "
-     "write Name \"...\" with a shorter one in the block, and the path as the "
-     "block's"},
+     "<Namespace \"" NAME_64
+     "\">: the name is longer than 63 characters; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT("red"), OPTION("Name", NUMBER(1))),
-     "Namespace \"red\": Name: takes one text in quotes; write a short name "
-     "such as \"blue\""},
+     "Namespace \"red\": Name: takes one text in quotes; " NAME_HELP},
     {NAMED_BLOCK(
          "Namespace", TEXT("/run/x"),
          NAMED_BLOCK("Name", TEXT("web"), OPTION("LocalPort", NUMBER(443)))),
@@ -104,8 +103,8 @@ static struct {
      "Namespace \"red\": LocalPort 0: not a port; write a number from 1 to "
      "65535, a service name or a quoted range such as \"8000-8099\""},
     {NAMED_BLOCK("Namespace", TEXT("first"), OPTION("LocalPort", NUMBER(1))),
-     "<Namespace \"first\">: the name is that of another Namespace; write "
-     "another one: Name \"...\" in the block"},
+     "<Namespace \"first\">: the name belongs to another "
+     "Namespace; " NAME_HELP},
     {NAMED_BLOCK(
          "Namespace", TEXT("red"),
          NAMED_BLOCK("Namespace", TEXT("in"), OPTION("LocalPort", NUMBER(1)))),
