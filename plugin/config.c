@@ -203,15 +203,19 @@ void config_finish(struct settings *settings) {
   for (size_t i = 0; i < settings->namespaces_num; i++)
     config_finish(&settings->namespaces[i].settings);
   /* As in tcpconns: who selects ports gets "all" only when asking for it, and
-   * who selects nothing but refuses "all" gets the listening ports. */
-  bool ports =
-      has_port_groups(settings) || settings->listening_ports == CHOICE_TRUE;
+   * who selects nothing but refuses "all" gets the listening ports, even when
+   * refusing these as well. */
   if (settings->all_ports_summary == CHOICE_DEFAULT)
-    settings->all_ports_summary = ports ? CHOICE_FALSE : CHOICE_TRUE;
+    settings->all_ports_summary =
+        has_port_groups(settings) || settings->listening_ports == CHOICE_TRUE
+            ? CHOICE_FALSE
+            : CHOICE_TRUE;
+  if (settings->groups_num == 0 &&
+      settings->all_ports_summary == CHOICE_FALSE &&
+      settings->listening_ports != CHOICE_TRUE) {
+    settings->no_group = true;
+    settings->listening_ports = CHOICE_TRUE;
+  }
   if (settings->listening_ports == CHOICE_DEFAULT)
-    settings->listening_ports =
-        settings->groups_num == 0 && !ports &&
-                settings->all_ports_summary == CHOICE_FALSE
-            ? CHOICE_TRUE
-            : CHOICE_FALSE;
+    settings->listening_ports = CHOICE_FALSE;
 }

@@ -129,7 +129,7 @@ static int parse_prefix(const struct config_option *option, int i,
       number_parse(slash + 1, strlen(slash + 1), bits, &prefix_len) != 0) {
     char reason[100];
     snprintf(reason, sizeof(reason),
-             "not a prefix length; write a number from 0 to %u behind the "
+             "not a prefix length; write a number from 0 to %u after the "
              "slash",
              bits);
     return config_refuse_value(option, i, reason);
@@ -142,7 +142,7 @@ static int parse_prefix(const struct config_option *option, int i,
     else
       inet_ntop(AF_INET6, out->address.bytes, cleared, sizeof(cleared));
     snprintf(reason, sizeof(reason),
-             "the address has bits behind the prefix; write \"%s/%u\" or a "
+             "the address has bits after the prefix; write \"%s/%u\" or a "
              "longer prefix",
              cleared, (unsigned)prefix_len);
     return config_refuse_value(option, i, reason);

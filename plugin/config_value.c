@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 int config_refuse(const struct config_option *option, const char *format, ...) {
   char *text = option->error->text;
@@ -127,6 +128,41 @@ static int parse_port(const char *text, size_t len, uint16_t *out) {
   return err;
 }
 
+/* Writes the words of "80 443" as values of their own. Returns how many there
+ * are; 0: one of them is no port's, or they are too long. */
+static size_t split_words(const char *text, char *out, size_t size) {
+  const char *gaps = " \t,;";
+  size_t num = 0, len = 0;
+  const char *word = text + strspn(text, gaps);
+  for (; *word != '\0' && len < size; num++) {
+    if (!isalnum((unsigned char)*word))
+      return 0;
+    int word_len = (int)strcspn(word, gaps);
+    const char *quote =
+        strspn(word, "0123456789") == (size_t)word_len ? "" : "\"";
+    len += (size_t)snprintf(out + len, size - len, " %s%.*s%s", quote, word_len,
+                            word, quote);
+    word += word_len;
+    word += strspn(word, gaps);
+  }
+  return len < size ? num : 0;
+}
+
+static int refuse_service(const struct config_option *option, int i) {
+  char words[160];
+  if (split_words(option->item->values[i].value.string, words, sizeof(words)) >
+      1)
+    return config_refuse(
+        option, "%s \"%s\": several in one pair of quotes; write %s%s",
+        option->item->key, option->item->values[i].value.string,
+        option->item->key, words);
+  return config_refuse_value(
+      option, i,
+      access("/etc/services", F_OK) == 0
+          ? "no TCP service of this name in /etc/services; " PORT_HELP
+          : "/etc/services: no such file (Debian: netbase); write a number");
+}
+
 static int read_service(const struct config_option *option, int i,
                         struct port_range *out) {
   const struct addrinfo hints = {.ai_family = AF_INET,
@@ -139,8 +175,7 @@ static int read_service(const struct config_option *option, int i,
     letter = letter || isalpha((unsigned char)*c);
   struct addrinfo *found;
   if (!letter || getaddrinfo(NULL, name, &hints, &found) != 0)
-    return config_refuse_value(
-        option, i, "no TCP service of this name in /etc/services; " PORT_HELP);
+    return refuse_service(option, i);
   struct sockaddr_in address;
   memcpy(&address, found->ai_addr, sizeof(address));
   freeaddrinfo(found);
@@ -209,16 +244,50 @@ const char *config_name_fault(const char *name) {
   return NULL;
 }
 
+/* Do at most that many letters more, less or other make b of a? */
+static bool is_near(const char *a, const char *b, unsigned letters) {
+  while (*a != '\0' &&
+         tolower((unsigned char)*a) == tolower((unsigned char)*b)) {
+    a++;
+    b++;
+  }
+  if (*a == '\0' && *b == '\0')
+    return true;
+  if (letters == 0)
+    return false;
+  return (*a != '\0' && is_near(a + 1, b, letters - 1)) ||
+         (*b != '\0' && is_near(a, b + 1, letters - 1)) ||
+         (*a != '\0' && *b != '\0' && is_near(a + 1, b + 1, letters - 1));
+}
+
+static const char *find_nearest(const char *key,
+                                const struct config_entry *entries, size_t num,
+                                const struct config_entry *also) {
+  for (unsigned letters = 1; letters <= 2; letters++) {
+    for (size_t i = 0; i < num; i++)
+      if (is_near(key, entries[i].key, letters))
+        return entries[i].key;
+    if (also != NULL && is_near(key, also->key, letters))
+      return also->key;
+  }
+  return NULL;
+}
+
 static int refuse_unknown(const struct config_option *option,
                           const struct config_entry *entries, size_t num,
                           const struct config_entry *also) {
+  const char *key = option->item->key;
+  if (strcasecmp(key, "Interval") == 0)
+    return config_refuse(option, "%s: goes into <LoadPlugin tcpstates>", key);
+  const char *nearest = find_nearest(key, entries, num, also);
   char known[sizeof(option->error->text)] = "";
   for (size_t i = 0, len = 0; i < num && len < sizeof(known); i++)
     len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s",
                             i == 0 ? "" : ", ", entries[i].key);
-  return config_refuse(option, "unknown option \"%.60s\"; write one of %s%s%s",
-                       option->item->key, known, also == NULL ? "" : ", ",
-                       also == NULL ? "" : also->key);
+  return config_refuse(
+      option, "unknown option \"%.60s\"; write %s%sone of %s%s%s", key,
+      nearest == NULL ? "" : nearest, nearest == NULL ? "" : ", or ", known,
+      also == NULL ? "" : ", ", also == NULL ? "" : also->key);
 }
 
 static int read_entry(const struct config_option *option,

@@ -41,6 +41,7 @@ struct settings {
   uint32_t notify_stuck; /* notify from so many stuck sockets on; 0: never */
   bool notify_processes; /* and name processes */
   bool dump;             /* Counting "dump": of all sockets, however many */
+  bool no_group;         /* none is selected: hence the listening ports */
   struct group *groups;  /* in the order of configuration */
   size_t groups_num;
   bool other_namespace;                  /* not that of the daemon */

@@ -67,6 +67,11 @@ static int tcpstates_init(void) {
              "namespace %s: ", settings.namespaces[i].name);
     views[i + 1].settings = &settings.namespaces[i].settings;
   }
+  for (size_t i = 0; i <= settings.namespaces_num; i++)
+    if (views[i].settings->no_group)
+      P_INFO("%sno group is selected: each listening port is one, as in "
+             "tcpconns",
+             views[i].label);
   return 0;
 }
 

@@ -20,14 +20,16 @@ refused 'RemotePort "9-8"' 'RemotePort "9-8": the range ends before it begins; w
 refused 'RemotePort "no-such-service"' "RemotePort \"no-such-service\": no TCP service of this name in /etc/services; $help"
 refused 'RemotePort 80.5' "RemotePort 80.5: not a port; $help"
 refused 'ReportClosed 1' 'ReportClosed 1: not a boolean; write true or false'
+refused 'LocalPort "80 443"' 'LocalPort "80 443": several in one pair of quotes; write LocalPort 80 443'
+refused 'Interval 5' 'Interval: goes into <LoadPlugin tcpstates>'
 refused 'AllPortsSummary true false' 'AllPortsSummary: takes one value; write true or false'
 unknown=$(
   collectd_configure <<<$'LoadPlugin tcpstates\n<Plugin tcpstates>\n  LocalPorts 22\n</Plugin>'
   collectd_run || true
   messages 'tcpstates plugin'
 )
-ok "an unknown option is named, with those that there are" \
-  grep -qx '\[error\] tcpstates plugin: unknown option "LocalPorts"; write one of AllPortsSummary, .*LocalPort, .*' <<<"$unknown"
+ok "an unknown option is named, with the nearest and those that there are" \
+  grep -qx '\[error\] tcpstates plugin: unknown option "LocalPorts"; write LocalPort, or one of AllPortsSummary, .*LocalPort, .*' <<<"$unknown"
 
 # Several blocks add up, and words are taken as collectd's own options take them.
 collectd_configure <<'END'

@@ -6,13 +6,7 @@
 sysctl=/proc/sys/net/ipv4
 if [[ ! -e $sysctl/tcp_max_orphans ]]; then skip_all "this is a child network namespace: no tcp_max_orphans here"; fi
 
-collectd_configure <<'END'
-LoadPlugin tcpstates
-<Plugin tcpstates>
-  AllPortsSummary false
-  ListeningPorts false
-</Plugin>
-END
+collectd_configure <<<'LoadPlugin tcpstates'
 collectd_start
 
 values >/dev/null

@@ -48,4 +48,7 @@ compare "a summary and ports" 'AllPortsSummary true' 'LocalPort 19002' 'RemotePo
 compare "everything" 'AllPortsSummary true' 'ListeningPorts true' 'LocalPort 19000' 'LocalPort 22' \
   'RemotePort 19001' 'RemotePort 19000' 'RemotePort 443'
 compare "no summary" 'AllPortsSummary false'
+compare "nothing at all" 'AllPortsSummary false' 'ListeningPorts false'
+is "a line says what is counted where nothing is selected" "$(messages 'no group')" \
+  "[info] tcpstates plugin: no group is selected: each listening port is one, as in tcpconns"
 done_testing

@@ -454,6 +454,19 @@ static const struct {
      "\"1-65535\""},
     {"an unquoted range", OPTION("LocalPort", NUMBER(8000), NUMBER(-8099)),
      "LocalPort 8000-8099: quote the range; write LocalPort \"8000-8099\""},
+    {"ports in one pair of quotes", OPTION("LocalPort", TEXT("80 443")),
+     "LocalPort \"80 443\": several in one pair of quotes; write LocalPort 80 "
+     "443"},
+    {"ports with commas in one pair of quotes",
+     OPTION("RemotePort", NUMBER(22), TEXT(" 80,443; 8443\t")),
+     "RemotePort \" 80,443; 8443?\": several in one pair of quotes; write "
+     "RemotePort 80 443 8443"},
+    {"a range and a service among them",
+     OPTION("LocalPort", TEXT("80 8000-8099 https")),
+     "LocalPort \"80 8000-8099 https\": several in one pair of quotes; write "
+     "LocalPort 80 \"8000-8099\" \"https\""},
+    {"a range with blanks", OPTION("LocalPort", TEXT("80 - 90")),
+     "LocalPort \"80 - 90\"" NO_SERVICE},
     {"an unquoted range behind ports",
      OPTION("LocalPort", NUMBER(22), TEXT("443"), NUMBER(8000), NUMBER(-8099)),
      "LocalPort 8000-8099: quote the range; write LocalPort \"8000-8099\""},
@@ -483,7 +496,8 @@ static const struct {
     {"a range of three", OPTION("LocalPort", TEXT("1-2-3")),
      "LocalPort \"1-2-3\"" NO_SERVICE},
     {"a list in quotes", OPTION("LocalPort", TEXT("80,443")),
-     "LocalPort \"80,443\"" NO_SERVICE},
+     "LocalPort \"80,443\": several in one pair of quotes; write LocalPort 80 "
+     "443"},
     {"a plus sign", OPTION("LocalPort", TEXT("+80")),
      "LocalPort \"+80\"" NO_SERVICE},
     {"hexadecimal in quotes", OPTION("LocalPort", TEXT("0x50")),
@@ -535,7 +549,29 @@ static const struct {
   const char *expected;
 } unknown[] = {
     {"a plural", OPTION("LocalPorts", NUMBER(22)),
-     "unknown option \"LocalPorts\"; write one of " KNOWN},
+     "unknown option \"LocalPorts\"; write LocalPort, or one of " KNOWN},
+    {"one letter too few", OPTION("listeningPort", NUMBER(22)),
+     "unknown option \"listeningPort\"; write ListeningPorts, or one "
+     "of " KNOWN},
+    {"another letter", OPTION("ReportFinWait1", BOOLEAN(true)),
+     "unknown option \"ReportFinWait1\"; write ReportFinWait2, or one "
+     "of " KNOWN},
+    {"two letters changed places", OPTION("LocalProt", NUMBER(22)),
+     "unknown option \"LocalProt\"; write LocalPort, or one of " KNOWN},
+    {"the nearer of two, though it comes later",
+     OPTION("RemotePor", NUMBER(22)),
+     "unknown option \"RemotePor\"; write RemotePort, or one of " KNOWN},
+    {"the further entry",
+     NAMED_BLOCK("Namspaces", TEXT("b"), OPTION("x", NUMBER(1))),
+     "unknown option \"Namspaces\"; write Namespace, or one of " KNOWN},
+    {"two letters too many", OPTION("LocalPorter", NUMBER(22)),
+     "unknown option \"LocalPorter\"; write LocalPort, or one of " KNOWN},
+    {"three letters too many", OPTION("LocalPortion", NUMBER(22)),
+     "unknown option \"LocalPortion\"; write one of " KNOWN},
+    {"an option of LoadPlugin", OPTION("Interval", NUMBER(10)),
+     "Interval: goes into <LoadPlugin tcpstates>"},
+    {"an option of LoadPlugin in capitals", OPTION("INTERVAL", NUMBER(10)),
+     "INTERVAL: goes into <LoadPlugin tcpstates>"},
     {"the beginning of an option", OPTION("Local", NUMBER(22)),
      "unknown option \"Local\"; write one of " KNOWN},
     {"an option's beginning and more", OPTION("LocalPortRange", NUMBER(22)),
@@ -545,7 +581,7 @@ static const struct {
     {"empty", OPTION("", NUMBER(1)),
      "unknown option \"\"; write one of " KNOWN},
     {"control characters", OPTION("Local\nPort\x1b", NUMBER(1)),
-     "unknown option \"Local?Port?\"; write one of " KNOWN},
+     "unknown option \"Local?Port?\"; write LocalPort, or one of " KNOWN},
     {"conversions of printf", OPTION("%s%n", NUMBER(1)),
      "unknown option \"%s%n\"; write one of " KNOWN},
     {"a thousand characters", OPTION(THOUSAND("k"), NUMBER(1)),
@@ -631,7 +667,7 @@ static const struct {
   enum settings_choice all_after, listening_after;
 } finishes[] = {
     {D, D, NO_GROUP, T, F}, {D, F, NO_GROUP, T, F}, {D, T, NO_GROUP, F, T},
-    {F, D, NO_GROUP, F, T}, {F, F, NO_GROUP, F, F}, {F, T, NO_GROUP, F, T},
+    {F, D, NO_GROUP, F, T}, {F, F, NO_GROUP, F, T}, {F, T, NO_GROUP, F, T},
     {T, D, NO_GROUP, T, F}, {T, F, NO_GROUP, T, F}, {T, T, NO_GROUP, T, T},
     {D, D, LOCAL, F, F},    {D, F, LOCAL, F, F},    {D, T, LOCAL, F, T},
     {F, D, LOCAL, F, F},    {F, F, LOCAL, F, F},    {F, T, LOCAL, F, T},
@@ -674,6 +710,11 @@ START_TEST(config_finish_gives_the_defaults_that_depend_on_others) {
                   names[settings.all_ports_summary],
                   names[settings.listening_ports]);
     ck_assert_uint_eq(settings.report, DEFAULT_REPORTS);
+    /* Nothing is selected, and "all" is refused. */
+    ck_assert_int_eq(settings.no_group,
+                     finishes[_i].ports == NO_GROUP &&
+                         finishes[_i].all == CHOICE_FALSE &&
+                         finishes[_i].listening != CHOICE_TRUE);
   }
 }
 END_TEST

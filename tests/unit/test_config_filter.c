@@ -260,6 +260,7 @@ START_TEST(filters_alone_leave_the_defaults_as_they_are) {
   config_finish(&settings);
   ck_assert_int_eq(settings.all_ports_summary, finishes[_i].all_after);
   ck_assert_int_eq(settings.listening_ports, finishes[_i].listening_after);
+  ck_assert(!settings.no_group);
 }
 END_TEST
 

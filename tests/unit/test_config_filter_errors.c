@@ -99,9 +99,9 @@ END_TEST
 
 #define NOT_ADDRESS ": not an address; " PREFIX_HELP
 #define NO_LENGTH(bits)                                                        \
-  ": not a prefix length; write a number from 0 to " bits " behind the slash"
+  ": not a prefix length; write a number from 0 to " bits " after the slash"
 #define CLEARED(prefix)                                                        \
-  ": the address has bits behind the prefix; write \"" prefix                  \
+  ": the address has bits after the prefix; write \"" prefix                  \
   "\" or a longer prefix"
 #define BAD_PART ": has an empty part, \".\" or \"..\"; " CGROUP_HELP
 #define MOUNT ": leave out where cgroup v2 is mounted; " CGROUP_HELP
