@@ -1,7 +1,6 @@
 /* Names every value once, in two tables; tcpstates.c hands them to collectd. */
 #include "metrics.h"
 
-#include <math.h>
 #include <stdio.h>
 
 /* A value that each group has. */
@@ -13,24 +12,15 @@ struct group_value {
   double unit;   /* that it counts */
 };
 
-#define STATE(name, state_number)                                              \
-  {                                                                            \
-    "tcp_connections", name, REPORT_BY_STATE,                                  \
-        offsetof(struct tally_counts, state[state_number]), 1                  \
-  }
-#define COUNT(report, name)                                                    \
-  {                                                                            \
-    "current_connections", #name, report, offsetof(struct tally_counts, name), \
-        1                                                                      \
-  }
+#define VALUE(type, name, report, counter, unit)                               \
+  { type, name, report, offsetof(struct tally_counts, counter), unit }
+#define STATE(name, number)                                                    \
+  VALUE("tcp_connections", name, REPORT_BY_STATE, state[number], 1)
+#define COUNT(report, name) VALUE("current_connections", #name, report, name, 1)
 /* Of milliseconds. */
-#define AGE(name)                                                              \
-  { "duration", #name, REPORT_STUCK, offsetof(struct tally_counts, name), 1e-3 }
+#define AGE(name) VALUE("duration", #name, REPORT_STUCK, name, 1e-3)
 #define QUEUE(type, name, counter, unit)                                       \
-  {                                                                            \
-    type, name, REPORT_ACCEPT_QUEUE, offsetof(struct tally_counts, counter),   \
-        unit                                                                   \
-  }
+  VALUE(type, name, REPORT_ACCEPT_QUEUE, counter, unit)
 
 /* The split of FIN_WAIT2 must not be a tcp_connections: graphs stack that type
  * and would count those sockets twice. */
@@ -58,17 +48,6 @@ static const struct group_value group_values[] = {
     QUEUE("percent", "accept_queue", accept_queue_fullness, 1e-2),
 };
 
-/* NAN stands for a value that is not known. */
-static double known(int64_t number) {
-  return number == PROC_UNKNOWN ? NAN : (double)number;
-}
-
-static double percent(int64_t number, int64_t limit) {
-  if (number == PROC_UNKNOWN || limit <= 0)
-    return NAN;
-  return number < limit ? 100.0 * (double)number / (double)limit : 100.0;
-}
-
 double metrics_fin_wait2_lifetime(int64_t tcp_fin_timeout) {
   /* net/ipv4/tcp.c, __tcp_close() and tcp_input.c, tcp_rcv_state_process(): up
    * to TCP_TIMEWAIT_LEN the orphan becomes a minisocket at once; above, it
@@ -82,75 +61,44 @@ double metrics_fin_wait2_lifetime(int64_t tcp_fin_timeout) {
   return lifetime < 0.7 ? 0.7 : lifetime;
 }
 
-static double fin_timeout(const struct snapshot *s) {
-  return known(s->tcp_fin_timeout);
-}
-static double fin_wait2_lifetime(const struct snapshot *s) {
-  return s->tcp_fin_timeout == PROC_UNKNOWN
-             ? NAN
-             : metrics_fin_wait2_lifetime(s->tcp_fin_timeout);
-}
-static double tw_buckets(const struct snapshot *s) {
-  return known(s->sockstat.tw);
-}
-static double max_tw_buckets(const struct snapshot *s) {
-  return known(s->tcp_max_tw_buckets);
-}
-static double tw_buckets_percent(const struct snapshot *s) {
-  return percent(s->sockstat.tw, s->tcp_max_tw_buckets);
-}
-static double orphaned(const struct snapshot *s) {
-  return known(s->sockstat.orphan);
-}
-static double max_orphans(const struct snapshot *s) {
-  return known(s->tcp_max_orphans);
-}
-static double orphans_percent(const struct snapshot *s) {
-  return percent(s->sockstat.orphan, s->tcp_max_orphans);
-}
-static double allocated(const struct snapshot *s) {
-  return known(s->sockstat.alloc);
-}
-static double mem_used(const struct snapshot *s) {
-  return known(s->sockstat.mem);
-}
-static double mem_low(const struct snapshot *s) { return known(s->tcp_mem[0]); }
-static double mem_pressure(const struct snapshot *s) {
-  return known(s->tcp_mem[1]);
-}
-static double mem_high(const struct snapshot *s) {
-  return known(s->tcp_mem[2]);
-}
-static double mem_percent(const struct snapshot *s) {
-  return percent(s->sockstat.mem, s->tcp_mem[2]);
-}
-
 /* A value that there is once. */
 struct single_value {
   const char *type;
   const char *type_instance;
   unsigned report;
-  double (*get)(const struct snapshot *s);
+  size_t offset; /* of an int64_t in struct snapshot */
+  size_t limit;  /* of another, 100 percent; 0: the value is no percentage */
+  double (*convert)(int64_t number); /* NULL: it is the number */
 };
 
+#define NUMBER(type, name, report, member)                                     \
+  { type, name, report, offsetof(struct snapshot, member), 0, NULL }
+#define PERCENT(name, report, member, limit)                                   \
+  {                                                                            \
+    "percent", name, report, offsetof(struct snapshot, member),                \
+        offsetof(struct snapshot, limit), NULL                                 \
+  }
+
 static const struct single_value all_values[] = {
-    {"duration", "tcp_fin_timeout", REPORT_FIN_TIMEOUT, fin_timeout},
-    {"duration", "fin_wait2_lifetime", REPORT_FIN_TIMEOUT, fin_wait2_lifetime},
-    {"current_connections", "timewait_buckets", REPORT_LIMITS, tw_buckets},
-    {"gauge", "tcp_max_tw_buckets", REPORT_LIMITS, max_tw_buckets},
-    {"percent", "timewait_buckets", REPORT_LIMITS, tw_buckets_percent},
+    NUMBER("duration", "tcp_fin_timeout", REPORT_FIN_TIMEOUT, tcp_fin_timeout),
+    {"duration", "fin_wait2_lifetime", REPORT_FIN_TIMEOUT,
+     offsetof(struct snapshot, tcp_fin_timeout), 0, metrics_fin_wait2_lifetime},
+    NUMBER("current_connections", "timewait_buckets", REPORT_LIMITS,
+           sockstat.tw),
+    NUMBER("gauge", "tcp_max_tw_buckets", REPORT_LIMITS, tcp_max_tw_buckets),
+    PERCENT("timewait_buckets", REPORT_LIMITS, sockstat.tw, tcp_max_tw_buckets),
 };
 
 static const struct single_value machine_values[] = {
-    {"current_connections", "orphaned", REPORT_ORPHANS, orphaned},
-    {"gauge", "tcp_max_orphans", REPORT_ORPHANS, max_orphans},
-    {"percent", "orphans", REPORT_ORPHANS, orphans_percent},
-    {"current_connections", "allocated", REPORT_LIMITS, allocated},
-    {"gauge", "tcp_mem_used", REPORT_LIMITS, mem_used},
-    {"gauge", "tcp_mem_low", REPORT_LIMITS, mem_low},
-    {"gauge", "tcp_mem_pressure", REPORT_LIMITS, mem_pressure},
-    {"gauge", "tcp_mem_high", REPORT_LIMITS, mem_high},
-    {"percent", "tcp_mem", REPORT_LIMITS, mem_percent},
+    NUMBER("current_connections", "orphaned", REPORT_ORPHANS, sockstat.orphan),
+    NUMBER("gauge", "tcp_max_orphans", REPORT_ORPHANS, tcp_max_orphans),
+    PERCENT("orphans", REPORT_ORPHANS, sockstat.orphan, tcp_max_orphans),
+    NUMBER("current_connections", "allocated", REPORT_LIMITS, sockstat.alloc),
+    NUMBER("gauge", "tcp_mem_used", REPORT_LIMITS, sockstat.mem),
+    NUMBER("gauge", "tcp_mem_low", REPORT_LIMITS, tcp_mem[0]),
+    NUMBER("gauge", "tcp_mem_pressure", REPORT_LIMITS, tcp_mem[1]),
+    NUMBER("gauge", "tcp_mem_high", REPORT_LIMITS, tcp_mem[2]),
+    PERCENT("tcp_mem", REPORT_LIMITS, sockstat.mem, tcp_mem[2]),
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof(*(array)))
@@ -200,13 +148,32 @@ static void each_group_value(struct walk *w, const char *name,
   }
 }
 
+static int64_t number_at(const struct snapshot *snapshot, size_t offset) {
+  return *(const int64_t *)(const void *)((const char *)snapshot + offset);
+}
+
+/* Returns whether the snapshot knows it. */
+static bool read_single(const struct snapshot *snapshot,
+                        const struct single_value *v, double *out) {
+  int64_t number = number_at(snapshot, v->offset);
+  if (number == PROC_UNKNOWN)
+    return false;
+  *out = v->convert == NULL ? (double)number : v->convert(number);
+  if (v->limit == 0)
+    return true;
+  int64_t limit = number_at(snapshot, v->limit);
+  if (limit <= 0)
+    return false;
+  *out = number < limit ? 100.0 * *out / (double)limit : 100.0;
+  return true;
+}
+
 static void each_single_value(struct walk *w, const char *name,
                               const struct single_value *values, size_t num) {
   for (size_t i = 0; i < num; i++) {
-    if (!(w->settings->report & values[i].report))
-      continue;
-    double value = values[i].get(w->snapshot);
-    if (!isnan(value))
+    double value;
+    if (w->settings->report & values[i].report &&
+        read_single(w->snapshot, &values[i], &value))
       emit(w, &(struct metric){name, values[i].type, values[i].type_instance,
                                value});
   }
