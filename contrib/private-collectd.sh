@@ -70,7 +70,7 @@ build_failed() {
 }
 
 run_autoreconf() { (cd -- "$1" && autoreconf -fi); }
-run_configure() { (cd -- "$2" && "$1/configure" -q --disable-dependency-tracking); }
+run_configure() { (cd -- "$2" && "$1/configure" -q); }
 
 # Copies the sources without what a build in the tree may have left there.
 copy_source() {

@@ -74,6 +74,7 @@ cat >"$work/tcpstates.conf" <<'END'
   ListeningPorts true
   LocalPort 18000
   ReportAcceptQueue true
+  ReportClosed true
 </Plugin>
 END
 check 'each read' '' 'all/tcp_connections-ESTABLISHED 6$'
