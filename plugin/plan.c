@@ -168,7 +168,7 @@ static int choose(struct plan *plan, const struct plan_task *task,
                   const struct plan_sums *sums, enum plan_way *way,
                   bool *changed) {
   size_t groups = group_index_num(task->index);
-  bool sums_known = sums->inuse >= 0 && sums->inuse6 >= 0 && sums->tw >= 0;
+  bool sums_known = plan_sums_known(sums);
   plan->sockets = sums_known ? (uint64_t)(sums->inuse + sums->inuse6 + sums->tw)
                              : UINT32_MAX;
   *way = PLAN_ALL;

@@ -23,6 +23,10 @@ struct plan_sums {
   int64_t tw;     /* minisockets */
 };
 
+static inline bool plan_sums_known(const struct plan_sums *sums) {
+  return sums->inuse >= 0 && sums->inuse6 >= 0 && sums->tw >= 0;
+}
+
 /* What is to be counted. */
 struct plan_task {
   const struct group_index *index;

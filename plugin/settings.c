@@ -38,12 +38,6 @@ uint32_t settings_states(const struct settings *settings) {
   return states;
 }
 
-bool settings_need_sums(const struct settings *settings) {
-  bool all_dumped =
-      settings->dump && settings->all_ports_summary == CHOICE_TRUE;
-  return settings_states(settings) != 0 && !all_dumped;
-}
-
 void settings_free(struct settings *settings) {
   for (size_t i = 0; i < settings->groups_num; i++) {
     free(settings->groups[i].name);

@@ -67,9 +67,6 @@ bool settings_need_ages(const struct settings *settings);
  * 1 << TCP_ESTABLISHED and so on; bound-only is 1 << TCP_CLOSE. */
 uint32_t settings_states(const struct settings *settings);
 
-/* Do the counts need the kernel's own sums, of sockstat and sockstat6? */
-bool settings_need_sums(const struct settings *settings);
-
 /* Frees what the settings hold; they are as after settings_init() then. */
 void settings_free(struct settings *settings);
 

@@ -18,6 +18,9 @@
 #define CGROUPS_MAJOR 5
 #define CGROUPS_MINOR 8
 
+static const struct proc_sockstat unknown_sockstat = {
+    PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN};
+
 static void file_failed(struct snapshot *s, const char *file, int err) {
   if (s->file != NULL)
     return;
@@ -53,6 +56,7 @@ static void read_sockstat(const struct snapshot_reader *reader,
                           struct snapshot *s) {
   static const char file[] = "/proc/thread-self/net/sockstat";
   char text[2048];
+  s->sockstat = unknown_sockstat;
   if (read_file(reader, s, file, text, sizeof(text)) != 0)
     return;
   int err = proc_text_sockstat(text, &s->sockstat);
@@ -73,6 +77,14 @@ static int64_t read_sockstat6(const struct snapshot_reader *reader,
   if (err != 0)
     file_failed(s, file, err);
   return inuse;
+}
+
+static struct plan_sums read_sums(const struct snapshot_reader *reader,
+                                  struct snapshot *s) {
+  int64_t inuse6 = read_sockstat6(reader, s);
+  read_sockstat(reader, s);
+  return (struct plan_sums){
+      .inuse = s->sockstat.inuse, .inuse6 = inuse6, .tw = s->sockstat.tw};
 }
 
 static void read_files(const struct snapshot_reader *reader,
@@ -140,13 +152,18 @@ static int find_cgroups(struct snapshot_reader *reader, struct snapshot *s) {
 }
 
 static int count_once(struct snapshot_reader *reader, struct snapshot *s,
-                      const struct plan_task *task,
-                      const struct plan_sums *sums) {
+                      const struct plan_task *task, struct plan_sums *sums) {
   struct plan *plan = &reader->plan;
   int changed = plan_make(plan, task, sums);
   if (changed > 0)
     plan_describe(plan, task, s->way, sizeof(s->way));
   int err = changed < 0 ? changed : tally_reset(&reader->tally, &reader->index);
+  /* At the last moment: what the dump finds is subtracted from them, and what
+   * changes meanwhile is an error of the difference. */
+  if (err == 0 && plan->way == PLAN_SUMS) {
+    *sums = read_sums(reader, s);
+    err = plan_sums_known(sums) ? 0 : -ENODATA;
+  }
   for (size_t i = 0; i < plan->requests_num && err == 0; i++) {
     err = diag_dump_run(&reader->dump, &plan->requests[i], tally_socket,
                         &reader->tally);
@@ -173,22 +190,21 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
       .all_ages = settings->notify_stuck > 0,
       .states = states,
   };
-  bool need_sums = settings_need_sums(settings);
-  const struct plan_sums sums = {.inuse = s->sockstat.inuse,
-                                 .inuse6 = need_sums ? read_sockstat6(reader, s)
-                                                     : PROC_UNKNOWN,
-                                 .tw = s->sockstat.tw};
+  struct plan_sums sums = read_sums(reader, s);
   reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
   int err = find_cgroups(reader, s);
   bool again = err == 0;
   while (again) {
     bool bytecode = !reader->plan.no_bytecode;
+    bool had_sums = plan_sums_known(&sums);
     err = settings->listening_ports == CHOICE_TRUE
               ? find_listening_ports(reader)
               : 0;
     if (err == 0)
       err = count_once(reader, s, &task, &sums);
-    again = bytecode && reader->plan.no_bytecode;
+    /* The kernel may refuse bytecode, and the files may be there no more. */
+    again = (bytecode && reader->plan.no_bytecode) ||
+            (had_sums && !plan_sums_known(&sums));
   }
   return err;
 }
@@ -217,20 +233,18 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
   *out = (struct snapshot){
       .index = &reader->index,
       .tally = &reader->tally,
-      .sockstat = {PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN,
-                   PROC_UNKNOWN},
+      .sockstat = unknown_sockstat,
       .tcp_fin_timeout = PROC_UNKNOWN,
       .tcp_max_tw_buckets = PROC_UNKNOWN,
       .tcp_max_orphans = PROC_UNKNOWN,
       .tcp_mem = {PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN},
   };
-  if (settings_need_sums(reader->settings) ||
-      reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
-    read_sockstat(reader, out);
   read_files(reader, out);
   uint32_t states = settings_states(reader->settings);
   if (states != 0)
     out->sockets_error = count_sockets(reader, out, states);
+  else if (reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
+    read_sockstat(reader, out);
 }
 
 void snapshot_close(struct snapshot_reader *reader) {

@@ -18,6 +18,32 @@ int __wrap_uname(struct utsname *out) {
   return 0;
 }
 
+void fake_machine_spoil(const char *file) {
+  temp_tree_delete(&machine.proc, file);
+  temp_tree_directory(&machine.proc, file);
+}
+
+static void note(const char *event) {
+  if (machine.events_num >= sizeof(machine.events) / sizeof(*machine.events))
+    abort();
+  machine.events[machine.events_num++] = event;
+}
+
+int __real_proc_file_read(const char *path, char *buf, size_t size);
+int __wrap_proc_file_read(const char *path, char *buf, size_t size);
+int __wrap_proc_file_read(const char *path, char *buf, size_t size) {
+  static const char *const files[] = {SOCKSTAT,    SOCKSTAT6,      FIN_TIMEOUT,
+                                      MAX_ORPHANS, MAX_TW_BUCKETS, MEM};
+  for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+    if (strcmp(path + strlen(machine.proc.root), files[i]) == 0)
+      note(files[i]);
+  bool sums = strcmp(path + strlen(machine.proc.root), SOCKSTAT6) == 0;
+  if (sums && machine.sums_lost_after > 0 &&
+      machine.sums_read++ == machine.sums_lost_after)
+    fake_machine_spoil(SOCKSTAT6);
+  return __real_proc_file_read(path, buf, size);
+}
+
 int __wrap_diag_dump_run(struct diag_dump *dump,
                          const struct diag_request *request, diag_socket_cb cb,
                          void *data);
@@ -29,6 +55,7 @@ int __wrap_diag_dump_run(struct diag_dump *dump,
   if (number >= sizeof(machine.requests) / sizeof(*machine.requests))
     abort();
   machine.requests[number] = *request;
+  note(MACHINE_DUMP);
   for (size_t i = 0; i < machine.num; i++) {
     struct diag_socket socket = machine.sockets[i];
     uint32_t bit = socket.state == TCP_CLOSE ? 1u << DIAG_STATE_BOUND_INACTIVE
@@ -54,11 +81,6 @@ void fake_machine_write_files(void) {
   temp_tree_file(proc, MEM, "188418\t251226\t376836\n");
 }
 
-void fake_machine_spoil(const char *file) {
-  temp_tree_delete(&machine.proc, file);
-  temp_tree_directory(&machine.proc, file);
-}
-
 void fake_machine_start(void) {
   static const struct diag_socket sockets[] = {
       {.state = TCP_ESTABLISHED, .inode = 1, .local_port = 443},
@@ -81,6 +103,7 @@ void fake_machine_start(void) {
 
 void fake_machine_read(void) {
   machine.requests_num = 0;
+  machine.events_num = 0;
   snapshot_read(&machine.reader, &machine.snapshot);
 }
 

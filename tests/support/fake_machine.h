@@ -1,6 +1,7 @@
 /* A machine made up for snapshot.c: the files of its /proc, its kernel's
  * release, and what its dumps answer. The functions below __wrap_ take the
- * place of others; link with -Wl,--wrap=diag_dump_run,--wrap=uname. */
+ * place of others; link with
+ * -Wl,--wrap=diag_dump_run,--wrap=proc_file_read,--wrap=uname */
 #ifndef TCPSTATES_FAKE_MACHINE_H
 #define TCPSTATES_FAKE_MACHINE_H
 
@@ -13,6 +14,8 @@
 #define MAX_ORPHANS "/sys/net/ipv4/tcp_max_orphans"
 #define MAX_TW_BUCKETS "/sys/net/ipv4/tcp_max_tw_buckets"
 #define MEM "/sys/net/ipv4/tcp_mem"
+
+#define MACHINE_DUMP "a dump"
 
 /* sockstat of a machine with so many AF_INET sockets. */
 #define SOCKSTAT_INUSE(inuse)                                                  \
@@ -27,6 +30,13 @@ struct fake_machine {
                     sockets; then 0 */
   struct diag_request requests[16]; /* of the last read */
   size_t requests_num;
+  /* What the last read has asked for, in order: the names of files, and
+   * MACHINE_DUMP for a dump. */
+  const char *events[64];
+  size_t events_num;
+  unsigned sums_lost_after; /* SOCKSTAT6 becomes unreadable after this many
+                               readings; 0: it does not */
+  unsigned sums_read;
 
   struct settings settings;
   struct snapshot_reader reader;

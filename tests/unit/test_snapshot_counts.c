@@ -158,35 +158,44 @@ START_TEST(sums_need_sockstat6_but_where_there_is_no_ipv6) {
 }
 END_TEST
 
-static const struct {
-  const char *name;
-  bool dump, groups, read;
-} sums_readers[] = {
-    {"auto", false, false, true},
-    {"dump, all", true, false, false},
-    /* How many there are tells whether to filter. */
-    {"dump, groups", true, true, true},
-};
-
 static struct port_range range = {8080, 8080};
 static struct group port_group = {(char[]){"8080-local"},
                                   {.local_ports = {&range, 1}}};
 
-START_TEST(sums_are_read_only_where_counts_need_them) {
-  int i = _i / 2;
-  const char *file = _i % 2 == 0 ? SOCKSTAT : SOCKSTAT6;
-  machine.settings.report = REPORT_BY_STATE;
-  machine.settings.dump = sums_readers[i].dump;
-  if (sums_readers[i].groups) {
-    machine.settings.all_ports_summary = CHOICE_FALSE;
-    machine.settings.groups = &port_group;
-    machine.settings.groups_num = 1;
-  }
-  fake_machine_spoil(file);
+/* What is subtracted from the sums has changed as little as possible since:
+ * nothing stands between them and the dump of it. */
+START_TEST(sums_are_read_right_before_the_dump_that_they_belong_to) {
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
+  machine.settings.groups = &port_group;
+  machine.settings.groups_num = 1;
+  machine.settings.listening_ports = _i == 0 ? CHOICE_FALSE : CHOICE_TRUE;
   fake_machine_read_first();
-  ck_assert_msg((machine.snapshot.file != NULL) == sums_readers[i].read,
-                "%s: %s", sums_readers[i].name, file);
+  fake_machine_read();
   ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_int_eq(machine.reader.plan.way, PLAN_SUMS);
+  /* LISTEN, and these are the rare states. */
+  size_t event = machine.events_num;
+  for (size_t i = 0, dump = 0; i < machine.events_num; i++)
+    if (strcmp(machine.events[i], MACHINE_DUMP) == 0 && dump++ == (size_t)_i)
+      event = i;
+  const uint32_t states = machine.requests[_i].states;
+  ck_assert(states & 1u << TCP_SYN_SENT && !(states & 1u << TCP_ESTABLISHED));
+  ck_assert_uint_lt(event, machine.events_num - 1);
+  ck_assert_str_eq(machine.events[event - 2], SOCKSTAT6);
+  ck_assert_str_eq(machine.events[event - 1], SOCKSTAT);
+  ck_assert_str_eq(machine.events[event + 1], MACHINE_DUMP);
+}
+END_TEST
+
+START_TEST(sums_that_are_lost_before_the_dump_are_not_needed) {
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
+  machine.sums_lost_after = 1;
+  fake_machine_read_first();
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_int_eq(machine.reader.plan.way, PLAN_ALL);
+  ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED], 2);
+  ck_assert_str_eq(machine.snapshot.file, "/proc/thread-self/net/sockstat6");
+  ck_assert_int_eq(machine.snapshot.file_error, -EISDIR);
 }
 END_TEST
 
@@ -306,8 +315,9 @@ int main(void) {
   tcase_add_loop_test(tc, holders_are_found_only_for_notifications, 0, 2);
   tcase_add_test(tc, way_is_told_when_it_is_another_one);
   tcase_add_test(tc, bound_only_sockets_of_many_are_those_of_this_read);
-  tcase_add_loop_test(tc, sums_are_read_only_where_counts_need_them, 0,
-                      2 * CASES(sums_readers));
+  tcase_add_loop_test(
+      tc, sums_are_read_right_before_the_dump_that_they_belong_to, 0, 2);
+  tcase_add_test(tc, sums_that_are_lost_before_the_dump_are_not_needed);
   tcase_add_loop_test(tc, sums_need_sockstat6_but_where_there_is_no_ipv6, 0,
                       CASES(sockstat6s));
   tcase_add_loop_test(
