@@ -18,50 +18,94 @@ static int enter(const char *path) {
   return err;
 }
 
-static void *read_inside(void *data) {
-  struct netns *netns = data;
+static void read_inside(struct netns *netns) {
   netns->error = enter(netns->path);
-  if (netns->error == 0) {
+  if (netns->error == 0)
     snapshot_read(&netns->reader, &netns->snapshot);
-  }
   /* An open netlink socket would keep the namespace after its deletion. */
   diag_dump_disconnect(&netns->reader.dump);
+}
 
-  pthread_mutex_lock(&netns->set->lock);
-  netns->ended = true;
-  pthread_cond_signal(&netns->set->done);
-  pthread_mutex_unlock(&netns->set->lock);
+/* The next in turn; NULL: none waits. */
+static struct netns *find_waiting(struct netns_set *set) {
+  for (size_t i = 0; i < set->num; i++) {
+    struct netns *netns = &set->netns[(set->next + i) % set->num];
+    if (netns->state == NETNS_WAITING)
+      return netns;
+  }
   return NULL;
 }
 
-static void join(struct netns *netns) {
-  if (netns->joinable)
-    pthread_join(netns->thread, NULL);
-  netns->joinable = false;
+int64_t netns_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool has_ended(struct netns *netns) {
-  pthread_mutex_lock(&netns->set->lock);
-  bool ended = netns->ended;
-  pthread_mutex_unlock(&netns->set->lock);
-  return ended;
+static void begin(struct netns_worker *worker, struct netns *netns) {
+  netns->state = NETNS_READING;
+  worker->set->next = (size_t)(netns - worker->set->netns) + 1;
+  worker->netns = netns;
+  worker->begun = netns_now();
+}
+
+static void *work(void *data) {
+  struct netns_worker *worker = data;
+  struct netns_set *set = worker->set;
+  pthread_mutex_lock(&set->lock);
+  while (!worker->late && !set->stop) {
+    struct netns *netns = find_waiting(set);
+    if (netns == NULL) {
+      pthread_cond_wait(&set->work, &set->lock);
+      continue;
+    }
+    begin(worker, netns);
+    pthread_mutex_unlock(&set->lock);
+    read_inside(netns);
+    pthread_mutex_lock(&set->lock);
+    if (!worker->late)
+      netns->state = NETNS_ENDED;
+    worker->netns = NULL;
+    pthread_cond_signal(&set->done);
+  }
+  worker->ended = true;
+  pthread_mutex_unlock(&set->lock);
+  return NULL;
+}
+
+static void join(struct netns_worker *worker) {
+  if (worker->joinable)
+    pthread_join(worker->thread, NULL);
+  *worker = (struct netns_worker){.set = worker->set};
+}
+
+/* Ends all threads except those that hang. Returns how many these are. */
+static size_t end_workers(struct netns_set *set) {
+  bool ends[NETNS_THREADS];
+  size_t late = 0;
+  pthread_mutex_lock(&set->lock);
+  set->stop = true;
+  pthread_cond_broadcast(&set->work);
+  for (size_t i = 0; i < NETNS_THREADS; i++) {
+    ends[i] = !set->workers[i].late || set->workers[i].ended;
+    late += !ends[i];
+  }
+  pthread_mutex_unlock(&set->lock);
+  for (size_t i = 0; i < NETNS_THREADS; i++)
+    if (ends[i])
+      join(&set->workers[i]);
+  return late;
 }
 
 size_t netns_close(struct netns_set *set) {
-  size_t going_on = 0;
-  for (size_t i = 0; i < set->num; i++) {
-    struct netns *netns = &set->netns[i];
-    /* It may never end. The end of the process is its end, too. */
-    if (netns->joinable && !has_ended(netns)) {
-      going_on++;
-      continue;
-    }
-    join(netns);
-    snapshot_close(&netns->reader);
-  }
-  if (going_on > 0)
-    return going_on;
+  /* They may never end. The end of the process is their end, too. */
+  size_t late = end_workers(set);
+  if (late > 0)
+    return late;
+  for (size_t i = 0; i < set->num; i++)
+    snapshot_close(&set->netns[i].reader);
   free(set->netns);
+  pthread_cond_destroy(&set->work);
   pthread_cond_destroy(&set->done);
   pthread_mutex_destroy(&set->lock);
   *set = (struct netns_set){0};
@@ -71,19 +115,23 @@ size_t netns_close(struct netns_set *set) {
 int netns_open(struct netns_set *set, const struct settings *settings,
                const char *proc, struct diag_absence *absence) {
   *set = (struct netns_set){
-      .netns = calloc(settings->namespaces_num + 1, sizeof(*set->netns))};
+      .netns = calloc(settings->namespaces_num + 1, sizeof(*set->netns)),
+      .patience = NETNS_PATIENCE,
+      .threads = NETNS_THREADS};
   if (set->netns == NULL)
     return -ENOMEM;
+  for (size_t i = 0; i < NETNS_THREADS; i++)
+    set->workers[i].set = set;
   pthread_mutex_init(&set->lock, NULL);
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&set->work, NULL);
   pthread_cond_init(&set->done, &monotonic);
   pthread_condattr_destroy(&monotonic);
   for (size_t i = 0; i < settings->namespaces_num; i++) {
     struct netns *netns = &set->netns[i];
     netns->path = settings->namespaces[i].path;
-    netns->set = set;
     int err =
         snapshot_open(&netns->reader, &settings->namespaces[i].settings, proc);
     if (err != 0) {
@@ -97,88 +145,133 @@ int netns_open(struct netns_set *set, const struct settings *settings,
 }
 
 void netns_start(struct netns_set *set) {
-  set->parallel = NETNS_PARALLEL;
-  for (size_t i = 0; i < set->num; i++) {
-    struct netns *netns = &set->netns[i];
-    if (netns->joinable && !has_ended(netns)) {
-      netns->state = NETNS_LATE;
-      continue;
-    }
-    join(netns);
-    netns->state = NETNS_WAITING;
-  }
-}
-
-static void begin(struct netns *netns) {
-  netns->state = NETNS_READING;
-  netns->ended = false;
-  int err = pthread_create(&netns->thread, NULL, read_inside, netns);
-  netns->joinable = err == 0;
-  if (err != 0) {
-    netns->error = -err;
-    netns->ended = true;
-  }
-}
-
-/* Begins as many as may be; late ones do not count. */
-static void begin_more(struct netns_set *set) {
-  size_t num = 0;
+  pthread_mutex_lock(&set->lock);
   for (size_t i = 0; i < set->num; i++)
-    num += set->netns[i].state == NETNS_READING && !set->netns[i].ended;
-  for (size_t i = 0; i < set->num && num < set->parallel; i++)
-    if (set->netns[i].state == NETNS_WAITING) {
-      begin(&set->netns[i]);
-      num++;
-    }
+    set->netns[i].state = NETNS_WAITING;
+  for (size_t i = 0; i < NETNS_THREADS; i++)
+    if (set->workers[i].netns != NULL)
+      set->workers[i].netns->state = NETNS_LATE;
+  set->first = set->next;
+  set->stop = set->full = false;
+  pthread_cond_broadcast(&set->work);
+  pthread_mutex_unlock(&set->lock);
 }
 
-static struct netns *find_ended(struct netns_set *set, bool *reading) {
-  *reading = false;
-  for (size_t i = 0; i < set->num; i++) {
-    struct netns *netns = &set->netns[i];
-    if (netns->state == NETNS_READING && netns->ended)
-      return netns;
-    *reading = *reading || netns->state == NETNS_READING;
+/* Returns a worker without a thread; NULL: all have one. */
+static struct netns_worker *find_free(struct netns_set *set) {
+  for (size_t i = 0; i < set->threads; i++) {
+    struct netns_worker *worker = &set->workers[i];
+    if (worker->ended)
+      join(worker);
+    if (!worker->joinable)
+      return worker;
   }
   return NULL;
 }
 
-static bool is_before(const struct timespec *a, const struct timespec *b) {
-  return a->tv_sec < b->tv_sec ||
-         (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+/* Begins threads for those that wait. Returns whether any thread reads, or is
+ * about to. */
+static bool add_workers(struct netns_set *set) {
+  size_t waiting = 0, idle = 0, reading = 0;
+  for (size_t i = 0; i < set->num; i++)
+    waiting += set->netns[i].state == NETNS_WAITING;
+  for (size_t i = 0; i < NETNS_THREADS; i++) {
+    const struct netns_worker *worker = &set->workers[i];
+    bool usable = worker->joinable && !worker->late;
+    idle += usable && worker->netns == NULL;
+    reading += usable && worker->netns != NULL;
+  }
+  while (waiting > idle && idle + reading < NETNS_PARALLEL) {
+    struct netns_worker *worker = find_free(set);
+    int err = worker == NULL
+                  ? EBUSY
+                  : pthread_create(&worker->thread, NULL, work, worker);
+    if (err == 0) {
+      worker->joinable = true;
+      idle++;
+      continue;
+    }
+    if (idle + reading > 0)
+      break;
+    set->full = worker == NULL;
+    if (set->full)
+      return false;
+    struct netns *netns = find_waiting(set);
+    netns->error = -err;
+    netns->state = NETNS_ENDED;
+    break;
+  }
+  return reading > 0 || (waiting > 0 && idle > 0);
 }
 
-struct netns *netns_next(struct netns_set *set,
-                         const struct timespec *deadline) {
+/* Gives up those that take too long, all at the deadline. Returns when that may
+ * happen next. */
+static int64_t give_up(struct netns_set *set, int64_t deadline) {
+  int64_t now = netns_now(), next = now + set->patience; /* of the idle */
+  if (next > deadline)
+    next = deadline;
+  for (size_t i = 0; i < NETNS_THREADS; i++) {
+    struct netns_worker *worker = &set->workers[i];
+    if (worker->netns == NULL || worker->late)
+      continue;
+    int64_t end = worker->begun + set->patience;
+    worker->late = now >= end || now >= deadline;
+    if (worker->late)
+      worker->netns->state = NETNS_LATE;
+    else if (end < next)
+      next = end;
+  }
+  return next;
+}
+
+/* No more begins in this read. The next one's first is the first of this one's
+ * order that has found no time. */
+static void stop(struct netns_set *set) {
+  for (size_t i = set->num; i > 0 && !set->stop; i--) {
+    size_t at = (set->first + i - 1) % set->num;
+    enum netns_state state = set->netns[at].state;
+    if (state == NETNS_WAITING || state == NETNS_READING)
+      set->next = at;
+  }
+  set->stop = true;
+}
+
+static struct netns *find_ended(struct netns_set *set) {
+  for (size_t i = 0; i < set->num; i++)
+    if (set->netns[i].state == NETNS_ENDED)
+      return &set->netns[i];
+  return NULL;
+}
+
+struct netns *netns_next(struct netns_set *set, int64_t deadline) {
   pthread_mutex_lock(&set->lock);
   struct netns *netns;
-  size_t give_up = set->parallel + NETNS_PATIENCE_TIMES;
   while (1) {
-    struct timespec now, until;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    bool late = !is_before(&now, deadline), reading;
-    if (!late)
-      begin_more(set);
-    netns = find_ended(set, &reading);
-    if (netns != NULL || !reading || late || set->parallel == give_up)
+    if (netns_now() >= deadline)
+      stop(set);
+    int64_t until = give_up(set, deadline);
+    bool more = !set->stop && add_workers(set);
+    netns = find_ended(set);
+    if (netns != NULL || !more)
       break;
-    until = now;
-    until.tv_sec += NETNS_PATIENCE;
-    if (is_before(deadline, &until))
-      until = *deadline;
-    if (pthread_cond_timedwait(&set->done, &set->lock, &until) == ETIMEDOUT)
-      set->parallel++;
+    const struct timespec time = {.tv_sec = (time_t)(until / 1000),
+                                  .tv_nsec = (long)(until % 1000) * 1000000};
+    pthread_cond_timedwait(&set->done, &set->lock, &time);
   }
-  pthread_mutex_unlock(&set->lock);
-  if (netns != NULL) {
-    join(netns);
+  if (netns != NULL)
     netns->state = NETNS_IDLE;
-  }
+  else
+    stop(set);
+  pthread_mutex_unlock(&set->lock);
+  if (netns == NULL)
+    end_workers(set);
   return netns;
 }
 
-bool netns_is_missing(const struct netns *netns) {
-  return netns->state != NETNS_IDLE;
+int netns_missing(const struct netns_set *set, const struct netns *netns) {
+  if (netns->state == NETNS_IDLE)
+    return 0;
+  return netns->state == NETNS_WAITING && set->full ? -EBUSY : -ETIMEDOUT;
 }
 
 const char *netns_strerror(int error) {
@@ -197,6 +290,8 @@ const char *netns_strerror(int error) {
     return "this file is no network namespace";
   case ETIMEDOUT:
     return "not read in time";
+  case EBUSY:
+    return "not read, for too many reads hang";
   default:
     return NULL;
   }

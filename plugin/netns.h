@@ -1,7 +1,7 @@
-/* Reads of other network namespaces, each in a thread of its own: the daemon's
- * threads never change theirs. A namespace is held only while it is read: one
- * that was deleted is gone with the end of the read. A read that hangs costs
- * the values of its namespace, and nothing else. */
+/* Reads of other network namespaces, each in a thread that is not the daemon's:
+ * its threads never change theirs. A namespace is held only while it is read:
+ * one that was deleted is gone with the end of the read. A read that hangs
+ * costs the values of its namespace, and nothing else. */
 #ifndef TCPSTATES_NETNS_H
 #define TCPSTATES_NETNS_H
 
@@ -10,21 +10,25 @@
 #include <pthread.h>
 #include <time.h>
 
-/* So many are read at a time. All namespaces share the kernel's table of
+/* This many are read at a time. All namespaces share the kernel's table of
  * sockets: more at once would take the machine's cores for as many walks of it,
  * and draw out the time between the kernel's sums and the end of the dump that
  * they belong to. */
 #define NETNS_PARALLEL 4
 
-/* Seconds: when no read has ended for so long, one more may begin beside them.
- * After NETNS_PATIENCE_TIMES that, those that have not ended are given up. */
-#define NETNS_PATIENCE 1
-#define NETNS_PATIENCE_TIMES 10
+/* A read that takes longer, in ms, is given up: it is late from then on, what
+ * it finds is dropped, and another one may begin beside it. */
+#define NETNS_PATIENCE 5000
+
+/* There are never more threads than this. When all of them hang, no namespace
+ * is read until one of them has ended. */
+#define NETNS_THREADS 16
 
 enum netns_state {
   NETNS_IDLE,
   NETNS_WAITING, /* to be read */
   NETNS_READING,
+  NETNS_ENDED,
   NETNS_LATE, /* a read that was given up goes on */
 };
 
@@ -37,20 +41,37 @@ struct netns {
                 pthread_create(3) */
 
   /* The rest is netns.c's own. */
+  enum netns_state state; /* under the set's lock */
+};
+
+/* A thread, which reads one namespace after the other. */
+struct netns_worker {
   struct netns_set *set;
   pthread_t thread;
   bool joinable;
-  enum netns_state state;
-  bool ended; /* the thread has; under the set's lock */
+  /* The rest is under the set's lock. */
+  bool ended;
+  bool late;           /* it ends once it has read this one */
+  struct netns *netns; /* NULL: it waits for one */
+  int64_t begun;       /* with this one */
 };
 
 /* All of them. */
 struct netns_set {
-  struct netns *netns;
+  struct netns *netns; /* in the order of configuration */
   size_t num;
-  size_t parallel; /* so many may be read at a time */
+  int64_t patience; /* ms */
+  size_t threads;   /* at most, up to NETNS_THREADS */
+
+  /* The rest is netns.c's own. */
+  struct netns_worker workers[NETNS_THREADS];
+  size_t first; /* of this read's order */
+  size_t next;  /* the first that may still have to begin */
+  bool stop;    /* none begins any more */
+  bool full;    /* none has begun because all threads hang */
   pthread_mutex_t lock;
-  pthread_cond_t done;
+  pthread_cond_t work; /* for the workers */
+  pthread_cond_t done; /* for who waits for them */
 };
 
 /* Makes the set of the settings' namespaces, which it refers to from then on.
@@ -60,19 +81,23 @@ struct netns_set {
 int netns_open(struct netns_set *set, const struct settings *settings,
                const char *proc, struct diag_absence *absence);
 
-/* Begins to read all namespaces, but those of which an earlier read still goes
- * on: what that one finds comes too late, and is dropped. */
+/* Begins to read all namespaces except those of which an earlier read still
+ * goes on. The first to begin is the one at which the read before ran out of
+ * time. */
 void netns_start(struct netns_set *set);
 
-/* Waits until another read has ended, and returns its namespace. NULL: there
- * are no more; the rest is given up, because the deadline (CLOCK_MONOTONIC) is
- * past, or because none has ended for NETNS_PATIENCE * NETNS_PATIENCE_TIMES
- * seconds: collectd cannot stop while its read callback waits. */
-struct netns *netns_next(struct netns_set *set,
-                         const struct timespec *deadline);
+/* CLOCK_MONOTONIC in ms. */
+int64_t netns_now(void);
 
-/* Once netns_next() has returned NULL: was the namespace given up? */
-bool netns_is_missing(const struct netns *netns);
+/* Waits until another read has ended, and returns its namespace. NULL: there
+ * are no more; the rest is given up, because the deadline, of netns_now(), is
+ * past, they have taken longer than the set's patience, or too many threads
+ * hang. */
+struct netns *netns_next(struct netns_set *set, int64_t deadline);
+
+/* Once netns_next() has returned NULL: 0: the namespace was read; -ETIMEDOUT:
+ * it was given up; -EBUSY: there was no thread for it. */
+int netns_missing(const struct netns_set *set, const struct netns *netns);
 
 /* What a namespace's error means and what to do about it: a sentence without
  * full stop. NULL: no more than strerror(3) says. */

@@ -210,32 +210,31 @@ static void hand_over_namespace(struct netns *netns, struct view *view,
 
 /* Nine tenths of the interval from now on: a read callback that takes longer
  * than the interval is late the next time, too. */
-static struct timespec find_deadline(void) {
-  struct timespec deadline;
-  clock_gettime(CLOCK_MONOTONIC, &deadline);
+static int64_t find_deadline(void) {
   cdtime_t interval = plugin_get_interval();
-  cdtime_t end = TIMESPEC_TO_CDTIME_T(&deadline) + (interval - interval / 10);
-  return CDTIME_T_TO_TIMESPEC(end);
+  return netns_now() + (int64_t)CDTIME_T_TO_MS(interval - interval / 10);
 }
 
-static void read_namespaces(cdtime_t now, const struct timespec *deadline) {
+static void read_namespaces(cdtime_t now, int64_t deadline) {
   netns_start(&netns_set);
   struct netns *netns;
   while ((netns = netns_next(&netns_set, deadline)) != NULL)
     hand_over_namespace(netns, &views[netns - netns_set.netns + 1], now);
-  for (size_t i = 0; i < netns_set.num; i++)
-    if (netns_is_missing(&netns_set.netns[i]))
-      complain_missing(&netns_set.netns[i], &views[i + 1], -ETIMEDOUT);
+  for (size_t i = 0; i < netns_set.num; i++) {
+    int err = netns_missing(&netns_set, &netns_set.netns[i]);
+    if (err != 0)
+      complain_missing(&netns_set.netns[i], &views[i + 1], err);
+  }
 }
 
 static int tcpstates_read(void) {
   /* One time for all, so that a backend can add and compare them. */
   cdtime_t now = cdtime();
-  struct timespec deadline = find_deadline();
+  int64_t deadline = find_deadline();
   struct snapshot snapshot;
   snapshot_read(&reader, &snapshot);
   bool good = hand_over(&snapshot, &views[0], now);
-  read_namespaces(now, &deadline);
+  read_namespaces(now, deadline);
   /* An error makes collectd double the interval, up to a day. */
   return good || netns_set.num > 0 ? 0 : -1;
 }

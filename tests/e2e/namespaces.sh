@@ -185,7 +185,7 @@ for ((i = 1; i <= 50; i++)); do
 done >"$work/many.conf"
 for ((i = 1; i <= 50; i += 7)); do sockets_there "many$i" "make established ipv4 18000 $i"; done
 # Each walks through what the whole machine has.
-interval=5
+interval=20
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   echo '<Plugin tcpstates>'
