@@ -77,9 +77,9 @@ static int emit_port_tree(struct bytecode *program, const struct side *side,
  * the kernel's audit a step for each operation before its target: some num *
  * num / chain steps in all. A jump out of it is free where it accepts or
  * rejects. */
-static int emit_set(struct bytecode *program, const struct side *side,
-                    const struct port_set *set, struct label *matched,
-                    struct label *failed) {
+static int emit_port_set(struct bytecode *program, const struct side *side,
+                         const struct port_set *set, struct label *matched,
+                         struct label *failed) {
   size_t chain = 2 + set->num * set->num / AUDIT_STEPS;
   program->cost += 2 * MIN(chain, set->num);
   for (size_t longest = set->num; longest > chain; longest -= longest / 2)
@@ -88,31 +88,13 @@ static int emit_set(struct bytecode *program, const struct side *side,
                         matched, failed);
 }
 
-static const struct port_range all_ports = {0, UINT16_MAX};
-
-/* Adds the ports of the set that are within the range. */
-static int add_ports(struct port_set *out, const struct port_set *set,
-                     const struct port_range *within) {
-  int err = 0;
-  for (size_t i = 0; i < set->num && err == 0; i++) {
-    struct port_range range = {MAX(set->ranges[i].first, within->first),
-                               MIN(set->ranges[i].last, within->last)};
-    if (range.first <= range.last)
-      err = port_set_add(out, range);
-  }
-  return err;
-}
-
 static int emit_ports(struct bytecode *program, const struct side *side,
                       const struct port_set *set, struct label *failed) {
-  struct port_set joined = {0};
+  if (set->num == 0)
+    return 0;
   struct label matched = {0};
-  int err = add_ports(&joined, set, &all_ports);
-  port_set_join(&joined);
-  if (err == 0 && joined.num > 0)
-    err = emit_set(program, side, &joined, &matched, failed);
+  int err = emit_port_set(program, side, set, &matched, failed);
   assembler_bind(program, &matched);
-  free(joined.ranges);
   return err;
 }
 
@@ -215,42 +197,29 @@ static int emit_filter(struct bytecode *program, const struct filter *filter,
   return err;
 }
 
-/* The ports, if they are all that the filter is about; else NULL. */
-static const struct port_set *only_ports(const struct filter *filter,
-                                         const struct side *side) {
-  bool more = filter->family != FILTER_ANY_FAMILY ||
-              filter->local_addresses.num > 0 ||
-              filter->remote_addresses.num > 0 || filter->cgroups.num > 0;
-  bool both = filter->local_ports.num > 0 && filter->remote_ports.num > 0;
-  const struct port_set *set =
-      side == &local ? &filter->local_ports : &filter->remote_ports;
-  return more || both || set->num == 0 ? NULL : set;
-}
-
-static bool is_only_ports(const struct filter *filter, bool inverted) {
-  return !inverted && (only_ports(filter, &local) != NULL ||
-                       only_ports(filter, &remote) != NULL);
-}
-
 /* The ports of all filters that are only about ports of this side. Where one is
  * inverted, only its own ports are left to ask for. */
-static int merge_ports(struct port_set *merged, const struct side *side,
+static int merge_ports(struct port_set *merged, bool is_local,
                        const struct filter *const *filters,
                        const bool *inverted, size_t num) {
-  struct port_range within = all_ports;
+  struct port_range within = {0, UINT16_MAX};
   for (size_t i = 0; i < num; i++) {
-    const struct port_set *set = only_ports(filters[i], side);
-    if (set != NULL && inverted[i] && set->num == 1)
-      within = (struct port_range){MAX(within.first, set->ranges->first),
-                                   MIN(within.last, set->ranges->last)};
+    const struct port_set *set = filter_only_ports(filters[i], is_local);
+    if (set != NULL && inverted[i])
+      within =
+          (struct port_range){MAX(within.first, set->ranges[0].first),
+                              MIN(within.last, set->ranges[set->num - 1].last)};
   }
   int err = 0;
-  for (size_t i = 0; i < num && err == 0; i++) {
-    const struct port_set *set = only_ports(filters[i], side);
-    if (set != NULL && !inverted[i])
-      err = add_ports(merged, set, &within);
+  for (size_t i = 0; i < num; i++) {
+    const struct port_set *set = filter_only_ports(filters[i], is_local);
+    for (size_t j = 0; set != NULL && !inverted[i] && j < set->num; j++) {
+      struct port_range range = {MAX(set->ranges[j].first, within.first),
+                                 MIN(set->ranges[j].last, within.last)};
+      if (err == 0 && range.first <= range.last)
+        err = port_set_add(merged, range);
+    }
   }
-  port_set_join(merged);
   return err;
 }
 
@@ -261,17 +230,17 @@ static int emit_merged_ports(struct bytecode *program,
                              const struct filter *const *filters,
                              const bool *inverted, size_t num,
                              struct label *accept, struct label *next) {
-  const struct side *sides[] = {&local, &remote};
+  const struct side *sides[] = {&remote, &local};
   struct port_set merged[2] = {{0}};
   int err = 0;
   for (int i = 0; i < 2 && err == 0; i++)
-    err = merge_ports(&merged[i], sides[i], filters, inverted, num);
+    err = merge_ports(&merged[i], sides[i] == &local, filters, inverted, num);
   for (int i = 0; i < 2 && err == 0; i++) {
     int at = merged[0].num > merged[1].num ? 1 - i : i;
     if (merged[at].num == 0)
       continue;
     assembler_bind(program, next);
-    err = emit_set(program, sides[at], &merged[at], accept, next);
+    err = emit_port_set(program, sides[at], &merged[at], accept, next);
     if (err == 0)
       err = assembler_jump(program, accept);
   }
@@ -287,7 +256,8 @@ static int compile(struct bytecode *program,
                    struct label *accept, struct label *next) {
   int err = 0;
   for (size_t i = 0; i < num && err == 0; i++) {
-    if (is_only_ports(filters[i], inverted[i]))
+    if (!inverted[i] && (filter_only_ports(filters[i], true) != NULL ||
+                         filter_only_ports(filters[i], false) != NULL))
       continue;
     if (inverted[i] && filters[i]->cgroups.num > 0)
       return -EINVAL;

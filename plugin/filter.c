@@ -5,34 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t port_bitmap_count(const struct port_bitmap *map) {
+  size_t num = 0;
+  for (size_t i = 0; i < PORTS_NUM / 64; i++)
+    num += (size_t)__builtin_popcountll(map->bits[i]);
+  return num;
+}
+
+void port_bitmap_list(const struct port_bitmap *map, uint16_t *ports) {
+  for (size_t i = 0; i < PORTS_NUM / 64; i++)
+    for (uint64_t bits = map->bits[i]; bits != 0; bits &= bits - 1)
+      *ports++ = (uint16_t)(i * 64 + (size_t)__builtin_ctzll(bits));
+}
+
 int port_set_add(struct port_set *set, struct port_range range) {
-  struct port_range *ranges =
-      realloc(set->ranges, (set->num + 1) * sizeof(*ranges));
-  if (ranges == NULL)
-    return -ENOMEM;
-  set->ranges = ranges;
-  ranges[set->num++] = range;
-  return 0;
-}
-
-static int compare_ranges(const void *a, const void *b) {
-  const struct port_range *x = a, *y = b;
-  return x->first - y->first;
-}
-
-void port_set_join(struct port_set *set) {
-  if (set->num == 0)
-    return;
-  qsort(set->ranges, set->num, sizeof(*set->ranges), compare_ranges);
-  size_t joined = 0;
-  for (size_t i = 1; i < set->num; i++) {
-    struct port_range *before = &set->ranges[joined];
-    if (set->ranges[i].first > before->last + 1)
-      set->ranges[++joined] = set->ranges[i];
-    else if (set->ranges[i].last > before->last)
-      before->last = set->ranges[i].last;
+  /* Those from first to end become one with it. */
+  size_t first = set->num;
+  while (first > 0 && set->ranges[first - 1].last + 1 >= range.first)
+    first--;
+  size_t end = first;
+  for (; end < set->num && set->ranges[end].first <= range.last + 1; end++) {
+    const struct port_range *old = &set->ranges[end];
+    range.first = old->first < range.first ? old->first : range.first;
+    range.last = old->last > range.last ? old->last : range.last;
   }
-  set->num = joined + 1;
+  if (first == end) {
+    struct port_range *ranges =
+        realloc(set->ranges, (set->num + 1) * sizeof(*ranges));
+    if (ranges == NULL)
+      return -ENOMEM;
+    set->ranges = ranges;
+  }
+  memmove(&set->ranges[first + 1], &set->ranges[end],
+          (set->num - end) * sizeof(*set->ranges));
+  set->ranges[first] = range;
+  set->num -= end - first;
+  set->num++;
+  return 0;
 }
 
 int prefix_set_add(struct prefix_set *set, const struct prefix *prefix) {
@@ -74,6 +83,19 @@ bool prefix_covers_ipv4(const struct prefix *prefix) {
   uint8_t mask = (uint8_t)(0xff00u >> rest);
   return memcmp(prefix->address.bytes, mapped, whole) == 0 &&
          prefix->address.bytes[whole] == (mapped[whole] & mask);
+}
+
+const struct port_set *filter_only_ports(const struct filter *filter,
+                                         bool local) {
+  const struct port_set *set =
+      local ? &filter->local_ports : &filter->remote_ports;
+  const struct port_set *other =
+      local ? &filter->remote_ports : &filter->local_ports;
+  bool only = set->num > 0 && other->num == 0 &&
+              filter->family == FILTER_ANY_FAMILY &&
+              filter->local_addresses.num == 0 &&
+              filter->remote_addresses.num == 0 && filter->cgroups.num == 0;
+  return only ? set : NULL;
 }
 
 void filter_free(struct filter *filter) {

@@ -14,10 +14,18 @@ struct port_range {
   uint16_t last;
 };
 
-/* Any of the ranges; none given: every port. */
+/* Any of the ranges, ascending, which neither overlap nor meet; none given:
+ * every port. */
 struct port_set {
   struct port_range *ranges;
   size_t num;
+};
+
+#define PORTS_NUM 65536
+
+/* A set of single ports, one bit each. */
+struct port_bitmap {
+  uint64_t bits[PORTS_NUM / 64];
 };
 
 /* An address in network byte order; IPv4 is ::ffff:a.b.c.d (v4-mapped), as an
@@ -59,14 +67,26 @@ struct filter {
   struct path_set cgroups;
 };
 
+static inline void port_bitmap_add(struct port_bitmap *map, uint16_t port) {
+  map->bits[port / 64] |= UINT64_C(1) << port % 64;
+}
+
+static inline bool port_bitmap_has(const struct port_bitmap *map,
+                                   uint16_t port) {
+  return map->bits[port / 64] >> port % 64 & 1;
+}
+
+/* The number of ports. */
+size_t port_bitmap_count(const struct port_bitmap *map);
+
+/* Writes the ports, ascending. */
+void port_bitmap_list(const struct port_bitmap *map, uint16_t *ports);
+
 /* Adds a range, prefix or path to a set; the path is copied.
  * Return 0 or -ENOMEM. */
 int port_set_add(struct port_set *set, struct port_range range);
 int prefix_set_add(struct prefix_set *set, const struct prefix *prefix);
 int path_set_add(struct path_set *set, const char *path);
-
-/* Sorts the ranges, and joins those that overlap or meet. */
-void port_set_join(struct port_set *set);
 
 /* Is it IPv4? */
 bool address_is_ipv4(const struct address *address);
@@ -75,6 +95,11 @@ bool prefix_is_ipv4(const struct prefix *prefix);
 /* Is it an IPv6 prefix whose bits v4-mapped addresses have too? It means none
  * of them all the same. */
 bool prefix_covers_ipv4(const struct prefix *prefix);
+
+/* The local ports, or the remote ones, if they are all that the filter is
+ * about; else NULL. */
+const struct port_set *filter_only_ports(const struct filter *filter,
+                                         bool local);
 
 /* Frees what the filter holds. */
 void filter_free(struct filter *filter);

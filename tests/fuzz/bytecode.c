@@ -62,12 +62,8 @@ static void add_many_ports(struct port_set *set) {
   unsigned num = random_below(&source, 4000);
   uint16_t step = (uint16_t)(random_below(&source, 16) + 1);
   uint16_t port = (uint16_t)random_below(&source, UINT16_MAX + 1);
-  struct port_range *ranges =
-      realloc(set->ranges, (set->num + num + 1) * sizeof(*ranges));
-  NEED(ranges != NULL, "no memory");
-  set->ranges = ranges;
   for (unsigned i = 0; i < num; i++, port = (uint16_t)(port + step))
-    ranges[set->num++] = (struct port_range){port, port};
+    NEED(port_set_add(set, (struct port_range){port, port}) == 0, "no memory");
 }
 
 static void fail(const struct filter_set *set, const struct diag_socket *socket,

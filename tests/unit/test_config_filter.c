@@ -122,7 +122,7 @@ static const struct {
                    OPTION("ControlGroup", TEXT("/b")),
                    OPTION("RemoteAddress", TEXT("10.0.0.2"), TEXT("::1")),
                    OPTION("ControlGroup", TEXT("/a"), TEXT("/c")))),
-     {{"a", " lport=2 lport=1-3 raddr=10.0.0.1/32 raddr=10.0.0.2/32 "
+     {{"a", " lport=1-3 raddr=10.0.0.1/32 raddr=10.0.0.2/32 "
             "raddr=::1/128 cgroup=/b cgroup=/a cgroup=/c"}}},
     {"keys in any case",
      PLUGIN(NAMED_BLOCK("filter", TEXT("a"), OPTION("LOCALPORT", NUMBER(2)),

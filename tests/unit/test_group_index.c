@@ -6,6 +6,7 @@
 #include "socket_model.h"
 #include "socket_random.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,34 @@ static void free_groups(struct groups *groups) {
   free(groups->group);
 }
 
-/* The groups that were found, checked for their order. */
+/* Allocations, and what they asked for. */
+static size_t allocations, allocated, fail_alloc;
+
+static bool may_allocate(size_t size) {
+  allocated += size;
+  return ++allocations != fail_alloc;
+}
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t num, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t num, size_t size);
+void *__real_realloc(void *old, size_t size);
+
+void *__wrap_malloc(size_t size) {
+  return may_allocate(size) ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t num, size_t size) {
+  return may_allocate(num * size) ? __real_calloc(num, size) : NULL;
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+  return may_allocate(size) ? __real_realloc(old, size) : NULL;
+}
+
+/* The groups that were found, each once, ascending. */
 struct found {
   uint32_t *group;
   size_t num;
@@ -66,9 +94,12 @@ static void add_found(uint32_t group, void *data) {
     ck_abort_msg("more than all %zu groups", found->max);
   if (group >= found->max)
     ck_abort_msg("group %u of %zu", group, found->max);
-  if (found->num > 0 && found->group[found->num - 1] >= group)
-    ck_abort_msg("group %u after %u", group, found->group[found->num - 1]);
   found->group[found->num++] = group;
+}
+
+static int compare_groups(const void *a, const void *b) {
+  const uint32_t *x = a, *y = b;
+  return *x < *y ? -1 : *x > *y;
 }
 
 static struct found find(const struct group_index *index,
@@ -77,6 +108,10 @@ static struct found find(const struct group_index *index,
   found.group = calloc(found.max + 1, sizeof(*found.group));
   ck_assert_ptr_nonnull(found.group);
   group_index_find(index, socket, add_found, &found);
+  qsort(found.group, found.num, sizeof(*found.group), compare_groups);
+  for (size_t i = 1; i < found.num; i++)
+    if (found.group[i - 1] == found.group[i])
+      ck_abort_msg("group %u twice", found.group[i]);
   return found;
 }
 
@@ -172,7 +207,7 @@ static uint32_t *number_listening(const struct group_index *index,
   for (unsigned port = 0; port < PORTS_NUM; port++) {
     own[port] = UINT32_MAX;
     if (port == 0 || !port_bitmap_has(open, (uint16_t)port) ||
-        is_configured(groups, port))
+        is_configured(groups, port) || next == groups->num + LISTENING_MAX)
       continue;
     size_t i = next - groups->num;
     if (i >= index->listening_num || index->listening_ports[i] != port)
@@ -385,12 +420,11 @@ START_TEST(listening_ports_come_and_go) {
   };
   for (int i = 0; i < CASES(steps); i++) {
     unsigned generation = index.generation;
-    const uint16_t *before = index.listening_ports;
-    ck_assert_int_eq(group_index_listen(&index, &steps[i].open),
-                     steps[i].changed);
+    allocations = 0;
+    int changed = group_index_listen(&index, &steps[i].open);
+    ck_assert_uint_eq(allocations, 0);
+    ck_assert_int_eq(changed, steps[i].changed);
     ck_assert_int_eq(index.generation != generation, steps[i].changed);
-    if (!steps[i].changed)
-      ck_assert_ptr_eq(index.listening_ports, before);
     expect_port(&index, 22, steps[i].found_22);
     expect_port(&index, 80, steps[i].found_80);
     expect_port(&index, 443, steps[i].found_443);
@@ -415,22 +449,157 @@ START_TEST(port_0_is_never_listened_on) {
 }
 END_TEST
 
-START_TEST(all_65535_ports_may_be_listened_on) {
-  static const char *const texts[] = {"lport=1-65535", "40000-local"};
+START_TEST(of_all_65535_ports_the_lowest_are_groups) {
+  static const char *const texts[] = {"lport=1-65535", "400-local"};
   for (size_t num = 0; num <= CASES(texts); num++) {
     struct groups groups = parse_groups(texts, num);
     struct group_index index = make_index(&groups);
     struct port_bitmap open;
     memset(&open, 0xff, sizeof(open));
     ck_assert_int_eq(group_index_listen(&index, &open), 1);
+    ck_assert_uint_eq(index.listening_num, LISTENING_MAX);
+    ck_assert_uint_eq(index.listening_left_out,
+                      65535 - LISTENING_MAX - (num == 2));
     struct random_source source = random_seed((unsigned)num);
     check_index(&index, &groups, &open, &source, 50);
-    static const char *const last[] = {"65534", "0 65535", "0 65535"};
-    expect_port(&index, 65535, last[num]);
+    static const char *const last[] = {"511", "0 512", "0 513"};
+    expect_port(&index, LISTENING_MAX + (num == 2), last[num]);
+    expect_port(&index, 65535, num == 0 ? "" : "0");
     expect_port(&index, 0, "");
     model_index_free(&index);
     free_groups(&groups);
   }
+}
+END_TEST
+
+START_TEST(no_port_is_pushed_out_by_many_others) {
+  struct group_index index = make_index(&(struct groups){0});
+  struct port_bitmap open = ports(8080, 50051, 65535, 0);
+  ck_assert_int_eq(group_index_listen(&index, &open), 1);
+  ck_assert_uint_eq(index.listening_left_out, 0);
+  for (unsigned port = 1024; port < 61000; port++)
+    port_bitmap_add(&open, (uint16_t)port);
+  ck_assert_int_eq(group_index_listen(&index, &open), 1);
+  ck_assert_uint_eq(index.listening_num, LISTENING_MAX);
+  ck_assert_uint_eq(index.listening_left_out, 61000 - 1024 + 1 - LISTENING_MAX);
+  /* The lowest, then these. */
+  expect_port(&index, 1024, "0");
+  expect_port(&index, 1024 + 508, "508");
+  expect_port(&index, 1024 + 509, "");
+  expect_port(&index, 8080, "509");
+  expect_port(&index, 50051, "510");
+  expect_port(&index, 65535, "511");
+  ck_assert_int_eq(group_index_listen(&index, &open), 0);
+  /* One more below them all finds no room, until one of them ends. */
+  port_bitmap_add(&open, 22);
+  ck_assert_int_eq(group_index_listen(&index, &open), 0);
+  expect_port(&index, 22, "");
+  open.bits[8080 / 64] &= ~(UINT64_C(1) << 8080 % 64);
+  ck_assert_int_eq(group_index_listen(&index, &open), 1);
+  expect_port(&index, 22, "0");
+  expect_port(&index, 8080, "");
+  ck_assert_uint_eq(index.listening_left_out, 61000 - 1024 + 1 - LISTENING_MAX);
+  open = ports(22, 0);
+  ck_assert_int_eq(group_index_listen(&index, &open), 1);
+  ck_assert_uint_eq(index.listening_left_out, 0);
+  expect_port(&index, 22, "0");
+  expect_port(&index, 1024, "");
+  model_index_free(&index);
+}
+END_TEST
+
+START_TEST(listeners_that_come_and_go_cost_no_memory) {
+  static const char *const texts[] = {"lport=22", "80-local", "ipv4"};
+  struct groups groups = parse_groups(texts, CASES(texts));
+  struct group_index index = make_index(&groups);
+  struct random_source source = random_seed(1);
+  for (int i = 0; i < 100; i++) {
+    struct port_bitmap open = {{0}};
+    for (unsigned j = random_below(&source, 1000); j > 0; j--)
+      port_bitmap_add(&open, (uint16_t)random_below(&source, PORTS_NUM));
+    allocations = 0;
+    group_index_listen(&index, &open);
+    int changed = group_index_listen(&index, &open);
+    ck_assert_uint_eq(allocations, 0);
+    ck_assert_int_eq(changed, 0);
+  }
+  model_index_free(&index);
+  free_groups(&groups);
+}
+END_TEST
+
+/* The steps that it takes at most to find a socket's groups, besides one for
+ * each that is found. */
+static size_t count_steps(const struct group_index *index) {
+  size_t steps = index->words * CONDITIONS_NUM;
+  const struct port_table *tables[] = {&index->local_ports,
+                                       &index->remote_ports};
+  for (int i = 0; i < CASES(tables); i++)
+    for (size_t num = 1; num <= tables[i]->sections_num; num *= 2)
+      steps += 2; /* the search for the section, and the way to the root */
+  return steps;
+}
+
+/* 107 MB it was for 20,000 ports. */
+START_TEST(many_ports_cost_little_memory_and_few_steps) {
+  static const struct {
+    bool remote, single;
+    size_t num, bytes_each;
+  } cases[] = {
+      {false, true, 20000, 24},   {true, true, 20000, 24},
+      {false, true, 65535, 24},   {false, false, 1000, 156},
+      {false, false, 20000, 156}, {true, false, 30000, 156},
+  };
+  for (int i = 0; i < CASES(cases); i++) {
+    struct groups groups = make_groups(cases[i].num);
+    for (size_t j = 0; j < groups.num; j++) {
+      uint16_t first = (uint16_t)(j * (65536 / groups.num) + 1);
+      uint16_t last =
+          cases[i].single ? first : (uint16_t)(65535 - j % 3 * first / 4);
+      struct filter filter = {0};
+      struct port_range range = {first, last < first ? first : last};
+      ck_assert_int_eq(port_set_add(cases[i].remote ? &filter.remote_ports
+                                                    : &filter.local_ports,
+                                    range),
+                       0);
+      set_group(&groups, j, "filter", filter);
+    }
+    struct group_index index;
+    allocated = 0;
+    int err = group_index_init(&index, groups.group, groups.num);
+    size_t bytes = allocated;
+    ck_assert_int_eq(err, 0);
+    ck_assert_uint_le(
+        bytes, groups.num * (cases[i].bytes_each + sizeof(uint32_t)) + 100);
+    ck_assert_uint_le(count_steps(&index), 36);
+    struct random_source source = random_seed((unsigned)i);
+    struct port_bitmap open = {{0}};
+    check_index(&index, &groups, &open, &source, 20);
+    group_index_free(&index);
+    free_groups(&groups);
+  }
+}
+END_TEST
+
+START_TEST(without_memory_there_is_no_index) {
+  static const char *const texts[] = {"lport=22", "rport=1-9", "ipv4 lport=80",
+                                      "cgroup=7"};
+  struct groups groups = parse_groups(texts, CASES(texts));
+  for (size_t i = 1;; i++) {
+    allocations = 0;
+    fail_alloc = i;
+    struct group_index index;
+    int err = group_index_init(&index, groups.group, groups.num);
+    fail_alloc = 0;
+    if (err == 0) {
+      ck_assert_uint_gt(i, 8);
+      group_index_free(&index);
+      break;
+    }
+    ck_assert_int_eq(err, -ENOMEM);
+    ck_assert_ptr_null(index.rest);
+  }
+  free_groups(&groups);
 }
 END_TEST
 
@@ -446,6 +615,39 @@ START_TEST(a_bitmap_holds_exactly_the_ports_added) {
     if (port_bitmap_has(&map, (uint16_t)port) != expected)
       ck_abort_msg("port %u", port);
   }
+  uint16_t listed[CASES(added)];
+  ck_assert_uint_eq(port_bitmap_count(&map), CASES(added));
+  port_bitmap_list(&map, listed);
+  ck_assert_mem_eq(listed, added, sizeof(added));
+}
+END_TEST
+
+START_TEST(ranges_that_are_added_are_kept_ascending_and_apart) {
+  struct random_source source = random_seed((unsigned)_i);
+  /* In small numbers they meet often, at the ends of what there is, too. */
+  unsigned base = _i % 2 == 0 ? 0 : PORTS_NUM - 300;
+  struct port_set set = {0};
+  struct port_bitmap expected = {{0}}, found = {{0}};
+  for (int i = 0; i < 40; i++) {
+    unsigned first = base + random_below(&source, 300);
+    unsigned last = first + random_below(&source, 1u + (unsigned)i % 20);
+    last = last > UINT16_MAX ? UINT16_MAX : last;
+    struct port_range range = {(uint16_t)first, (uint16_t)last};
+    ck_assert_int_eq(port_set_add(&set, range), 0);
+    for (unsigned port = first; port <= last; port++)
+      port_bitmap_add(&expected, (uint16_t)port);
+    memset(&found, 0, sizeof(found));
+    for (size_t j = 0; j < set.num; j++) {
+      ck_assert_uint_le(set.ranges[j].first, set.ranges[j].last);
+      if (j > 0)
+        ck_assert_uint_gt(set.ranges[j].first, set.ranges[j - 1].last + 1);
+      for (unsigned port = set.ranges[j].first; port <= set.ranges[j].last;
+           port++)
+        port_bitmap_add(&found, (uint16_t)port);
+    }
+    ck_assert_mem_eq(&found, &expected, sizeof(found));
+  }
+  free(set.ranges);
 }
 END_TEST
 
@@ -477,8 +679,14 @@ int main(void) {
                       CASES(listening));
   tcase_add_test(tcase, listening_ports_come_and_go);
   tcase_add_test(tcase, port_0_is_never_listened_on);
-  tcase_add_test(tcase, all_65535_ports_may_be_listened_on);
+  tcase_add_test(tcase, of_all_65535_ports_the_lowest_are_groups);
+  tcase_add_test(tcase, no_port_is_pushed_out_by_many_others);
+  tcase_add_test(tcase, listeners_that_come_and_go_cost_no_memory);
+  tcase_add_test(tcase, many_ports_cost_little_memory_and_few_steps);
+  tcase_add_test(tcase, without_memory_there_is_no_index);
   tcase_add_test(tcase, a_bitmap_holds_exactly_the_ports_added);
+  tcase_add_loop_test(tcase, ranges_that_are_added_are_kept_ascending_and_apart,
+                      0, 20);
   tcase_add_test(tcase, a_freed_index_is_empty);
   tcase_set_timeout(tcase, 120);
   suite_add_tcase(suite, tcase);

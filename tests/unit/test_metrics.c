@@ -75,12 +75,11 @@ static struct tally_counts counts(uint32_t group) {
 
 /* A snapshot of one configured group and two listened ports. */
 static struct group group = {.name = (char[]){"5432-remote"}};
-static uint16_t listening_ports[] = {22, 65535};
 static struct group_index group_index = {
     .groups = &group,
     .groups_num = 1,
-    .listening_ports = listening_ports,
-    .listening_num = CASES(listening_ports),
+    .listening_ports = {22, 65535},
+    .listening_num = 2,
 };
 static struct tally_counts group_counts[3];
 static struct tally tally;
