@@ -26,6 +26,7 @@ struct view {
   struct trouble no_entry;
   struct trouble no_sockets;
   struct trouble no_file;
+  struct trouble no_group;
 };
 
 /* A read, and which view it is dispatched for. */
@@ -172,6 +173,17 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
              file_strerror(err), err, "Its values are missing.");
   else
     release(&view->no_file, view, "all files are read again.");
+
+  size_t left_out = snapshot->index->listening_left_out;
+  char reason[64];
+  snprintf(reason, sizeof(reason), "%zu more ports than %d are listened on",
+           left_out, LISTENING_MAX);
+  if (left_out > 0)
+    complain(LOG_WARNING, &view->no_group, view, "ListeningPorts", reason, 0,
+             "They have no group; LocalPort gives one to any port.");
+  else
+    release(&view->no_group, view,
+            "every port that is listened on has a group.");
 
   if (snapshot->way[0] != '\0')
     P_INFO("%s%s", view->label, snapshot->way);
