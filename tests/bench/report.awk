@@ -1,6 +1,12 @@
 # The report of bench.sh: tables and targets, as Markdown.
-# Input: lines "SIZE MIX READER NS KIB", a line for each sample; KIB is 0 where memory
-# was not measured. Variables: growth, KiB in growth_reads reads, or empty; machine.
+# Input: lines with tabs between their fields:
+#   table TABLE UNIT BASES TITLE    UNIT: ms, us, KiB, % or s. BASES: the rows that each is compared with
+#   row TABLE ROW BASES LABEL       BASES: its own, where they are others; "-": none
+#   sample TABLE ROW COLUMN VALUE   ms and us: in ns; in the order of the rounds
+#   text TABLE TEXT                 a paragraph below the table
+#   target LIMIT TEXT PAIR...       PAIR: TABLE:ROW:COLUMN, or two of them with a slash between.
+#                                   A table is *, for all. The worst of them counts.
+# Variable: machine.
 
 function median(values,    list, num, i, j, x) {
   num = split(values, list)
@@ -10,100 +16,82 @@ function median(values,    list, num, i, j, x) {
     }
   return (list[int((num + 1) / 2)] + list[int(num / 2) + 1]) / 2
 }
-function known(size, mix, reader) { return (size, mix, reader) in ns }
-function ratio(size, mix, a, b) {
-  return known(size, mix, a) && known(size, mix, b) ? median(ns[size, mix, a]) / median(ns[size, mix, b]) : -1
+# Of each round, as others load this machine now more, now less.
+function ratio(a, b,    left, right, num, i, ratios) {
+  num = split(values[a], left)
+  if (split(values[b], right) != num) return divide(median(values[a]), median(values[b]))
+  for (i = 1; i <= num; i++) ratios = ratios " " divide(left[i], right[i])
+  return median(ratios)
 }
-function digits(x) { return x < 0 ? "-" : sprintf(x < 0.1 ? "%.3f" : x < 10 ? "%.2f" : "%.1f", x) }
-function cell(size, mix, reader,    base) {
-  if (!known(size, mix, reader)) return "-"
-  base = reader ~ /^port/ ? reader : "tcpconns"
-  sub(/tcpstates/, "tcpconns", base)
-  return digits(median(ns[size, mix, reader]) / 1e6) " ms (" digits(ratio(size, mix, reader, base)) "; " \
-    digits(ratio(size, mix, reader, "walk")) ")"
+function divide(a, b) { return b != 0 ? a / b : a != 0 ? 1e6 : 1 }
+function digits(x) { return sprintf(x == 0 ? "%d" : x < 0.1 ? "%.3f" : x < 10 ? "%.2f" : "%.1f", x) }
+function shown(x, unit) {
+  if (unit == "ms") return sprintf("%.2f ms", x / 1e6)
+  if (unit == "us") return sprintf("%.0f us", x / 1e3)
+  return digits(x) (unit == "" || unit == "KiB" ? "" : " " unit)
 }
-function heading(text,    s) {
-  printf "\n| %s |", text
-  for (s = 1; s <= sizes; s++) printf " %d sockets |", size[s]
+function cell(t, r, c,    key, bases, num, i, base, text) {
+  key = t SUBSEP r SUBSEP c
+  if (!(key in values)) return "-"
+  text = shown(median(values[key]), unit[t])
+  num = split(own[t, r] == "" ? base_of[t] : own[t, r], bases, " ")
+  for (i = 1; i <= num; i++) {
+    base = t SUBSEP bases[i] SUBSEP c
+    text = text (i == 1 ? " (" : "; ") (base in values ? digits(ratio(key, base)) : "-") (i == num ? ")" : "")
+  }
+  return text
+}
+function print_table(t,    r, c, line, i) {
+  printf "\n| %s |", title[t]
+  for (c = 1; c <= columns[t]; c++) printf " %s |", column[t, c]
   printf "\n|---|"
-  for (s = 1; s <= sizes; s++) printf "--:|"
+  for (c = 1; c <= columns[t]; c++) printf "--:|"
   print ""
-}
-function target(text, limit, got, where,    verdict) {
-  verdict = got < 0 ? "not measured" : sprintf("%.2f", got) + 0 <= limit ? "PASS" : "MISS"
-  printf "| %s | %s | %s | %s |\n", text, limit, got < 0 ? "-" : digits(got) (where != "" ? " (" where ")" : ""), verdict
-}
-# worst(A, B, MAX): the highest ratio in any mix, with sizes up to MAX.
-function worst(a, b, max, kind,    i, j, got, most) {
-  most = -1
-  worst_where = ""
-  for (i = 1; i <= sizes; i++)
-    for (j = 1; j <= mixes; j++) {
-      if (size[i] > max || !known(size[i], mix[j], a) || !known(size[i], mix[j], b)) continue
-      got = kind == "kib" ? median(kib[size[i], mix[j], a]) / median(kib[size[i], mix[j], b]) : ratio(size[i], mix[j], a, b)
-      if (got > most) {
-        most = got
-        worst_where = mix[j] ", " size[i]
-      }
-    }
-  return most
-}
-# largest(MIN): the most sockets that were measured, if not fewer than that.
-function largest(min,    i, most) {
-  most = -1
-  for (i = 1; i <= sizes; i++)
-    if (size[i] >= min && size[i] > most && known(size[i], "server", "walk")) most = size[i]
-  return most
-}
-BEGIN {
-  readers = split("tcpstates unstuck dump same tcpconns ss proc exporter walk walks port_tcpstates port_tcpconns ports_tcpstates ports_tcpconns", reader)
-  split("tcpstates|tcpstates, ReportStuck false|tcpstates, Counting \"dump\"|tcpstates, \"dump\", only what tcpconns counts|tcpconns|ss -tan|cat /proc/net/tcp, tcp6|node_exporter, tcpstat|bare walk|two bare walks, one with a filter|" \
-    "tcpstates, one LocalPort|tcpconns, one LocalPort|tcpstates, 1000 LocalPort|tcpconns, 1000 LocalPort", label, "|")
-  title["server"] = "ESTABLISHED on one port: 95 %"
-  title["timewait"] = "TIME_WAIT on one port: 95 %"
-  title["closewait"] = "CLOSE_WAIT on one port: 95 %"
-  title["spread"] = "ESTABLISHED on 1000 ports: 95 %"
-}
-{
-  if (!($1 in seen)) { seen[$1]; size[++sizes] = $1 + 0 }
-  if (!($2 in seen)) { seen[$2]; mix[++mixes] = $2 }
-  ns[$1, $2, $3] = ns[$1, $2, $3] " " $4
-  if ($5 > 0) kib[$1, $2, $3] = kib[$1, $2, $3] " " $5
-}
-END {
-  print "CPU time per read (as a multiple of tcpconns with the same configuration; of the bare walk)."
-  print "Median of " split(ns[size[1], mix[1], "walk"], rounds) " rounds, " machine "."
-  for (m = 1; m <= mixes; m++) {
-    heading(title[mix[m]])
-    for (r = 1; r <= readers; r++) {
-      line = ""
-      for (s = 1; s <= sizes; s++) line = line " " cell(size[s], mix[m], reader[r]) " |"
-      if (line ~ / ms /) print "| " label[r] " |" line
-    }
-  }
-  heading("peak resident memory, KiB")
-  for (r = 1; r <= readers; r++) {
+  for (r = 1; r <= rows[t]; r++) {
     line = ""
-    for (s = 1; s <= sizes; s++)
-      line = line " " (kib[size[s], mix[1], reader[r]] != "" ? int(median(kib[size[s], mix[1], reader[r]])) : "-") " |"
-    if (line ~ /[0-9]/) print "| " label[r] " |" line
+    for (c = 1; c <= columns[t]; c++) line = line " " cell(t, row[t, r], column[t, c]) " |"
+    if (line ~ /[0-9]/) print "| " label[t, row[t, r]] " |" line
   }
-
-  print "\n| target | at most | measured | |\n|---|--:|--:|---|"
-  big = largest(1000000)
-  target("summary, 1 M sockets: of tcpconns", 0.125, ratio(big, "server", "tcpstates", "tcpconns"))
-  target("summary, 1 M sockets: of the bare walk", 1.2, ratio(big, "server", "tcpstates", "walk"))
-  target("one LocalPort with 95 %, 500 k sockets or more: of tcpconns", 0.4, ratio(largest(500000), "server", "port_tcpstates", "port_tcpconns"),
-    "the two walks that it takes: " digits(ratio(largest(500000), "server", "walks", "port_tcpconns")))
-  most = largest(1)
-  target("1000 LocalPort: of one", 1.2, ratio(most, "server", "ports_tcpstates", "port_tcpstates"),
-    most " sockets; tcpconns: " digits(ratio(most, "server", "ports_tcpconns", "port_tcpconns")))
-  got = worst("tcpstates", "tcpconns", 10000)
-  target("up to 10 k sockets: of tcpconns", 1, got, worst_where)
-  got = worst("same", "tcpconns", 1e9)
-  target("Counting \"dump\", what tcpconns counts: of tcpconns", 1, got, worst_where)
-  target("ReportStuck, 1 M sockets: of that without", 1.2, ratio(big, "server", "tcpstates", "unstuck"))
-  got = worst("tcpstates", "tcpconns", 1e9, "kib")
-  target("peak resident memory: of that with tcpconns", 1, got, worst_where)
-  target("growth in " growth_reads " reads, KiB", 512, growth == "" ? -1 : growth)
+  for (i = 1; i <= texts[t]; i++) print "\n" text_of[t, i]
+}
+# value_of(PAIR): its median or ratio, or -1 when that was not measured.
+function value_of(pair,    ends, num, key, i) {
+  num = split(pair, ends, "/")
+  for (i = 1; i <= num; i++) {
+    key = ends[i]
+    gsub(/:/, SUBSEP, key)
+    if (!(key in values)) return -1
+    ends[i] = key
+  }
+  return num == 2 ? ratio(ends[1], ends[2]) : median(values[ends[1]])
+}
+# target(PAIRS): sets got, the worst of them, and where, its table's and column's names.
+function worst(pairs,    list, num, i, value, part) {
+  got = -1
+  num = split(pairs, list, "\t")
+  for (i = 1; i <= num; i++) {
+    value = value_of(list[i])
+    if (value <= got) continue
+    got = value
+    split(list[i], part, /[:\/]/)
+    where = part[3] (num > 1 ? ", " part[1] : "")
+  }
+}
+BEGIN { FS = "\t" }
+$1 == "table" { if (!($2 in unit)) table[++tables] = $2; unit[$2] = $3; base_of[$2] = $4; title[$2] = $5 }
+$1 == "row" && !(($2, $3) in label) { row[$2, ++rows[$2]] = $3; own[$2, $3] = $4; label[$2, $3] = $5 }
+$1 == "text" { text_of[$2, ++texts[$2]] = $3 }
+$1 == "sample" {
+  if (!(($2, $4) in seen)) { seen[$2, $4]; column[$2, ++columns[$2]] = $4 }
+  values[$2, $3, $4] = values[$2, $3, $4] " " $5
+}
+$1 == "target" { limit[++targets] = $2; says[targets] = $3; sub(/^[^\t]*\t[^\t]*\t[^\t]*\t/, ""); pairs[targets] = $0 }
+END {
+  for (t = 1; t <= tables; t++) if (title[table[t]] != "" && columns[table[t]] > 0) print_table(table[t])
+  if (targets > 0) print "\n| target | at most | measured | |\n|---|--:|--:|---|"
+  for (i = 1; i <= targets; i++) {
+    worst(pairs[i])
+    verdict = got < 0 ? "not measured" : sprintf("%.2f", got) + 0 <= limit[i] ? "PASS" : "MISS"
+    printf "| %s | %s | %s | %s |\n", says[i], limit[i], got < 0 ? "-" : digits(got) " (" where ")", verdict
+  }
 }

@@ -1,0 +1,44 @@
+# Section "ports": groups by port. One with 95 % of the sockets, which has to be counted by what
+# is outside it; and many.
+# shellcheck shell=bash disable=SC2154 # what the scripts beside it set
+
+section ports '6000 1000000' server '8 minutes, most of them tcpconns at 1 M'
+
+ports_read() {
+  local name=${1#*_}
+  case $1 in
+    one_*) plugin "${!name}" "$both"$'\n'"$one_port" ;;
+    many_*) plugin "${!name}" "$both"$'\n'"$(scattered_ports 1000)" ;;
+    most_*) plugin "${!name}" "$both"$'\n'"$(scattered_ports 3000)" ;;
+    walk) bare_walk ;;
+    # What a group that holds most sockets needs: all others have to pass a filter.
+    walks) bare_walk filter ;;
+  esac
+}
+
+ports_on() {
+  local round reader readers=(one_tcpstates many_tcpstates most_tcpstates walk walks)
+  # With 3000 ports tcpconns takes 20 s for a read of 1 M.
+  if [[ -n $tcpconns ]]; then readers+=(one_tcpconns many_tcpconns); fi
+  table ports ms 'one_tcpstates walk' "CPU time of a read with groups by port, every second one (as a multiple of that with one LocalPort; of the bare walk)"
+  row ports one_tcpstates 'one_tcpconns walk' 'tcpstates, one LocalPort (of tcpconns with it; of the bare walk)'
+  row ports many_tcpstates '' 'tcpstates, 1000 LocalPort'
+  row ports most_tcpstates '' 'tcpstates, 3000 LocalPort'
+  row ports one_tcpconns 'one_tcpconns walk' 'tcpconns, one LocalPort'
+  row ports many_tcpconns 'one_tcpconns walk' 'tcpconns, 1000 LocalPort'
+  row ports walk 'one_tcpconns walk' 'bare walk'
+  row ports walks 'one_tcpconns walk' 'two bare walks, one with a filter'
+  for ((round = 0; round < rounds; round++)); do
+    for reader in "${readers[@]}"; do
+      if [[ $reader == many_tcpconns ]] && ((size > 100000 && round > 0)); then continue; fi
+      ports_read "$reader"
+      sample ports "$reader" "$size sockets" "$ns"
+    done
+  done
+}
+
+ports_finish() {
+  target 0.4 'one LocalPort with 95 % of 1 M: of tcpconns' "$(pairs ports one_tcpstates one_tcpconns server 1000000)"
+  target 1.2 '1000 scattered LocalPort: of one' "$(pairs ports many_tcpstates one_tcpstates server "${sizes_of[ports]}")"
+  target 1.2 '3000 scattered LocalPort: of one' "$(pairs ports most_tcpstates one_tcpstates server "${sizes_of[ports]}")"
+}
