@@ -52,7 +52,7 @@ pairs() {
 }
 
 here=$top/tests/bench
-for script in sockets readers cpu ports stalls; do
+for script in sockets readers cpu ports stalls machine namespaces cgroups services stuck memory unhashed; do
   # shellcheck source=/dev/null
   . "$here/$script.sh"
 done
@@ -139,6 +139,7 @@ if [[ -n $sizes ]]; then
   for name in "${sections[@]}"; do sizes_of[$name]=${sizes_of[$name]:+$sizes}; done
 fi
 
+# shellcheck disable=SC2034 # the readers'
 tcpstates=$build/.libs/tcpstates.so
 for program in plugin_host mass_sockets bare_walk stalls sockmake .libs/tcpstates.so; do
   [[ -e $build/$program ]] || die 1 "$build/$program is missing: make bench builds it"
@@ -147,8 +148,8 @@ tcpconns=$(collectd_plugin tcpconns) || tcpconns=
 PATH=$PATH:/usr/sbin:/sbin
 
 if [[ ${TCPSTATES_BENCH_NETNS-} != "$$" ]]; then
-  unshare=(unshare --net)
-  if ((EUID != 0)); then unshare=(unshare --map-root-user --net); fi
+  unshare=(unshare --net --mount)
+  if ((EUID != 0)); then unshare=(unshare --map-root-user --net --mount); fi
   "${unshare[@]}" true 2>"$work/unshare" ||
     die 1 "no network namespace of its own; be root. unshare says: $(<"$work/unshare")"
   rm -r -- "$work"
@@ -160,11 +161,22 @@ ip route add 10.0.0.0/8 dev lo
 
 # ---- the measurement --------------------------------------------------------
 
+report() {
+  {
+    echo "Medians of $rounds rounds in one run, Linux $(uname -r), $(nproc) CPUs."
+    awk -f "$here/report.awk" "$work/samples"
+  } >"$work/report"
+  cat "$work/report"
+}
+
+# What was measured until an error is shown, too.
 finish() {
   local status=$?
   set +e
+  if [[ ! -e $work/report && -s $work/samples ]]; then report; fi
   remove_sockets
-  leave_namespaces
+  end_holders
+  if [[ -n ${cgroup-} ]]; then find "$cgroup" -depth -type d -exec rmdir {} +; fi
   if [[ -n $exporter_pid ]]; then kill "$exporter_pid" 2>/dev/null; fi
   (exit "$status")
   clean_up
@@ -201,16 +213,12 @@ for name in $selected; do
     say "$name"
     "${name}_alone"
     remove_sockets
-    leave_namespaces
+    end_holders
   fi
   if declare -F "${name}_finish" >/dev/null; then "${name}_finish"; fi
 done
 grep -q '^sample' "$work/samples" || die 1 "nothing was measured"
 
-{
-  echo "Medians of $rounds rounds in one run, Linux $(uname -r), $(nproc) CPUs."
-  awk -f "$here/report.awk" "$work/samples"
-} >"$work/report"
-cat "$work/report"
+report
 if [[ -n $markdown ]]; then cp -- "$work/report" "$markdown"; fi
 if $strict && grep -q '| MISS |$' "$work/report"; then exit 1; fi

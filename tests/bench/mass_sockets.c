@@ -11,6 +11,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/ip.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,6 +21,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,7 +44,7 @@
 #define SPARE_DESCRIPTORS 16
 
 static const char usage[] =
-    "usage: mass_sockets MIX SOCKETS\n"
+    "usage: mass_sockets MIX SOCKETS [DIRECTORY NUMBER]\n"
     "Fills the network namespace that it runs in, prints `ready', and removes\n"
     "all at the end of standard input. Any line of it renews the TIME_WAIT\n"
     "sockets, which last 60 s, or sends the SYNs again, and is answered with\n"
@@ -51,7 +54,11 @@ static const char usage[] =
     "ESTABLISHED on 8000 to 8999. SYN_RECV needs net.ipv4.tcp_syncookies 0,\n"
     "and a third more than there are in net.core.somaxconn and\n"
     "net.ipv4.tcp_max_syn_backlog.\n"
-    "The rest is ESTABLISHED on 8000 to 8999, and some in rare states.\n"
+    "The rest is ESTABLISHED on 8000 to 8999, and some in rare states; plain:\n"
+    "as server, without those.\n"
+    "With DIRECTORY, of the control groups, the connections belong to NUMBER\n"
+    "groups in it, s0.service and so on, that are made and removed: the 95 %\n"
+    "to the first, the others to the rest; of spread evenly to all.\n"
     "Needs lo to be up with a route to 10.0.0.0/8, and CAP_NET_ADMIN.\n"
     "exit status: 0; 1 the sockets could not be made; 2 usage\n";
 
@@ -61,17 +68,20 @@ enum mix {
   MIX_CLOSEWAIT,
   MIX_SYNRECV,
   MIX_SPREAD,
+  MIX_PLAIN,
   MIXES
 };
 
-static const char *const mix_names[MIXES] = {"server", "timewait", "closewait",
-                                             "synrecv", "spread"};
+static const char *const mix_names[MIXES] = {"server",  "timewait", "closewait",
+                                             "synrecv", "spread",   "plain"};
 
 /* The connections that have no peer, and which of them one process makes. */
 struct share {
   enum mix mix;
   unsigned int main; /* the first so many are on MAIN_PORT */
-  unsigned int first, end;
+  unsigned int first, end, total;
+  const char *groups; /* the directory of the control groups; or NULL */
+  unsigned int groups_num;
   int raw;
   int *fds; /* from first on; 0: none */
 };
@@ -172,6 +182,34 @@ static bool is_syn_recv(const struct share *share, unsigned int i) {
   return share->mix == MIX_SYNRECV && i < share->main;
 }
 
+static unsigned int group_of(const struct share *share, unsigned int i) {
+  if (share->mix == MIX_SPREAD)
+    return (unsigned int)((uint64_t)i * share->groups_num / share->total);
+  if (i < share->main || share->groups_num == 1)
+    return 0;
+  return 1 +
+         (unsigned int)((uint64_t)(i - share->main) * (share->groups_num - 1) /
+                        (share->total - share->main));
+}
+
+static void group_path(char path[PATH_MAX], const struct share *share,
+                       unsigned int group, const char *file) {
+  snprintf(path, PATH_MAX, "%s/s%u.service%s", share->groups, group, file);
+}
+
+/* A socket belongs to the control group that its maker is in when it makes it.
+ */
+static int enter_group(const struct share *share, unsigned int group) {
+  char path[PATH_MAX];
+  group_path(path, share, group, "/cgroup.procs");
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  int err = write(fd, "0", 1) == 1 ? 0 : -errno;
+  close(fd);
+  return err;
+}
+
 static int make_one(struct share *share, unsigned int i) {
   if (is_syn_recv(share, i))
     return inject(share, i, TH_SYN, PEER_SEQ, 0);
@@ -203,8 +241,13 @@ static int make_share(struct share *share) {
     return -errno;
   share->fds = calloc(share->end - share->first + 1, sizeof(*share->fds));
   int err = share->fds == NULL ? -ENOMEM : 0;
-  for (unsigned int i = share->first; i < share->end && err == 0; i++)
-    err = make_one(share, i);
+  for (unsigned int i = share->first; i < share->end && err == 0; i++) {
+    if (share->groups != NULL &&
+        (i == share->first || group_of(share, i) != group_of(share, i - 1)))
+      err = enter_group(share, group_of(share, i));
+    if (err == 0)
+      err = make_one(share, i);
+  }
   return err;
 }
 
@@ -288,6 +331,18 @@ static int make_rare(struct sockets *rare, unsigned int num) {
   return 0;
 }
 
+/* Makes them, or removes those that are there. */
+static int change_groups(const struct share *share, bool make) {
+  int err = 0;
+  for (unsigned int i = 0; i < share->groups_num; i++) {
+    char path[PATH_MAX];
+    group_path(path, share, i, "");
+    if ((make ? mkdir(path, 0755) : rmdir(path)) != 0)
+      err = -errno;
+  }
+  return err;
+}
+
 /* Those without peer are made in num processes, then those in rare states. */
 static int run(struct share all, int *commands, size_t num,
                struct sockets *rare, unsigned int rare_num) {
@@ -335,11 +390,13 @@ static int run(struct share all, int *commands, size_t num,
 int main(int argc, char **argv) {
   enum mix mix = 0;
   char *end = NULL;
-  unsigned long num = argc == 3 ? strtoul(argv[2], &end, 10) : 0;
-  while (argc == 3 && mix < MIXES && strcmp(argv[1], mix_names[mix]) != 0)
+  bool grouped = argc == 5;
+  unsigned long num = argc == 3 || grouped ? strtoul(argv[2], &end, 10) : 0;
+  unsigned long groups = grouped ? strtoul(argv[4], NULL, 10) : 0;
+  while (num > 0 && mix < MIXES && strcmp(argv[1], mix_names[mix]) != 0)
     mix++;
-  if (argc != 3 || mix == MIXES || *end != '\0' || num < 100 ||
-      num > 100000000) {
+  if (num < 100 || num > 100000000 || mix == MIXES || *end != '\0' ||
+      (grouped && (groups == 0 || groups > 100000))) {
     fputs(usage, stderr);
     return 2;
   }
@@ -352,18 +409,26 @@ int main(int argc, char **argv) {
 
   unsigned int others = (unsigned int)num / 20;
   unsigned int rare_num = others / 20 < MAX_RARE ? others / 20 : MAX_RARE;
+  if (mix == MIX_PLAIN)
+    rare_num = 0;
   /* 7 of each family, their listeners, and that of MAIN_PORT */
   unsigned int known = 14 * rare_num + (rare_num > 0 ? 2 : 0) + 1;
   struct share all = {.mix = mix, .main = (unsigned int)num - others};
-  all.end = (unsigned int)num - known;
+  all.end = all.total = (unsigned int)num - known;
+  if (grouped) {
+    all.groups = argv[3];
+    all.groups_num = (unsigned int)groups;
+  }
 
   size_t per_worker = files.rlim_cur - SPARE_DESCRIPTORS;
   size_t workers_num = all.end / per_worker + 2;
   int *commands = calloc(workers_num, sizeof(*commands));
   struct sockets rare = {0};
-  int err = commands == NULL ? -ENOMEM
-                             : run(all, commands, workers_num, &rare, rare_num);
+  int err = commands == NULL ? -ENOMEM : change_groups(&all, true);
+  if (err == 0)
+    err = run(all, commands, workers_num, &rare, rare_num);
   sockets_close_all(&rare);
+  change_groups(&all, false);
   free(commands);
   if (err != 0)
     fprintf(stderr, "mass_sockets: the sockets could not be made: %s\n",

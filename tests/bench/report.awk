@@ -28,7 +28,7 @@ function digits(x) { return sprintf(x == 0 ? "%d" : x < 0.1 ? "%.3f" : x < 10 ? 
 function shown(x, unit) {
   if (unit == "ms") return sprintf("%.2f ms", x / 1e6)
   if (unit == "us") return sprintf("%.0f us", x / 1e3)
-  return digits(x) (unit == "" || unit == "KiB" ? "" : " " unit)
+  return unit == "KiB" ? int(x) : digits(x) (unit == "" ? "" : " " unit)
 }
 function cell(t, r, c,    key, bases, num, i, base, text) {
   key = t SUBSEP r SUBSEP c

@@ -59,61 +59,74 @@ remove_sockets() {
   wait "$pid" 2>/dev/null || true
 }
 
-# ---- other namespaces ---------------------------------------------------------
+# ---- a few sockets more, and other namespaces -----------------------------------
 
-# The namespace of bench.sh has a table of sockets of its own. A child of it shares the
-# machine's, as containers do, unless its tcp_child_ehash_entries says otherwise.
-namespace_pids=()
+# Processes that hold some sockets each, or another namespace.
+holders=()
 
-# start_namespace COMMAND...: a process in a new namespace, a child of that of in_ns; it is
-# a sockmake that has followed these commands. Its process id becomes the last of
-# namespace_pids.
-start_namespace() {
-  local fifo=$work/namespace.${#namespace_pids[@]} command
+# start_holder WORD...: a sockmake that is started by these words.
+start_holder() {
+  local fifo=$work/holder.${#holders[@]}
   mkfifo "$fifo"
-  # shellcheck disable=SC2016 # the inner shell's. Opened for both, the FIFO has no end.
-  "${in_ns[@]}" unshare --net sh -c 'ip link set lo up && exec "$1"' - "$build/sockmake" <>"$fifo" >"$fifo.out" &
-  namespace_pids+=($!)
-  for command in 'sleep 0' "$@"; do namespace_make -1 "$command"; done
+  # Opened for both, the FIFO has no end.
+  "$@" "$build/sockmake" <>"$fifo" >"$fifo.out" &
+  holders+=($!)
+  holder_do -1 'sleep 0'
 }
 
-# namespace_make NUMBER COMMAND: one more command for the NUMBERth of namespace_pids.
-namespace_make() {
+# holder_do NUMBER COMMAND: one more command for this one of holders; -1: the last.
+holder_do() {
   local number=$1 fifo answers
-  if ((number < 0)); then number=$((${#namespace_pids[@]} + number)); fi
-  fifo=$work/namespace.$number
+  if ((number < 0)); then number=$((${#holders[@]} + number)); fi
+  fifo=$work/holder.$number
   answers=$(grep -c '^ok$' "$fifo.out") || true
   echo "$2" >"$fifo"
   until (($(grep -c '^ok$' "$fifo.out") > answers)); do
-    if grep '^error' "$fifo.out" >&2 || ! kill -0 "${namespace_pids[number]}"; then
-      die 1 "a namespace with sockets could not be made"
+    if grep '^error' "$fifo.out" >&2 || ! kill -0 "${holders[number]}"; then
+      die 1 "$2: some sockets could not be made"
     fi
     sleep 0.02
   done
 }
 
-# enter_machine_table: in_ns is from now on a namespace whose sockets are in the machine's table.
-enter_machine_table() {
-  in_ns=()
-  start_namespace
-  in_ns=(nsenter --target "${namespace_pids[0]}" --net)
+end_holders() {
+  if ((${#holders[@]} > 0)); then
+    kill "${holders[@]}" 2>/dev/null || true
+    wait "${holders[@]}" 2>/dev/null || true
+    rm -f -- "$work"/holder.*
+  fi
+  holders=() in_ns=()
+}
+
+# The namespace of bench.sh has a table of sockets of its own. A child of it shares the
+# machine's, as containers do, unless its tcp_child_ehash_entries says otherwise.
+
+# start_namespace COMMAND...: a holder in a new namespace, a child of that of in_ns, that
+# does these commands.
+start_namespace() {
+  local command
+  # shellcheck disable=SC2016 # the inner shell's
+  start_holder "${in_ns[@]}" unshare --net sh -c 'ip link set lo up && exec "$0"'
+  for command; do holder_do -1 "$command"; done
+}
+
+# into NUMBER: in_ns is the namespace of this one of holders.
+into() {
+  in_ns=(nsenter --target "${holders[$1]}" --net)
+}
+
+# into_machine_table: in_ns is from now on a namespace whose sockets are in the machine's
+# table, holder 0.
+into_machine_table() {
+  start_namespace 'sleep 0'
+  into 0
   "${in_ns[@]}" ip route add 10.0.0.0/8 dev lo
 }
 
-# leave_namespaces: ends all, and in_ns is bench.sh's own again.
-leave_namespaces() {
-  if ((${#namespace_pids[@]} > 0)); then
-    kill "${namespace_pids[@]}" 2>/dev/null || true
-    wait "${namespace_pids[@]}" 2>/dev/null || true
-    rm -f -- "$work"/namespace.*
-  fi
-  namespace_pids=() in_ns=()
-}
-
-# blocks FIRST NUMBER: of the configuration, for this many of namespace_pids.
+# blocks FIRST NUMBER: of the configuration, for this many of holders.
 blocks() {
   local i
   for ((i = $1; i < $1 + $2; i++)); do
-    printf '<Namespace "/proc/%d/ns/net">\n  Name "n%d"\n</Namespace>\n' "${namespace_pids[i]}" "$i"
+    printf '<Namespace "/proc/%d/ns/net">\n  Name "n%d"\n</Namespace>\n' "${holders[i]}" "$i"
   done
 }
