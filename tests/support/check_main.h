@@ -8,16 +8,27 @@
 /* The number of cases in a table, as tcase_add_loop_test() wants it. */
 #define CASES(table) ((int)(sizeof(table) / sizeof(*(table))))
 
-/* Runs the suite and frees it.
+/* Runs the suite and frees it, each test in a process of its own unless the
+ * environment has CK_FORK=no, or in the way that is asked for.
  * Returns the exit status: 0 only if there were tests and none failed. */
-static inline int check_main(Suite *suite) {
+static inline int check_main_by(Suite *suite, enum fork_status fork_status) {
   SRunner *runner = srunner_create(suite);
+  srunner_set_fork_status(runner, fork_status);
   srunner_set_tap(runner, "-");
   srunner_run_all(runner, CK_SILENT);
   int run = srunner_ntests_run(runner);
   int failed = srunner_ntests_failed(runner);
   srunner_free(runner);
   return run > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static inline int check_main(Suite *suite) {
+  return check_main_by(suite, CK_FORK_GETENV);
+}
+
+/* For tests that leave something behind in their process. */
+static inline int check_main_forked(Suite *suite) {
+  return check_main_by(suite, CK_FORK);
 }
 
 #endif

@@ -404,5 +404,5 @@ int main(void) {
     puts("# skipped: mount_is_where_mountinfo_has_it: /proc/self/mountinfo "
          "cannot be read");
   suite_add_tcase(suite, mounted);
-  return check_main(suite);
+  return check_main_forked(suite);
 }

@@ -101,7 +101,7 @@ END_TEST
 #define NO_LENGTH(bits)                                                        \
   ": not a prefix length; write a number from 0 to " bits " after the slash"
 #define CLEARED(prefix)                                                        \
-  ": the address has bits after the prefix; write \"" prefix                  \
+  ": the address has bits after the prefix; write \"" prefix                   \
   "\" or a longer prefix"
 #define BAD_PART ": has an empty part, \".\" or \"..\"; " CGROUP_HELP
 #define MOUNT ": leave out where cgroup v2 is mounted; " CGROUP_HELP

@@ -352,5 +352,5 @@ int main(void) {
   tcase_add_test(tcase, the_end_does_not_wait_for_one_that_hangs);
   tcase_add_test(tcase, without_a_thread_there_is_an_error_that_passes);
   suite_add_tcase(suite, tcase);
-  return check_main(suite);
+  return check_main_forked(suite);
 }
