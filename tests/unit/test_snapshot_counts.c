@@ -326,5 +326,5 @@ int main(void) {
                       0, CASES(bytecodes));
   tcase_add_test(tc, a_listened_port_is_a_group_until_it_is_closed);
   suite_add_tcase(suite, tc);
-  return check_main(suite);
+  return check_main_forked(suite);
 }
