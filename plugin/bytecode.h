@@ -5,7 +5,7 @@
 #define TCPSTATES_BYTECODE_H
 
 #include "assembler.h"
-#include "cgroup.h"
+#include "cgroup_list.h"
 #include "filter.h"
 
 /* With more control groups than this the kernel would need longer to compare

@@ -1,142 +1,188 @@
-/* Walks the directories of cgroup v2, for the filters with control groups. */
+/* The tree of control groups, kept up to date by what inotify tells. */
 #include "cgroup.h"
 
-#include <dirent.h>
+#include "cgroup_walk.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <linux/magic.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
+#include <sys/inotify.h>
+#include <time.h>
 #include <unistd.h>
 
-const char *cgroup_mount(void) {
-  /* systemd's places: unified, and hybrid with version 1. */
-  static const char *const places[] = {"/sys/fs/cgroup",
-                                       "/sys/fs/cgroup/unified"};
-  for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-    struct statfs fs;
-    if (statfs(places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-      return places[i];
-  }
-  return NULL;
+/* This many directories with events are searched for; with more all are read.
+ */
+#define EVENTS_MAX 256
+
+/* As many buffers as a queue of events (max_queued_events) has, and more. */
+#define READS_MAX 256
+
+struct cgroup_gone {
+  uint64_t id;
+  char path[CGROUP_PATH_SIZE];
+};
+
+/* watch: -1: all. */
+static void mark_changed(struct cgroup_tree *tree, int watch) {
+  for (size_t i = 0; i < tree->now.num; i++)
+    if (watch < 0 || tree->now.entries[i].watch == watch)
+      tree->now.entries[i].changed = true;
 }
 
-static int id_list_add(struct id_list *list, uint64_t id) {
-  if (list->num == list->size) {
-    size_t size = 2 * list->size + 8;
-    uint64_t *ids = realloc(list->ids, size * sizeof(*ids));
-    if (ids == NULL)
-      return -ENOMEM;
-    list->ids = ids;
-    list->size = size;
-  }
-  list->ids[list->num++] = id;
-  return 0;
-}
-
-/* The group of this directory and all below it. */
-static int walk(int parent, const char *name, struct id_list *list) {
-  int dir =
-      openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-  if (dir < 0) /* it is not there yet or any more, or can never be */
-    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
-                   errno == ENAMETOOLONG
-               ? 0
-               : -errno;
-  struct stat stat;
-  int err = fstat(dir, &stat) == 0 ? id_list_add(list, stat.st_ino) : -errno;
-  /* Not readdir(): it would allocate in every read. */
-  _Alignas(struct dirent64) char buf[2048];
-  ssize_t len = 0;
-  while (err == 0 && (len = getdents64(dir, buf, sizeof(buf))) > 0)
-    for (ssize_t pos = 0; pos < len && err == 0;) {
-      const struct dirent64 *entry = (const void *)(buf + pos);
-      pos += entry->d_reclen;
-      if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
-          strcmp(entry->d_name, "..") != 0)
-        err = walk(dir, entry->d_name, list);
+/* Marks the directories with events. Returns whether there was any. */
+static bool read_events(struct cgroup_tree *tree) {
+  _Alignas(struct inotify_event) char buf[8192];
+  size_t marked = 0;
+  int last = -1;
+  ssize_t len = tree->inotify >= 0;
+  /* Not to the end: others may make them as fast as they are read. */
+  for (int reads = 0; reads < READS_MAX && len > 0; reads++) {
+    len = read(tree->inotify, buf, sizeof(buf));
+    for (ssize_t pos = 0; pos < len;) {
+      const struct inotify_event *event = (const void *)(buf + pos);
+      pos += (ssize_t)(sizeof(*event) + event->len);
+      /* The end of a watch is of our own making. */
+      if (event->mask & IN_IGNORED || marked > EVENTS_MAX ||
+          (marked > 0 && event->wd == last))
+        continue;
+      last = event->wd;
+      mark_changed(tree, ++marked > EVENTS_MAX ? -1 : last);
     }
-  if (err == 0 && len < 0 && errno != ENOENT && errno != ENODEV)
-    err = -errno;
-  close(dir);
-  return err;
+  }
+  return marked > 0;
 }
 
-/* Looks for the group below dir whose path is path[0..len). Returns whether it
- * is there; path is its path then. */
-static bool find_path(DIR *dir, uint64_t id, char *path, size_t len,
-                      size_t size) {
-  bool found = false;
-  const struct dirent *entry;
-  while (!found && (entry = readdir(dir)) != NULL) {
-    size_t name_len = strlen(entry->d_name);
-    if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 ||
-        strcmp(entry->d_name, "..") == 0 || len + name_len + 2 > size)
+/* What was there and is not in the next list any more. Its watch holds the
+ * memory of its directory: on this file system it does not end by itself. */
+static void forget_gone(struct cgroup_tree *tree) {
+  for (size_t i = 0; i < tree->now.num; i++) {
+    const struct cgroup_entry *entry = &tree->now.entries[i];
+    if (entry->kept)
       continue;
-    snprintf(path + len, size - len, "/%s", entry->d_name);
-    if (entry->d_ino == id)
-      return true;
-    int fd = openat(dirfd(dir), entry->d_name,
-                    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *below = fd < 0 ? NULL : fdopendir(fd);
-    if (below != NULL) {
-      found = find_path(below, id, path, len + 1 + name_len, size);
-      closedir(below);
-    } else if (fd >= 0) {
-      close(fd);
+    if (entry->watch >= 0) {
+      inotify_rm_watch(tree->inotify, entry->watch);
+      tree->watches--;
     }
+    if (tree->gone == NULL)
+      tree->gone = calloc(CGROUP_GONE_NUM, sizeof(*tree->gone));
+    if (tree->gone == NULL || entry->id == 0)
+      continue;
+    struct cgroup_gone *gone = &tree->gone[tree->gone_num % CGROUP_GONE_NUM];
+    if (!cgroup_list_path(&tree->now, i, "", gone->path, sizeof(gone->path)))
+      continue;
+    gone->id = entry->id;
+    tree->gone_num++;
   }
-  return found;
 }
 
-const char *cgroup_path(struct cgroup_names *names, const char *mount,
-                        uint64_t id) {
-  if (id == 0)
-    return NULL;
-  for (size_t i = 0; i < CGROUP_NAMES; i++)
-    if (names->name[i].id == id)
-      return names->name[i].path;
-  DIR *dir = mount == NULL ? NULL : opendir(mount);
-  if (dir == NULL)
-    return NULL;
-  char path[sizeof(names->name[0].path)] = "/";
-  struct stat stat;
-  bool found = (fstat(dirfd(dir), &stat) == 0 && stat.st_ino == id) ||
-               find_path(dir, id, path, 0, sizeof(path));
-  closedir(dir);
-  if (!found)
-    return NULL;
-  size_t i = names->next;
-  names->next = (names->next + 1) % CGROUP_NAMES;
-  names->name[i].id = id;
-  memcpy(names->name[i].path, path, sizeof(path));
-  return names->name[i].path;
+/* Forgets all watches, so that every directory will be read. */
+static void end_watches(struct cgroup_tree *tree) {
+  if (tree->inotify >= 0)
+    close(tree->inotify);
+  tree->inotify = -1;
+  tree->watches = 0;
+  tree->due = 0;
+  for (size_t i = 0; i < tree->now.num; i++) {
+    tree->now.entries[i].watch = -1;
+    tree->now.entries[i].changed = true;
+    tree->now.entries[i].kept = false;
+  }
 }
 
-int cgroup_find(char *const *paths, size_t num, const char *mount,
-                struct id_list *ids, struct id_list *spare) {
-  struct id_list *found = spare;
-  found->num = 0;
-  int err = 0;
-  for (size_t i = 0; i < num && err == 0; i++) {
-    char path[PATH_MAX + 64];
-    snprintf(path, sizeof(path), "%s%s", mount, paths[i]);
-    err = walk(AT_FDCWD, path, found);
+int cgroup_tree_refresh(struct cgroup_tree *tree) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  if (!read_events(tree) && time.tv_sec < tree->due && tree->mount != NULL)
+    return 0;
+  const char *mount = cgroup_mount();
+  bool moved = mount != tree->mount;
+  if (moved) {
+    end_watches(tree);
+    pthread_mutex_lock(&tree->lock);
+    tree->mount = mount;
+    tree->now.num = 0;
+    tree->generation++;
+    pthread_mutex_unlock(&tree->lock);
   }
+  if (mount == NULL)
+    return moved;
+  if (tree->inotify < 0)
+    tree->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  int err = cgroup_walk(tree, time.tv_sec);
+  if (err != 0) {
+    end_watches(tree);
+    return err;
+  }
+  pthread_mutex_lock(&tree->lock);
+  forget_gone(tree);
+  struct cgroup_list old = tree->now;
+  tree->now = tree->next;
+  tree->next = old;
+  tree->generation++;
+  pthread_mutex_unlock(&tree->lock);
+  return 1;
+}
+
+void cgroup_tree_init(struct cgroup_tree *tree) {
+  *tree = (struct cgroup_tree){.patience = CGROUP_PATIENCE,
+                               .watches_limit = CGROUP_WATCHES_MAX,
+                               .inotify = -1};
+  pthread_mutex_init(&tree->lock, NULL);
+}
+
+void cgroup_tree_free(struct cgroup_tree *tree) {
+  end_watches(tree);
+  cgroup_list_free(&tree->now);
+  cgroup_list_free(&tree->next);
+  free(tree->gone);
+  pthread_mutex_destroy(&tree->lock);
+}
+
+unsigned cgroup_tree_generation(struct cgroup_tree *tree) {
+  pthread_mutex_lock(&tree->lock);
+  unsigned generation = tree->generation;
+  pthread_mutex_unlock(&tree->lock);
+  return generation;
+}
+
+int cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths, size_t num,
+                    struct id_list *ids, char *where, size_t where_size) {
+  struct id_list found;
+  size_t trouble;
+  pthread_mutex_lock(&tree->lock);
+  int err = cgroup_list_ids(&tree->now, paths, num, &found, &trouble);
+  if (err == 0 && found.error != 0)
+    cgroup_list_path(&tree->now, trouble,
+                     tree->mount == NULL ? "/sys/fs/cgroup" : tree->mount,
+                     where, where_size);
+  pthread_mutex_unlock(&tree->lock);
   if (err != 0)
     return err;
-  /* In the order of the directories, which stays while nothing changes. */
-  size_t len = found->num * sizeof(*found->ids);
-  if (found->num == ids->num &&
-      (len == 0 || memcmp(found->ids, ids->ids, len) == 0))
-    return 0;
-  struct id_list old = *ids;
-  *ids = *found;
-  *spare = old;
-  return 1;
+  bool same = found.num == ids->num &&
+              (found.num == 0 || memcmp(found.ids, ids->ids,
+                                        found.num * sizeof(*found.ids)) == 0);
+  free(ids->ids);
+  *ids = found;
+  return !same;
+}
+
+int cgroup_tree_path(struct cgroup_tree *tree, uint64_t id,
+                     char path[CGROUP_PATH_SIZE]) {
+  bool found = false;
+  pthread_mutex_lock(&tree->lock);
+  for (size_t i = 0; i < tree->now.num && !found && id != 0; i++)
+    if (tree->now.entries[i].id == id)
+      found = cgroup_list_path(&tree->now, i, "", path, CGROUP_PATH_SIZE);
+  for (size_t i = tree->gone_num;
+       !found && i > 0 && tree->gone_num - i < CGROUP_GONE_NUM && id != 0;
+       i--) {
+    const struct cgroup_gone *gone = &tree->gone[(i - 1) % CGROUP_GONE_NUM];
+    found = gone->id == id;
+    if (found)
+      memcpy(path, gone->path, CGROUP_PATH_SIZE);
+  }
+  pthread_mutex_unlock(&tree->lock);
+  if (found && path[0] == '\0')
+    memcpy(path, "/", 2);
+  return found ? 0 : -ENOENT;
 }

@@ -1,47 +1,78 @@
-/* Control groups (cgroup v2): their directories, and the ids that sockets
- * carry. Source: cgroups(7); the id of a group is the inode number of its
- * directory (include/linux/cgroup.h, cgroup_ino()). */
+/* Control groups (cgroup v2): the tree of their directories, and the ids that
+ * sockets carry. One tree serves the machine: control groups know nothing of
+ * network namespaces. Anybody to whom a part of it was delegated decides how
+ * large it is, so all of it is bounded. Source: cgroups(7), inotify(7). */
 #ifndef TCPSTATES_CGROUP_H
 #define TCPSTATES_CGROUP_H
 
+#include "cgroup_list.h"
+
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct id_list {
-  uint64_t *ids;
-  size_t num;
-  size_t size; /* for how many there is memory */
+/* A group whose path is longer has no name. */
+#define CGROUP_PATH_SIZE 256
+
+/* Groups that are gone, while sockets may still carry their ids: the last ones
+ * of them are known. */
+#define CGROUP_GONE_NUM 1024
+
+/* The kernel tells of changes where there is an inotify watch. All programs of
+ * a user share max_user_watches of them, 8192 on Linux 5.8: others need some,
+ * too. Where there is none, and what could not be entered, is read again after
+ * this many seconds. */
+#define CGROUP_WATCHES_MAX 4096
+#define CGROUP_PATIENCE 30
+
+struct cgroup_tree {
+  unsigned patience;    /* CGROUP_PATIENCE, less in tests */
+  size_t watches_limit; /* CGROUP_WATCHES_MAX, less in tests */
+
+  /* The rest is cgroup.c's own. The lock is for this: */
+  pthread_mutex_t lock;
+  const char *mount;      /* NULL: there is none */
+  struct cgroup_list now; /* what was found last */
+  struct cgroup_gone *gone;
+  size_t gone_num; /* ever */
+  unsigned generation;
+
+  /* This is of the one thread that refreshes: */
+  struct cgroup_list next;
+  int inotify; /* -1: none */
+  size_t watches;
+  int64_t due; /* CLOCK_MONOTONIC, seconds: to walk without an event, too */
 };
 
-/* Where the cgroup v2 hierarchy is mounted; NULL: at none of the usual places
- * (a machine with cgroup v1 only). */
-const char *cgroup_mount(void);
+/* Makes an empty tree, which must not be moved. */
+void cgroup_tree_init(struct cgroup_tree *tree);
 
-/* Finds the ids of the paths and of all below them; mount is where the
- * hierarchy is mounted. A path that is not there has none. Allocates when there
- * are more than ever before; spare is memory for the next time. Returns 1: they
- * have changed; 0: they are as before; -ENOMEM, or -errno of openat(2) or
- * getdents64(2): they are as before. */
-int cgroup_find(char *const *paths, size_t num, const char *mount,
-                struct id_list *ids, struct id_list *spare);
+/* Brings the tree up to date; for one thread, the only one that may. Costs a
+ * system call when nothing has changed. Reads the directories in which
+ * something has, with two descriptors at most. Returns 1: it may have changed;
+ * 0: it is as before; -ENOMEM: it is as before, and the next call tries again.
+ */
+int cgroup_tree_refresh(struct cgroup_tree *tree);
 
-/* Paths of control groups that were looked up, kept because a group can be gone
- * while its sockets are still there. Zero-initialised it is empty. */
-#define CGROUP_NAMES 16
-struct cgroup_names {
-  struct {
-    uint64_t id;
-    char path[256];
-  } name[CGROUP_NAMES];
-  size_t next; /* the one to be forgotten next */
-};
+/* The other functions may be called by any thread. */
 
-/* The path of the control group with this id, absolute within the hierarchy,
- * which is walked through unless it was looked up before. mount: NULL where
- * there is no hierarchy. Returns NULL when there is no such group, or its path
- * has 256 characters or more. The text is valid until the group has been
- * forgotten, CGROUP_NAMES others later. */
-const char *cgroup_path(struct cgroup_names *names, const char *mount,
-                        uint64_t id);
+/* Another number after each change of the tree. */
+unsigned cgroup_tree_generation(struct cgroup_tree *tree);
+
+/* Finds the control groups with these paths, absolute within the hierarchy, and
+ * all below them. Where that is not complete, where gets the place in the file
+ * system that is the reason. Returns 1: the ids are others than they were; 0:
+ * they are the same; -ENOMEM: ids is as before. */
+int cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths, size_t num,
+                    struct id_list *ids, char *where, size_t where_size);
+
+/* Writes the path of the control group with this id, absolute within the
+ * hierarchy, also when it is gone, if that is not long ago. Returns 0; -ENOENT:
+ * there is no such group, or its path is longer than CGROUP_PATH_SIZE. */
+int cgroup_tree_path(struct cgroup_tree *tree, uint64_t id,
+                     char path[CGROUP_PATH_SIZE]);
+
+void cgroup_tree_free(struct cgroup_tree *tree);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef TCPSTATES_CONDITION_H
 #define TCPSTATES_CONDITION_H
 
-#include "cgroup.h"
+#include "cgroup_list.h"
 #include "diag_msg.h"
 #include "filter.h"
 

@@ -126,23 +126,20 @@ static bool is_known_by_cgroup(size_t offset) {
          offset != offsetof(struct tally_counts, fin_wait2_orphaned);
 }
 
-static bool is_known(const struct walk *w, const struct filter *filter,
-                     size_t offset) {
-  bool cgroups = filter != NULL && filter->cgroups.num > 0;
-  if (cgroups && (!w->snapshot->cgroups_known || !is_known_by_cgroup(offset)))
+static bool is_known(const struct walk *w, bool cgroups, size_t offset) {
+  if (cgroups && !is_known_by_cgroup(offset))
     return false;
   return offset != offsetof(struct tally_counts, state[TCP_CLOSE]) ||
          (w->settings->report & REPORT_CLOSED && w->snapshot->closed_known);
 }
 
-/* filter: which sockets they are; NULL: a group by port, or all. */
-static void each_group_value(struct walk *w, const char *name,
-                             const struct filter *filter,
+/* cgroups: it is a filter for control groups. */
+static void each_group_value(struct walk *w, const char *name, bool cgroups,
                              const struct tally_counts *counts) {
   for (size_t i = 0; i < LENGTH(group_values); i++) {
     const struct group_value *v = &group_values[i];
     const uint64_t *count = (const void *)((const char *)counts + v->offset);
-    if (w->settings->report & v->report && is_known(w, filter, v->offset))
+    if (w->settings->report & v->report && is_known(w, cgroups, v->offset))
       emit(w, &(struct metric){name, v->type, v->type_instance,
                                (double)*count * v->unit});
   }
@@ -182,13 +179,15 @@ static void each_single_value(struct walk *w, const char *name,
 static void each_group(struct walk *w) {
   const struct group_index *index = w->snapshot->index;
   const struct tally_counts *counts = w->snapshot->tally->groups;
-  for (size_t i = 0; i < index->groups_num; i++)
-    each_group_value(w, index->groups[i].name, &index->groups[i].filter,
-                     &counts[i]);
+  for (size_t i = 0; i < index->groups_num; i++) {
+    bool cgroups = index->groups[i].filter.cgroups.num > 0;
+    if (!cgroups || (index->cgroup_ids != NULL && index->cgroup_ids[i].known))
+      each_group_value(w, index->groups[i].name, cgroups, &counts[i]);
+  }
   for (size_t i = 0; i < index->listening_num; i++) {
     char name[16];
     snprintf(name, sizeof(name), "%u-local", index->listening_ports[i]);
-    each_group_value(w, name, NULL, &counts[index->groups_num + i]);
+    each_group_value(w, name, false, &counts[index->groups_num + i]);
   }
 }
 
@@ -197,7 +196,7 @@ size_t metrics_each(const struct settings *settings,
   struct walk w = {settings, snapshot, cb, data, 0};
   bool counted = settings_states(settings) != 0 && snapshot->sockets_error == 0;
   if (counted && settings->all_ports_summary == CHOICE_TRUE)
-    each_group_value(&w, "all", NULL, &snapshot->tally->all);
+    each_group_value(&w, "all", false, &snapshot->tally->all);
   each_single_value(&w, "all", all_values, LENGTH(all_values));
   if (counted)
     each_group(&w);

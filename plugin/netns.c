@@ -113,7 +113,8 @@ size_t netns_close(struct netns_set *set) {
 }
 
 int netns_open(struct netns_set *set, const struct settings *settings,
-               const char *proc, struct diag_absence *absence) {
+               const char *proc, struct diag_absence *absence,
+               struct cgroup_tree *cgroups) {
   *set = (struct netns_set){
       .netns = calloc(settings->namespaces_num + 1, sizeof(*set->netns)),
       .patience = NETNS_PATIENCE,
@@ -132,8 +133,8 @@ int netns_open(struct netns_set *set, const struct settings *settings,
   for (size_t i = 0; i < settings->namespaces_num; i++) {
     struct netns *netns = &set->netns[i];
     netns->path = settings->namespaces[i].path;
-    int err =
-        snapshot_open(&netns->reader, &settings->namespaces[i].settings, proc);
+    int err = snapshot_open(&netns->reader, &settings->namespaces[i].settings,
+                            proc, cgroups);
     if (err != 0) {
       netns_close(set);
       return err;

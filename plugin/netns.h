@@ -76,10 +76,12 @@ struct netns_set {
 
 /* Makes the set of the settings' namespaces, which it refers to from then on.
  * It must not be moved. proc is where procfs is mounted; absence is what all
- * of the machine's dumps share.
+ * of the machine's dumps share; cgroups are the machine's, NULL where the
+ * settings need none.
  * Returns 0 or -ENOMEM, the set needs no closing then. */
 int netns_open(struct netns_set *set, const struct settings *settings,
-               const char *proc, struct diag_absence *absence);
+               const char *proc, struct diag_absence *absence,
+               struct cgroup_tree *cgroups);
 
 /* Begins to read all namespaces except those of which an earlier read still
  * goes on. The first to begin is the one at which the read before ran out of

@@ -38,6 +38,15 @@ uint32_t settings_states(const struct settings *settings) {
   return states;
 }
 
+bool settings_need_cgroups(const struct settings *settings) {
+  bool need = settings->notify_stuck > 0;
+  for (size_t i = 0; i < settings->groups_num && !need; i++)
+    need = settings->groups[i].filter.cgroups.num > 0;
+  for (size_t i = 0; i < settings->namespaces_num && !need; i++)
+    need = settings_need_cgroups(&settings->namespaces[i].settings);
+  return need;
+}
+
 void settings_free(struct settings *settings) {
   for (size_t i = 0; i < settings->groups_num; i++) {
     free(settings->groups[i].name);

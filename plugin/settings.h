@@ -67,6 +67,9 @@ bool settings_need_ages(const struct settings *settings);
  * 1 << TCP_ESTABLISHED and so on; bound-only is 1 << TCP_CLOSE. */
 uint32_t settings_states(const struct settings *settings);
 
+/* Do they ask for control groups, here or in another namespace? */
+bool settings_need_cgroups(const struct settings *settings);
+
 /* Frees what the settings hold; they are as after settings_init() then. */
 void settings_free(struct settings *settings);
 

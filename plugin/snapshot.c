@@ -1,7 +1,6 @@
 /* One read of one namespace: asks for what the settings need, in order. */
 #include "snapshot.h"
 
-#include "cgroup.h"
 #include "proc_file.h"
 
 #include <errno.h>
@@ -13,10 +12,6 @@
 /* Bound-only sockets can be asked for since this release. */
 #define CLOSED_MAJOR 6
 #define CLOSED_MINOR 8
-
-/* Sockets carry their control group since this release. */
-#define CGROUPS_MAJOR 5
-#define CGROUPS_MINOR 8
 
 static const struct proc_sockstat unknown_sockstat = {
     PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN};
@@ -125,29 +120,38 @@ static int find_listening_ports(struct snapshot_reader *reader) {
   return err < 0 ? err : 0;
 }
 
-static int find_cgroups(struct snapshot_reader *reader, struct snapshot *s) {
-  bool changed = reader->cgroups_stale;
-  s->cgroups_known = true;
-  for (size_t i = 0; i < reader->settings->groups_num; i++) {
-    const struct path_set *set = &reader->settings->groups[i].filter.cgroups;
-    if (set->num == 0)
-      continue;
-    const char *mount = cgroup_mount();
-    int err = mount == NULL || !kernel_is_at_least(CGROUPS_MAJOR, CGROUPS_MINOR)
-                  ? -ENODEV
-                  : cgroup_find(set->paths, set->num, mount,
-                                &reader->cgroup_ids[i], &reader->spare_ids);
-    if (err < 0) {
-      file_failed(s, "/sys/fs/cgroup", err);
-      s->cgroups_known = false;
-    }
-    changed = changed || err > 0;
-  }
-  if (!changed)
+/* Gives each filter the ids of its control groups, when the tree of them has
+ * changed. */
+static int find_cgroups(struct snapshot_reader *reader) {
+  unsigned generation = cgroup_tree_generation(reader->cgroups);
+  if (!reader->cgroups_stale && generation == reader->cgroups_generation)
     return 0;
-  /* The next look finds no change in them, and still has to do this. */
-  int err = group_index_set_cgroups(&reader->index, reader->cgroup_ids);
+  bool changed = reader->cgroups_stale;
+  reader->cgroups_stale = true;
+  reader->cgroups_error = 0;
+  for (size_t i = 0; i < reader->settings->groups_num; i++) {
+    const struct group *group = &reader->settings->groups[i];
+    const struct path_set *set = &group->filter.cgroups;
+    struct id_list *ids = &reader->cgroup_ids[i];
+    char where[256] = "";
+    int err = set->num == 0
+                  ? 0
+                  : cgroup_tree_ids(reader->cgroups, set->paths, set->num, ids,
+                                    where, sizeof(where));
+    if (err < 0)
+      return err;
+    changed = changed || err > 0;
+    if (ids->error == 0 || reader->cgroups_error != 0)
+      continue;
+    reader->cgroups_error = ids->error;
+    snprintf(reader->cgroups_file, sizeof(reader->cgroups_file),
+             "%s, of Filter \"%s\"", where, group->name);
+  }
+  int err = 0;
+  if (changed)
+    err = group_index_set_cgroups(&reader->index, reader->cgroup_ids);
   reader->cgroups_stale = err != 0;
+  reader->cgroups_generation = generation;
   return err;
 }
 
@@ -192,7 +196,9 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   };
   struct plan_sums sums = read_sums(reader, s);
   reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
-  int err = find_cgroups(reader, s);
+  int err = reader->cgroup_ids == NULL ? 0 : find_cgroups(reader);
+  if (reader->cgroups_error != 0)
+    file_failed(s, reader->cgroups_file, reader->cgroups_error);
   bool again = err == 0;
   while (again) {
     bool bytecode = !reader->plan.no_bytecode;
@@ -210,19 +216,25 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
 }
 
 int snapshot_open(struct snapshot_reader *reader,
-                  const struct settings *settings, const char *proc) {
+                  const struct settings *settings, const char *proc,
+                  struct cgroup_tree *cgroups) {
   memset(reader, 0, sizeof(*reader));
   reader->proc = proc;
   reader->settings = settings;
   reader->plan.few = PLAN_FEW;
+  reader->cgroups = cgroups;
   if (settings->notify_stuck > 0)
     reader->tally.holders = &reader->holders;
   int err =
       group_index_init(&reader->index, settings->groups, settings->groups_num);
-  if (err != 0)
+  bool ask = false;
+  for (size_t i = 0; i < settings->groups_num; i++)
+    ask = ask || settings->groups[i].filter.cgroups.num > 0;
+  if (err != 0 || !ask)
     return err;
+  reader->cgroups_stale = true;
   reader->cgroup_ids =
-      calloc(settings->groups_num + 1, sizeof(*reader->cgroup_ids));
+      calloc(settings->groups_num, sizeof(*reader->cgroup_ids));
   if (reader->cgroup_ids != NULL)
     return 0;
   group_index_free(&reader->index);
@@ -233,6 +245,7 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
   *out = (struct snapshot){
       .index = &reader->index,
       .tally = &reader->tally,
+      .cgroups = reader->cgroups,
       .sockstat = unknown_sockstat,
       .tcp_fin_timeout = PROC_UNKNOWN,
       .tcp_max_tw_buckets = PROC_UNKNOWN,
@@ -257,6 +270,4 @@ void snapshot_close(struct snapshot_reader *reader) {
     free(reader->cgroup_ids[i].ids);
   free(reader->cgroup_ids);
   reader->cgroup_ids = NULL;
-  free(reader->spare_ids.ids);
-  reader->spare_ids = (struct id_list){0};
 }

@@ -2,6 +2,7 @@
 #ifndef TCPSTATES_SNAPSHOT_H
 #define TCPSTATES_SNAPSHOT_H
 
+#include "cgroup.h"
 #include "diag_dump.h"
 #include "plan.h"
 #include "proc_text.h"
@@ -11,10 +12,10 @@ struct snapshot {
   /* 0: index and tally hold the counts of one complete dump; else -errno, see
    * diag_dump_strerror(): there are no counts */
   int sockets_error;
-  bool closed_known;  /* this kernel tells bound-only sockets */
-  bool cgroups_known; /* groups with control groups have counts */
+  bool closed_known; /* this kernel tells bound-only sockets */
   const struct group_index *index;
   const struct tally *tally;
+  struct cgroup_tree *cgroups; /* for their names */
   /* How the sockets are counted and why, when it is another way than in the
    * look before; else "" */
   char way[200];
@@ -43,16 +44,21 @@ struct snapshot_reader {
   struct tally tally;
   struct holders holders;
   struct plan plan;
-  struct id_list *cgroup_ids; /* of each group */
-  struct id_list spare_ids;
+  struct cgroup_tree *cgroups;
+  struct id_list *cgroup_ids; /* of each group; NULL: none asks for any */
+  unsigned cgroups_generation;
   bool cgroups_stale; /* the index lacks the control groups last found */
+  int cgroups_error;  /* of the first filter that does not have all of its */
+  char cgroups_file[300];
 };
 
-/* Makes a reader, for one thread at a time; settings and proc, the path where
- * procfs is mounted, are referred to until snapshot_close().
+/* Makes a reader, for one thread at a time; settings, proc, the path where
+ * procfs is mounted, and cgroups, the machine's control groups, are referred to
+ * until snapshot_close(). cgroups: NULL where the settings need none.
  * Returns 0 or -ENOMEM, reader needs no closing then. */
 int snapshot_open(struct snapshot_reader *reader,
-                  const struct settings *settings, const char *proc);
+                  const struct settings *settings, const char *proc,
+                  struct cgroup_tree *cgroups);
 
 /* Takes a look. What out points to is valid until the next call. Allocates
  * memory only for the first dump and when groups change. */

@@ -11,8 +11,7 @@ const char *stuck_name(enum stuck_state state) {
   return state == STUCK_FIN_WAIT2 ? "fin_wait2_stuck" : "close_wait_stuck";
 }
 
-static void write_stuck(struct stuck *stuck, enum stuck_state state,
-                        const struct settings *settings,
+static void write_stuck(enum stuck_state state, const struct settings *settings,
                         const struct snapshot *snapshot, const char *proc,
                         char *text) {
   const struct tally *tally = snapshot->tally;
@@ -30,12 +29,11 @@ static void write_stuck(struct stuck *stuck, enum stuck_state state,
     process_find(proc, inodes, num, processes, sizeof(processes));
   if (num > NOTICE_HOLDERS)
     num = NOTICE_HOLDERS;
-  /* Each look may forget the name of the one before. */
-  char names[NOTICE_HOLDERS][sizeof(stuck->names.name[0].path)];
+  char names[NOTICE_HOLDERS][CGROUP_PATH_SIZE];
   for (size_t i = 0; i < num; i++) {
-    const char *path =
-        cgroup_path(&stuck->names, cgroup_mount(), holders[i]->cgroup_id);
-    paths[i] = path == NULL ? NULL : memcpy(names[i], path, sizeof(names[i]));
+    int err =
+        cgroup_tree_path(snapshot->cgroups, holders[i]->cgroup_id, names[i]);
+    paths[i] = err == 0 ? names[i] : NULL;
   }
   const struct notice_stuck what = {
       .state = tcp_state,
@@ -64,7 +62,7 @@ enum notice_event stuck_update(struct stuck *stuck, enum stuck_state state,
   enum notice_event event =
       notice_update(&stuck->notices[state], num, settings->notify_stuck);
   if (event == NOTICE_STUCK)
-    write_stuck(stuck, state, settings, snapshot, proc, text);
+    write_stuck(state, settings, snapshot, proc, text);
   if (event == NOTICE_OVER)
     notice_text_over(text, NOTICE_TEXT_SIZE,
                      state == STUCK_FIN_WAIT2 ? TCP_FIN_WAIT2 : TCP_CLOSE_WAIT,

@@ -3,7 +3,6 @@
 #ifndef TCPSTATES_STUCK_H
 #define TCPSTATES_STUCK_H
 
-#include "cgroup.h"
 #include "notice.h"
 #include "snapshot.h"
 
@@ -14,7 +13,6 @@ enum stuck_state { STUCK_FIN_WAIT2, STUCK_CLOSE_WAIT };
 /* What was said. Zero-initialised it is ready for use. */
 struct stuck {
   struct notice notices[STUCK_STATES];
-  struct cgroup_names names;
 };
 
 /* The value that counts them: "fin_wait2_stuck", "close_wait_stuck". */

@@ -37,6 +37,7 @@ struct dispatch {
 
 static struct settings settings;
 static struct diag_absence absence = {.seconds = DIAG_ABSENCE_SECONDS};
+static struct cgroup_tree cgroups;
 static struct snapshot_reader reader;
 static struct netns_set netns_set;
 static struct view *views; /* the daemon's, then the settings' namespaces */
@@ -51,12 +52,14 @@ static int tcpstates_config(oconfig_item_t *block) {
 
 static int tcpstates_init(void) {
   config_finish(&settings);
+  cgroup_tree_init(&cgroups);
   views = calloc(settings.namespaces_num + 1, sizeof(*views));
-  int err =
-      views == NULL ? -ENOMEM : snapshot_open(&reader, &settings, "/proc");
+  int err = views == NULL
+                ? -ENOMEM
+                : snapshot_open(&reader, &settings, "/proc", &cgroups);
   reader.dump.absence = &absence;
   if (err == 0)
-    err = netns_open(&netns_set, &settings, "/proc", &absence);
+    err = netns_open(&netns_set, &settings, "/proc", &absence, &cgroups);
   if (err != 0) {
     P_ERROR("out of memory");
     return err;
@@ -132,6 +135,8 @@ static const char *file_strerror(int err) {
     return "not understood";
   case ENODEV:
     return "no cgroup v2 with Linux 5.8 or later here";
+  case EOVERFLOW:
+    return "too many control groups, or too deep";
   default:
     return NULL;
   }
@@ -244,6 +249,9 @@ static int tcpstates_read(void) {
   cdtime_t now = cdtime();
   int64_t deadline = find_deadline();
   struct snapshot snapshot;
+  /* Without memory the tree is as before. */
+  if (settings_need_cgroups(&settings))
+    cgroup_tree_refresh(&cgroups);
   snapshot_read(&reader, &snapshot);
   bool good = hand_over(&snapshot, &views[0], now);
   read_namespaces(now, deadline);
@@ -259,6 +267,7 @@ static int tcpstates_shutdown(void) {
               going_on);
     return 0;
   }
+  cgroup_tree_free(&cgroups);
   settings_free(&settings);
   free(views);
   return 0;

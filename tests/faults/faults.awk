@@ -12,8 +12,6 @@ function wrong(text) {
 function compare(key, value, role) {
   if (!(key in reference)) {
     wrong(role ": " key " is new")
-  } else if (key ~ /-cgroup\// && is_gone() && role ~ /^fault/ && value < reference[key]) {
-    return
   } else if (key ~ /-(fin_wait2|close_wait)_oldest$/) {
     if (value < reference[key]) wrong(role ": " key " is " value ", and was " reference[key])
     if (role ~ /^fault/ && (!(key in highest) || value > highest[key])) highest[key] = value
@@ -24,15 +22,10 @@ function compare(key, value, role) {
   }
 }
 
-# A control group whose directory is not there has no sockets.
-function is_gone() {
-  return (call == "openat" && how ~ /^(ENOENT|ENOTDIR|ELOOP|ENAMETOOLONG)$/) || (call == "getdents64" && how == "ENOENT")
-}
-
 # A file that is not there is no failure; nor is an older kernel, and it is
 # uname() that tells it.
 function may_be_silent() {
-  return (call == "open" && how == "ENOENT" && where ~ /^\/proc\/(sys|thread-self)/) || call == "uname" || is_gone()
+  return (call == "open" && how == "ENOENT" && where ~ /^\/proc\/(sys|thread-self)/) || call == "uname"
 }
 
 # Only the sums need sockstat6, and without these every socket is dumped. The

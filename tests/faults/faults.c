@@ -27,15 +27,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 /* clang-format off */
 #define CALLS(X)                                                               \
   X(socket) X(bind) X(getsockname) X(connect) X(setsockopt) X(sendto)          \
-  X(recvmsg) X(open) X(openat) X(read) X(close) X(statfs) X(fstat)             \
-  X(getdents64) X(opendir) X(fdopendir) X(readdir) X(closedir) X(readlinkat)   \
-  X(uname) X(setns) X(pthread_create) X(malloc) X(calloc) X(realloc)
+  X(recvmsg) X(open) X(read) X(close) X(opendir) X(readdir) X(closedir)        \
+  X(readlinkat) X(uname) X(setns) X(pthread_create) X(malloc) X(calloc) X(realloc)
 /* clang-format on */
 
 #define CALL_ENUM(name) CALL_##name,
@@ -261,12 +259,7 @@ CALL(sendto, ssize_t, -1, "",
      (int fd, const void *buf, size_t len, int flags,
       const struct sockaddr *addr, socklen_t addr_len),
      (fd, buf, len, flags, addr, addr_len))
-CALL(statfs, int, -1, path, (const char *path, struct statfs *buf), (path, buf))
-CALL(fstat, int, -1, "", (int fd, struct stat *buf), (fd, buf))
-CALL(getdents64, ssize_t, -1, "", (int fd, void *buf, size_t size),
-     (fd, buf, size))
 CALL(opendir, DIR *, NULL, path, (const char *path), (path))
-CALL(fdopendir, DIR *, NULL, "", (int fd), (fd))
 CALL(readdir, struct dirent *, NULL, "", (DIR *dir), (dir))
 CALL(readlinkat, ssize_t, -1, path,
      (int dir, const char *path, char *buf, size_t size),
@@ -394,15 +387,6 @@ int open(const char *path, int flags, ...) {
     fd = next(fixture, flags);
   }
   return fd;
-}
-
-int openat(int dir, const char *path, int flags, ...) {
-  NEXT(openat);
-  va_list ap;
-  va_start(ap, flags);
-  mode_t mode = mode_of(flags, ap);
-  va_end(ap);
-  return fails(CALL_openat, path) ? -1 : next(dir, path, flags, mode);
 }
 
 /* What other programs do to the machine must not be seen. */

@@ -442,7 +442,6 @@ static void check_metric(const struct metric *metric, void *data) {
 static void check_metrics(int err) {
   const struct snapshot snapshot = {.sockets_error = err,
                                     .closed_known = true,
-                                    .cgroups_known = true,
                                     .index = &group_index,
                                     .tally = &tally,
                                     .sockstat = {1, 2, 3, 4, 5},

@@ -95,6 +95,7 @@ void fake_machine_start(void) {
   machine.release = "6.12.9-amd64";
   machine.sockets = sockets;
   machine.num = sizeof(sockets) / sizeof(*sockets);
+  cgroup_tree_init(&machine.cgroups);
   fake_machine_write_files();
   settings_init(&machine.settings);
   machine.settings.all_ports_summary = CHOICE_TRUE;
@@ -104,16 +105,24 @@ void fake_machine_start(void) {
 void fake_machine_read(void) {
   machine.requests_num = 0;
   machine.events_num = 0;
+  if (settings_need_cgroups(&machine.settings))
+    cgroup_tree_refresh(&machine.cgroups);
   snapshot_read(&machine.reader, &machine.snapshot);
 }
 
-void fake_machine_read_first(void) {
-  if (snapshot_open(&machine.reader, &machine.settings, machine.proc.root) != 0)
+void fake_machine_open(void) {
+  if (snapshot_open(&machine.reader, &machine.settings, machine.proc.root,
+                    &machine.cgroups) != 0)
     abort();
+}
+
+void fake_machine_read_first(void) {
+  fake_machine_open();
   fake_machine_read();
 }
 
 void fake_machine_end(void) {
   snapshot_close(&machine.reader);
+  cgroup_tree_free(&machine.cgroups);
   temp_tree_remove(&machine.proc);
 }

@@ -39,6 +39,7 @@ struct fake_machine {
   unsigned sums_read;
 
   struct settings settings;
+  struct cgroup_tree cgroups;
   struct snapshot_reader reader;
   struct snapshot snapshot; /* the last read's */
 };
@@ -56,7 +57,8 @@ void fake_machine_write_files(void);
 /* Makes a file unreadable (EISDIR), also for root. */
 void fake_machine_spoil(const char *file);
 
-/* The first read, which opens the reader, and each one behind it. */
+/* Opens the reader. The first read, which does, too; and each one after it. */
+void fake_machine_open(void);
 void fake_machine_read_first(void);
 void fake_machine_read(void);
 

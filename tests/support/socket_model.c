@@ -257,7 +257,7 @@ static struct port_range parse_ports(const char *text) {
 
 struct id_list model_ids(const struct filter *filter) {
   const struct path_set *set = &filter->cgroups;
-  struct id_list list = {.size = set->num};
+  struct id_list list = {.known = true};
   list.ids = calloc(set->num + 1, sizeof(*list.ids));
   check(list.ids != NULL, "no memory");
   for (size_t i = 0; i < set->num; i++)

@@ -107,7 +107,7 @@ static void hang(size_t i, bool does) {
 
 static void open_set(size_t num) {
   settings = (struct settings){.namespaces = namespaces, .namespaces_num = num};
-  ck_assert_int_eq(netns_open(&set, &settings, "/proc", NULL), 0);
+  ck_assert_int_eq(netns_open(&set, &settings, "/proc", NULL, NULL), 0);
 }
 
 static void set_up(void) {

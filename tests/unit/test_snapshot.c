@@ -219,12 +219,17 @@ static void end_cgroups(void) {
     filter_free(&cgroup_groups[i].filter);
 }
 
+static bool is_known(int group) {
+  const struct id_list *ids = machine.snapshot.index->cgroup_ids;
+  return ids != NULL && ids[group].known;
+}
+
 START_TEST(without_cgroup_v2_only_the_counts_of_control_groups_are_missing) {
   start_cgroups();
   fake_machine_read_first();
   ck_assert_int_eq(machine.snapshot.sockets_error, 0);
-  ck_assert(!machine.snapshot.cgroups_known);
-  ck_assert_str_eq(machine.snapshot.file, "/sys/fs/cgroup");
+  ck_assert(!is_known(0) && !is_known(1));
+  ck_assert_str_eq(machine.snapshot.file, "/sys/fs/cgroup, of Filter \"a\"");
   ck_assert_int_eq(machine.snapshot.file_error, -ENODEV);
   ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED], 2);
   end_cgroups();
@@ -249,9 +254,8 @@ static const struct {
 START_TEST(a_new_control_group_is_known_whatever_was_before) {
   start_cgroups();
   cgroups = temp_tree_make();
-  temp_tree_directory(&cgroups, "/b/below");
-  ck_assert_int_eq(
-      snapshot_open(&machine.reader, &machine.settings, machine.proc.root), 0);
+  temp_tree_directory(&cgroups, "/b/below/inner");
+  fake_machine_open();
   if (reads_before[_i].good)
     fake_machine_read();
   const struct diag_socket socket = {
@@ -263,19 +267,56 @@ START_TEST(a_new_control_group_is_known_whatever_was_before) {
   machine.sockets = &socket;
   machine.num = 1;
   if (reads_before[_i].failed) {
-    /* It is enough for all but what is below /b. */
+    /* Enough for sockstat, and not for the hierarchy. */
     allow_files(1);
+    if (!reads_before[_i].good)
+      machine.cgroups.inotify = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    temp_tree_directory(&cgroups, "/c");
     fake_machine_read();
     allow_files(100);
     ck_assert_int_eq(machine.snapshot.sockets_error, 0);
-    ck_assert_int_eq(machine.snapshot.file_error, -EMFILE);
-    ck_assert(!machine.snapshot.cgroups_known);
   }
   fake_machine_read();
   ck_assert_ptr_null(machine.snapshot.file);
-  ck_assert(machine.snapshot.cgroups_known);
+  ck_assert(is_known(0) && is_known(1));
   const struct tally_counts *counts = machine.snapshot.tally->groups;
   ck_assert_uint_eq(counts[0].state[TCP_ESTABLISHED], 1);
+  temp_tree_remove(&cgroups);
+  end_cgroups();
+}
+END_TEST
+
+/* What is known goes on; whose is missing is said. */
+START_TEST(a_filter_that_cannot_know_its_control_group_is_named) {
+  start_cgroups();
+  cgroups = temp_tree_make();
+  char deep[400] = "/b";
+  for (size_t len = 2; len + 3 < sizeof(deep); len += 2)
+    memcpy(deep + len, "/d", 3);
+  const struct diag_socket sockets[] = {
+      {.state = TCP_ESTABLISHED,
+       .inode = 1,
+       .cgroup_id = temp_tree_directory(&cgroups, "/a")},
+      {.state = TCP_ESTABLISHED,
+       .inode = 2,
+       .cgroup_id = temp_tree_directory(&cgroups, "/b")},
+      {.state = TCP_ESTABLISHED,
+       .inode = 3,
+       .cgroup_id = temp_tree_directory(&cgroups, deep)},
+  };
+  machine.sockets = sockets;
+  machine.num = CASES(sockets);
+  fake_machine_read_first();
+  for (int i = 0; i < 3; i++) {
+    ck_assert(is_known(0) && is_known(1));
+    ck_assert_ptr_nonnull(strstr(machine.snapshot.file, "/b/d/d"));
+    ck_assert_ptr_nonnull(strstr(machine.snapshot.file, ", of Filter \"b\""));
+    ck_assert_int_eq(machine.snapshot.file_error, -EOVERFLOW);
+    const struct tally_counts *counts = machine.snapshot.tally->groups;
+    ck_assert_uint_eq(counts[0].state[TCP_ESTABLISHED], 1);
+    ck_assert_uint_eq(counts[1].state[TCP_ESTABLISHED], 1);
+    fake_machine_read();
+  }
   temp_tree_remove(&cgroups);
   end_cgroups();
 }
@@ -298,6 +339,7 @@ int main(void) {
                       0, CASES(dumps));
   tcase_add_test(
       tc, without_cgroup_v2_only_the_counts_of_control_groups_are_missing);
+  tcase_add_test(tc, a_filter_that_cannot_know_its_control_group_is_named);
   tcase_add_loop_test(tc, a_new_control_group_is_known_whatever_was_before, 0,
                       CASES(reads_before));
   suite_add_tcase(suite, tc);

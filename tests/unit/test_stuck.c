@@ -18,6 +18,7 @@
   "that."
 
 static struct temp_tree cgroups, proc;
+static struct cgroup_tree tree;
 static bool mounted;
 
 const char *__wrap_cgroup_mount(void);
@@ -41,10 +42,13 @@ static void start(void) {
   settings = (struct settings){.stuck_after = 60, .notify_stuck = 3};
   tally = (struct tally){.stuck_after = 60000, .holders = &holders};
   tally_reset(&tally, &group_index);
-  snapshot = (struct snapshot){.index = &group_index, .tally = &tally};
+  cgroup_tree_init(&tree);
+  snapshot = (struct snapshot){
+      .index = &group_index, .tally = &tally, .cgroups = &tree};
 }
 
 static void end(void) {
+  cgroup_tree_free(&tree);
   temp_tree_remove(&cgroups);
   temp_tree_remove(&proc);
 }
@@ -76,6 +80,7 @@ static void add(uint8_t state, uint32_t num, uint64_t cgroup_id, uint16_t port,
 
 static enum notice_event update(enum stuck_state state) {
   snprintf(text, sizeof(text), "untouched");
+  cgroup_tree_refresh(&tree);
   return stuck_update(&stuck, state, &settings, &snapshot, proc.root, text);
 }
 
@@ -223,31 +228,6 @@ START_TEST(a_control_group_that_was_named_is_known_when_it_is_gone) {
 }
 END_TEST
 
-/* Of CGROUP_NAMES names that are kept, looking up one more forgets the first,
- * which is g8 here. */
-static const bool is_there[] = {true, false};
-
-START_TEST(each_holder_has_its_own_name_whatever_was_named_before) {
-  uint64_t ids[CGROUP_NAMES + 1];
-  for (int i = 0; i <= CGROUP_NAMES; i++) {
-    char path[16];
-    snprintf(path, sizeof(path), "/g%d", i);
-    ids[i] = temp_tree_directory(&cgroups, path);
-  }
-  for (int i = 8; i < 8 + CGROUP_NAMES; i++)
-    ck_assert_ptr_nonnull(
-        cgroup_path(&stuck.names, cgroups.root, ids[i % CASES(ids)]));
-  add(TCP_CLOSE_WAIT, 5, ids[8], 443, 9);
-  add(TCP_CLOSE_WAIT, 3, is_there[_i] ? ids[7] : UINT64_MAX, 443, 9);
-  char expected[NOTICE_TEXT_SIZE];
-  snprintf(expected, sizeof(expected),
-           "8 sockets in CLOSE_WAIT for more than 60 s (oldest 61 s): 5 in g8 "
-           "on local port 443, 3%s on local port 443. " CLOSE_WAIT_MEANING,
-           is_there[_i] ? " in g7" : "");
-  check_stuck(STUCK_CLOSE_WAIT, expected);
-}
-END_TEST
-
 START_TEST(processes_are_named_only_when_asked_for) {
   make_process("4711", "curl", 9);
   make_process("80", "nginx", 10);
@@ -289,9 +269,6 @@ int main(void) {
   tcase_add_test(tc, the_three_largest_holders_are_named_by_control_group);
   tcase_add_loop_test(tc, a_control_group_that_is_not_known_is_left_out, 0, 3);
   tcase_add_test(tc, a_control_group_that_was_named_is_known_when_it_is_gone);
-  tcase_add_loop_test(tc,
-                      each_holder_has_its_own_name_whatever_was_named_before, 0,
-                      CASES(is_there));
   tcase_add_loop_test(tc, processes_are_named_only_when_asked_for, 0, 2);
   tcase_add_test(tc, control_characters_in_names_become_question_marks);
   suite_add_tcase(suite, tc);
