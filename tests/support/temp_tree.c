@@ -39,8 +39,10 @@ static void reach(const struct temp_tree *tree, const char *path, char *full) {
 struct temp_tree temp_tree_make(void) {
   struct temp_tree tree;
   const char *parent = getenv("TMPDIR");
+  if (parent == NULL || parent[0] == '\0')
+    parent = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
   int len = snprintf(tree.root, sizeof(tree.root), "%s/tcpstates_test.XXXXXX",
-                     parent != NULL && parent[0] != '\0' ? parent : "/tmp");
+                     parent);
   errno = ENAMETOOLONG;
   need(len > 0 && (size_t)len < sizeof(tree.root), "TMPDIR");
   need(mkdtemp(tree.root) != NULL, tree.root);

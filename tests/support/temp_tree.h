@@ -9,7 +9,7 @@ struct temp_tree {
   char root[256];
 };
 
-/* Makes a tree that is empty, in $TMPDIR or /tmp. */
+/* Makes a tree that is empty, in $TMPDIR, or in memory (/dev/shm), or /tmp. */
 struct temp_tree temp_tree_make(void);
 
 /* Removes it with all that is in it. */

@@ -193,11 +193,6 @@ static void assert_text_is_as_expected(bool sockets, const char *name) {
   assert_same_lines(&actual, &expected, name);
 }
 
-START_TEST(full_snapshot_gives_all_values_in_order) {
-  assert_text_is_as_expected(true, "values");
-}
-END_TEST
-
 static const struct {
   const char *name;
   unsigned report;
@@ -207,27 +202,26 @@ static const struct {
     {"ReportFinTimeout", REPORT_FIN_TIMEOUT}, {"ReportLimits", REPORT_LIMITS},
 };
 
-START_TEST(report_option_switched_off_removes_exactly_its_values) {
-  settings.report = REPORT_ALL & ~reports[_i].report;
-  assert_text_is_as_expected(true, reports[_i].name);
-}
-END_TEST
-
-START_TEST(report_option_switched_on_alone_gives_exactly_its_values) {
-  settings.report = reports[_i].report;
-  assert_text_is_as_expected(true, reports[_i].name);
+/* All, all but each one, and each one alone; with the summary and without. */
+START_TEST(report_options_give_exactly_their_values_in_order) {
+  static const enum settings_choice summaries[] = {CHOICE_TRUE, CHOICE_FALSE};
+  for (int i = 0; i < CASES(summaries); i++) {
+    settings.all_ports_summary = summaries[i];
+    settings.report = REPORT_ALL;
+    assert_text_is_as_expected(true, "all values");
+    for (int j = 0; j < CASES(reports); j++) {
+      settings.report = REPORT_ALL & ~reports[j].report;
+      assert_text_is_as_expected(true, reports[j].name);
+      settings.report = reports[j].report;
+      assert_text_is_as_expected(true, reports[j].name);
+    }
+  }
 }
 END_TEST
 
 START_TEST(failed_dump_removes_the_values_of_all_groups_only) {
   snapshot.sockets_error = -EPROTO;
   assert_text_is_as_expected(false, "values");
-}
-END_TEST
-
-START_TEST(all_ports_summary_off_removes_the_counts_of_group_all_only) {
-  settings.all_ports_summary = CHOICE_FALSE;
-  assert_text_is_as_expected(true, "values");
 }
 END_TEST
 
@@ -454,15 +448,8 @@ int main(void) {
   Suite *suite = suite_create("metrics");
   TCase *tc = tcase_create("metrics");
   tcase_add_checked_fixture(tc, start, NULL);
-  tcase_add_test(tc, full_snapshot_gives_all_values_in_order);
-  tcase_add_loop_test(tc, report_option_switched_off_removes_exactly_its_values,
-                      0, CASES(reports));
-  tcase_add_loop_test(tc,
-                      report_option_switched_on_alone_gives_exactly_its_values,
-                      0, CASES(reports));
+  tcase_add_test(tc, report_options_give_exactly_their_values_in_order);
   tcase_add_test(tc, failed_dump_removes_the_values_of_all_groups_only);
-  tcase_add_test(tc,
-                 all_ports_summary_off_removes_the_counts_of_group_all_only);
   tcase_add_test(tc, kernel_that_does_not_tell_closed_has_no_value_for_it);
   tcase_add_loop_test(tc, of_control_groups_only_full_sockets_are_told, 0, 3);
   tcase_add_test(tc, count_of_0_is_a_value);
