@@ -11,6 +11,7 @@
 
 const struct model_case model_cases[] = {
     /* ports */
+    {"lport=0-65535", "::1 0 ::1 9", true},
     {"lport=7000-7001 lport=7001-7002", "::1 7001 ::1 9", true},
     {"rport=9 rport=7-9 rport=9", "::1 7001 ::1 9", true},
     {"lport=80", "10.0.0.1 80 10.0.0.2 81", true},

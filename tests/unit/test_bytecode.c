@@ -203,6 +203,22 @@ START_TEST(the_kernels_audit_is_short) {
   }
   ck_assert_int_eq(try_scattered(&program, 3800, true), 0);
   ck_assert_uint_lt(program.audit, 1 << 21);
+  /* Of both sides, few of one. */
+  for (int local = 0; local < 2; local++) {
+    struct filter_set set = {0};
+    filter_set_add(&set, "lport=1");
+    filter_set_add(&set, "rport=1");
+    for (size_t i = 1; i < 3500; i++) {
+      struct port_range range = {scattered_port(i), scattered_port(i)};
+      if (local || i < 50)
+        ck_assert_int_eq(port_set_add(&set.filter[0].local_ports, range), 0);
+      if (!local || i < 50)
+        ck_assert_int_eq(port_set_add(&set.filter[1].remote_ports, range), 0);
+    }
+    compile(&program, &set);
+    ck_assert_uint_lt(program.audit, 1 << 21);
+    filter_set_free(&set);
+  }
   bytecode_free(&program);
 }
 END_TEST
