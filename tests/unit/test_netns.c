@@ -28,9 +28,13 @@ static atomic_int reading, most_reading, most_threads;
 static bool no_threads;
 
 int __wrap_setns(int fd, int type);
+static atomic_int setns_errno;
 int __wrap_setns(int fd, int type) {
-  (void)type;
-  return fcntl(fd, F_GETFD) < 0 ? -1 : 0;
+  errno = setns_errno;
+  if (type == CLONE_NEWNET && fcntl(fd, F_GETFD) == FD_CLOEXEC)
+    return errno == 0 ? 0 : -1;
+  errno = EBADF;
+  return -1;
 }
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -185,6 +189,45 @@ START_TEST(one_that_hangs_is_missing_and_the_others_are_not) {
 }
 END_TEST
 
+START_TEST(one_that_hangs_in_a_later_read_is_missing_there) {
+  open_set(3);
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(3), 7);
+  ck_assert_ptr_null(netns_next(&set, in_an_hour));
+  hang(0, true);
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(2), 6);
+  ck_assert_ptr_null(netns_next(&set, in_an_hour));
+  ck_assert_uint_eq(missing(), 1);
+  hang(0, false);
+  await_threads(0);
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(3), 7);
+  ck_assert_ptr_null(netns_next(&set, in_an_hour));
+  ck_assert_uint_eq(missing(), 0);
+  close_set();
+}
+END_TEST
+
+START_TEST(what_cannot_be_entered_is_not_read) {
+  open_set(2);
+  setns_errno = EPERM;
+  netns_start(&set);
+  for (int i = 0; i < 2; i++) {
+    struct netns *netns = netns_next(&set, in_an_hour);
+    ck_assert_ptr_nonnull(netns);
+    ck_assert_int_eq(netns->error, -EPERM);
+  }
+  ck_assert_ptr_null(netns_next(&set, in_an_hour));
+  ck_assert_uint_eq(missing(), 0);
+  ck_assert_int_eq(most_reading, 0);
+  setns_errno = 0;
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(2), 3);
+  close_set();
+}
+END_TEST
+
 START_TEST(few_are_read_at_a_time) {
   open_set(MANY);
   netns_start(&set);
@@ -302,16 +345,17 @@ START_TEST(where_time_is_short_each_has_its_turn) {
 }
 END_TEST
 
+/* Whichever it is. */
 START_TEST(the_end_does_not_wait_for_one_that_hangs) {
   open_set(3);
-  hang(1, true);
+  hang((size_t)_i, true);
   netns_start(&set);
   next_ones(2);
   ck_assert_ptr_null(netns_next(&set, now));
   ck_assert_uint_eq(netns_close(&set), 1);
 
   /* And does not take away what it uses. */
-  hang(1, false);
+  hang((size_t)_i, false);
   await_threads(0);
   close_set();
 }
@@ -335,11 +379,37 @@ START_TEST(without_a_thread_there_is_an_error_that_passes) {
 }
 END_TEST
 
+static const struct {
+  int error;
+  const char *text; /* how it begins; NULL: there is none */
+} texts[] = {
+    {-ENOENT, "there is no such namespace"},
+    {-ENOTDIR, "there is no such namespace"},
+    {-EPERM, "not allowed to enter it"},
+    {-EACCES, "not allowed to open it"},
+    {-EINVAL, "this file is no network namespace"},
+    {-ETIMEDOUT, "not read in time"},
+    {-EBUSY, "not read, for too many reads hang"},
+    {-EMFILE, NULL},
+    {-ENOMEM, NULL},
+};
+
+START_TEST(an_error_has_a_text_that_says_what_to_do) {
+  const char *text = netns_strerror(texts[_i].error);
+  if (texts[_i].text == NULL)
+    ck_assert_ptr_null(text);
+  else
+    ck_assert_ptr_eq(strstr(text, texts[_i].text), text);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("netns");
   TCase *tcase = tcase_create("netns");
   tcase_add_checked_fixture(tcase, set_up, NULL);
   tcase_add_test(tcase, one_that_hangs_is_missing_and_the_others_are_not);
+  tcase_add_test(tcase, one_that_hangs_in_a_later_read_is_missing_there);
+  tcase_add_test(tcase, what_cannot_be_entered_is_not_read);
   tcase_add_test(tcase, few_are_read_at_a_time);
   tcase_add_test(tcase,
                  as_many_that_hang_do_not_keep_the_others_from_beginning);
@@ -349,7 +419,9 @@ int main(void) {
   tcase_add_test(
       tcase, more_that_hang_than_there_are_threads_leave_those_that_they_can);
   tcase_add_test(tcase, where_time_is_short_each_has_its_turn);
-  tcase_add_test(tcase, the_end_does_not_wait_for_one_that_hangs);
+  tcase_add_loop_test(tcase, the_end_does_not_wait_for_one_that_hangs, 0, 3);
+  tcase_add_loop_test(tcase, an_error_has_a_text_that_says_what_to_do, 0,
+                      CASES(texts));
   tcase_add_test(tcase, without_a_thread_there_is_an_error_that_passes);
   suite_add_tcase(suite, tcase);
   return check_main_forked(suite);

@@ -120,8 +120,9 @@ int plugin_dispatch_notification(const notification_t *notification) {
 void __wrap_snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
 void __wrap_snapshot_read(struct snapshot_reader *reader,
                           struct snapshot *out) {
-  (void)reader;
   *out = found.snapshot;
+  out->index = &reader->index;
+  out->tally = &reader->tally;
 }
 
 size_t __wrap_metrics_each(const struct settings *settings,
