@@ -68,6 +68,7 @@ holders=()
 start_holder() {
   local fifo=$work/holder.${#holders[@]}
   mkfifo "$fifo"
+  : >"$fifo.out"
   # Opened for both, the FIFO has no end.
   "$@" "$build/sockmake" <>"$fifo" >"$fifo.out" &
   holders+=($!)
