@@ -13,7 +13,7 @@
 #include <strings.h>
 
 #define NAMESPACE_HELP                                                         \
-  "write a name under /run/netns or a path, such as <Namespace \"blue\">"
+  "write names under /run/netns or paths, such as <Namespace \"blue\">"
 #define NAME_HELP "write a short one in the block: Name \"blue\""
 #define COUNTING_HELP "write \"auto\" or \"dump\""
 
@@ -101,95 +101,154 @@ static const struct config_entry options[] = {
     {"Filter", config_read_filter, 0, true},
 };
 
-static struct settings_namespace *add_namespace(struct settings *settings,
-                                                const char *path) {
+static struct settings_namespace *add_namespace(struct settings *settings) {
   struct settings_namespace *namespaces =
       realloc(settings->namespaces,
               (settings->namespaces_num + 1) * sizeof(*namespaces));
   if (namespaces == NULL)
     return NULL;
   settings->namespaces = namespaces;
-  struct settings_namespace *namespace = &namespaces[settings->namespaces_num];
-  *namespace = (struct settings_namespace){.path = strdup(path)};
+  struct settings_namespace *namespace =
+      &namespaces[settings->namespaces_num++];
+  *namespace = (struct settings_namespace){.name = NULL};
   settings_init(&namespace->settings);
   namespace->settings.other_namespace = true;
-  if (namespace->path == NULL)
-    return NULL;
-  settings->namespaces_num++;
   return namespace;
 }
 
 /* What is wrong with a namespace's name; NULL: nothing. */
 static const char *find_fault(const struct settings *settings,
-                              const char *name) {
-  const char *fault = config_name_fault(name);
+                              const struct settings_namespace *namespace) {
+  const char *fault = config_name_fault(namespace->name);
   if (fault != NULL)
     return fault;
-  if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+  if (strcmp(namespace->name, ".") == 0 || strcmp(namespace->name, "..") == 0)
     return "is that of a directory";
   for (size_t i = 0; i < settings->namespaces_num; i++)
-    if (settings->namespaces[i].name != NULL &&
-        strcmp(settings->namespaces[i].name, name) == 0)
+    if (&settings->namespaces[i] != namespace &&
+        strcmp(settings->namespaces[i].name, namespace->name) == 0)
       return "belongs to another Namespace";
   return NULL;
 }
 
-static int read_name(const struct config_option *option, unsigned arg) {
-  (void)arg;
-  return config_read_string(option, NAME_HELP, option->name);
-}
-
-static const struct config_entry name_option = {"Name", read_name, 0, false};
-
-static int read_namespace(const struct config_option *option, unsigned arg) {
-  (void)arg;
-  const oconfig_item_t *item = option->item;
-  const char *path;
-  int err = config_read_string(option, NAMESPACE_HELP, &path);
-  if (err != 0)
-    return err;
-  const char *name = path;
-  char run[PATH_MAX];
-  if (path[0] != '/') {
-    snprintf(run, sizeof(run), "/run/netns/%s", path);
-    path = run;
-  }
-  struct settings_namespace *namespace = add_namespace(option->settings, path);
-  if (namespace == NULL)
-    return config_out_of_memory(option);
-
-  char where[CONFIG_NAME_MAX_LEN + 80];
-  snprintf(where, sizeof(where), "Namespace \"%.100s\": ", name);
-  const struct config_option inside = {.where = where,
-                                       .error = option->error,
-                                       .settings = &namespace->settings,
-                                       .name = &name};
-  err =
-      config_read_block(&inside, item, options, LENGTH(options), &name_option);
-  if (err != 0)
-    return err;
-  if (name[0] == '/')
-    return config_refuse(option,
-                         "<%s \"%.100s\">: a path needs a short name for its "
-                         "groups; " NAME_HELP,
-                         item->key, path);
-  const char *fault = find_fault(option->settings, name);
-  if (fault != NULL)
-    return config_refuse(option, "<%s \"%.100s\">: the name %s; " NAME_HELP,
-                         item->key, name, fault);
+static int set_name(const struct config_option *option,
+                    struct settings_namespace *namespace, const char *name) {
+  free(namespace->name);
   namespace->name = strdup(name);
   return namespace->name != NULL ? 0 : config_out_of_memory(option);
 }
 
-static const struct config_entry namespace_option = {"Namespace",
-                                                     read_namespace, 0, true};
+static int read_name(const struct config_option *option, unsigned arg) {
+  (void)arg;
+  const char *name;
+  int err = config_read_string(option, NAME_HELP, &name);
+  return err != 0 ? err : set_name(option, option->namespace, name);
+}
+
+static int read_budget(const struct config_option *option, unsigned arg) {
+  (void)arg;
+  return config_read_number(option, 1, 100,
+                            "write whole percent of one core from 1 to 100",
+                            &option->namespace->budget);
+}
+
+/* Further options of a Namespace block. */
+static const struct config_entry namespace_options[] = {
+    {"Name", read_name, 0, false},
+    {"NamespaceBudget", read_budget, 0, false},
+};
+
+/* Adds the path of value number i: a name is one under /run/netns. */
+static int add_path(const struct config_option *option,
+                    struct settings_namespace *namespace, int i) {
+  const char *text = option->item->values[i].value.string;
+  const char *directory = text[0] == '/' ? "" : "/run/netns/";
+  if (text[0] != '/' && strchr(text, '/') != NULL)
+    return config_refuse(option,
+                         "<%s \"%.100s\">: neither a name nor an absolute "
+                         "path; " NAMESPACE_HELP,
+                         option->item->key, text);
+  char **paths =
+      realloc(namespace->paths, (namespace->paths_num + 1) * sizeof(*paths));
+  if (paths == NULL)
+    return config_out_of_memory(option);
+  namespace->paths = paths;
+  size_t size = strlen(directory) + strlen(text) + 1;
+  char *path = malloc(size);
+  if (path == NULL)
+    return config_out_of_memory(option);
+  snprintf(path, size, "%s%s", directory, text);
+  paths[namespace->paths_num++] = path;
+  namespace->pattern = namespace->paths_num > 1 || strpbrk(text, "*?[") != NULL;
+  return 0;
+}
+
+static int add_paths(const struct config_option *option,
+                     struct settings_namespace *namespace) {
+  const oconfig_item_t *item = option->item;
+  int err = config_need_value(option, NAMESPACE_HELP);
+  for (int i = 0; i < item->values_num && err == 0; i++)
+    err = item->values[i].type == OCONFIG_TYPE_STRING
+              ? add_path(option, namespace, i)
+              : config_refuse(option,
+                              "%s: takes texts in quotes; " NAMESPACE_HELP,
+                              item->key);
+  return err;
+}
+
+static int read_namespace(const struct config_option *option, unsigned arg) {
+  (void)arg;
+  const oconfig_item_t *item = option->item;
+  struct settings_namespace *namespace = add_namespace(option->settings);
+  if (namespace == NULL)
+    return config_out_of_memory(option);
+  int err = add_paths(option, namespace);
+  if (err != 0)
+    return err;
+  const char *text = item->values[0].value.string;
+  char where[CONFIG_NAME_MAX_LEN + 80];
+  snprintf(where, sizeof(where), "Namespace \"%.100s\": ", text);
+  const struct config_option inside = {.where = where,
+                                       .error = option->error,
+                                       .settings = &namespace->settings,
+                                       .namespace = namespace};
+  err = config_read_block(&inside, item, options, LENGTH(options),
+                          namespace_options, LENGTH(namespace_options));
+  if (err != 0)
+    return err;
+  if (namespace->name == NULL && (text[0] == '/' || namespace->pattern))
+    return config_refuse(option,
+                         "<%s \"%.100s\">: a path needs a short name for its "
+                         "groups, and so do several; " NAME_HELP,
+                         item->key, text);
+  if (namespace->name == NULL) {
+    err = set_name(option, namespace, text);
+    if (err != 0)
+      return err;
+  }
+  const char *fault = find_fault(option->settings, namespace);
+  if (fault != NULL)
+    return config_refuse(option, "<%s \"%.100s\">: the name %s; " NAME_HELP,
+                         item->key, namespace->name, fault);
+  if (namespace->budget != 0 && !namespace->pattern)
+    return config_refuse(option,
+                         "<%s \"%.100s\">: NamespaceBudget is for patterns; "
+                         "leave it out: one namespace is read each time",
+                         item->key, text);
+  if (namespace->budget == 0)
+  namespace->budget = SETTINGS_NAMESPACE_BUDGET;
+  return 0;
+}
+
+static const struct config_entry namespace_block = {"Namespace", read_namespace,
+                                                    0, true};
 
 int config_block(struct settings *settings, const oconfig_item_t *block,
                  struct config_error *error) {
   const struct config_option inside = {
       .where = "", .error = error, .settings = settings};
   return config_read_block(&inside, block, options, LENGTH(options),
-                           &namespace_option);
+                           &namespace_block, 1);
 }
 
 static bool has_port_groups(const struct settings *settings) {

@@ -287,9 +287,9 @@ int config_read_filter(const struct config_option *option, unsigned arg) {
   struct config_option inside = *option;
   inside.where = where;
   inside.filter = &group->filter;
-  int err =
-      config_read_block(&inside, item, filter_options,
-                        sizeof(filter_options) / sizeof(*filter_options), NULL);
+  int err = config_read_block(&inside, item, filter_options,
+                              sizeof(filter_options) / sizeof(*filter_options),
+                              NULL, 0);
   if (err == 0 && !has_condition(&group->filter))
     err = config_refuse(option,
                         "<%s \"%s\">: has no condition; write at least one "

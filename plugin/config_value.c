@@ -260,46 +260,50 @@ static bool is_near(const char *a, const char *b, unsigned letters) {
          (*a != '\0' && *b != '\0' && is_near(a + 1, b + 1, letters - 1));
 }
 
-static const char *find_nearest(const char *key,
-                                const struct config_entry *entries, size_t num,
-                                const struct config_entry *also) {
-  for (unsigned letters = 1; letters <= 2; letters++) {
-    for (size_t i = 0; i < num; i++)
-      if (is_near(key, entries[i].key, letters))
-        return entries[i].key;
-    if (also != NULL && is_near(key, also->key, letters))
-      return also->key;
-  }
+/* Some entries, then others. */
+struct entries {
+  const struct config_entry *first;
+  size_t first_num;
+  const struct config_entry *also;
+  size_t num; /* of all */
+};
+
+static const struct config_entry *entry_at(const struct entries *e, size_t i) {
+  return i < e->first_num ? &e->first[i] : &e->also[i - e->first_num];
+}
+
+static const char *find_nearest(const char *key, const struct entries *e) {
+  for (unsigned letters = 1; letters <= 2; letters++)
+    for (size_t i = 0; i < e->num; i++)
+      if (is_near(key, entry_at(e, i)->key, letters))
+        return entry_at(e, i)->key;
   return NULL;
 }
 
 static int refuse_unknown(const struct config_option *option,
-                          const struct config_entry *entries, size_t num,
-                          const struct config_entry *also) {
+                          const struct entries *e) {
   const char *key = option->item->key;
   if (strcasecmp(key, "Interval") == 0)
     return config_refuse(option, "%s: goes into <LoadPlugin tcpstates>", key);
-  const char *nearest = find_nearest(key, entries, num, also);
+  const char *nearest = find_nearest(key, e);
   char known[sizeof(option->error->text)] = "";
-  for (size_t i = 0, len = 0; i < num && len < sizeof(known); i++)
+  for (size_t i = 0, len = 0; i < e->num && len < sizeof(known); i++)
     len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s",
-                            i == 0 ? "" : ", ", entries[i].key);
-  return config_refuse(
-      option, "unknown option \"%.60s\"; write %s%sone of %s%s%s", key,
-      nearest == NULL ? "" : nearest, nearest == NULL ? "" : ", or ", known,
-      also == NULL ? "" : ", ", also == NULL ? "" : also->key);
+                            i == 0 ? "" : ", ", entry_at(e, i)->key);
+  return config_refuse(option, "unknown option \"%.60s\"; write %s%sone of %s",
+                       key, nearest == NULL ? "" : nearest,
+                       nearest == NULL ? "" : ", or ", known);
 }
 
 static int read_entry(const struct config_option *option,
-                      const struct config_entry *entries, size_t num,
-                      const struct config_entry *also) {
+                      const struct entries *e) {
   const oconfig_item_t *item = option->item;
-  const struct config_entry *entry = also;
-  for (size_t i = 0; i < num; i++)
-    if (strcasecmp(entries[i].key, item->key) == 0)
-      entry = &entries[i];
-  if (entry == NULL || strcasecmp(entry->key, item->key) != 0)
-    return refuse_unknown(option, entries, num, also);
+  const struct config_entry *entry = NULL;
+  for (size_t i = 0; i < e->num && entry == NULL; i++)
+    if (strcasecmp(entry_at(e, i)->key, item->key) == 0)
+      entry = entry_at(e, i);
+  if (entry == NULL)
+    return refuse_unknown(option, e);
   if (item->children_num > 0 && !entry->block)
     return config_refuse(option,
                          "<%s>: is not a block; write it on one line: %s",
@@ -310,12 +314,13 @@ static int read_entry(const struct config_option *option,
 int config_read_block(const struct config_option *inside,
                       const oconfig_item_t *block,
                       const struct config_entry *entries, size_t num,
-                      const struct config_entry *also) {
+                      const struct config_entry *also, size_t also_num) {
+  const struct entries e = {entries, num, also, num + also_num};
   struct config_option option = *inside;
   int err = 0;
   for (int i = 0; i < block->children_num && err == 0; i++) {
     option.item = &block->children[i];
-    err = read_entry(&option, entries, num, also);
+    err = read_entry(&option, &e);
   }
   return err;
 }

@@ -9,6 +9,7 @@
 #include <liboconfig/oconfig.h>
 
 struct settings;
+struct settings_namespace;
 
 /* Why a configuration is refused: one line, without the plugin's name. */
 struct config_error {
@@ -26,8 +27,8 @@ struct config_option {
   const char *where; /* what error texts begin with: "" or "Filter \"db\": " */
   struct config_error *error;
   struct settings *settings;
-  struct filter *filter; /* inside a Filter block; else NULL */
-  const char **name;     /* inside a Namespace block: its name; else NULL */
+  struct filter *filter;                /* inside a Filter block; else NULL */
+  struct settings_namespace *namespace; /* inside its block; else NULL */
 };
 
 /* An option that there is. */
@@ -39,13 +40,13 @@ struct config_entry {
 };
 
 /* Has each option in the block read by the entry of its name, in any case of
- * letters. inside: what they have in common, item is not used. also: a further
- * entry; NULL: there is none. Stops at the first that is refused: it has no
- * entry, is a block and must not be one, or its entry refuses it. */
+ * letters. inside: what they have in common, item is not used. also: also_num
+ * further entries. Stops at the first that is refused: it has no entry, is a
+ * block and must not be one, or its entry refuses it. */
 int config_read_block(const struct config_option *inside,
                       const oconfig_item_t *block,
                       const struct config_entry *entries, size_t num,
-                      const struct config_entry *also);
+                      const struct config_entry *also, size_t also_num);
 
 /* Puts "WHERE TEXT" into the error and returns -EINVAL. What of the user's text
  * is no printable character becomes a question mark. */

@@ -18,12 +18,20 @@ static int enter(const char *path) {
   return err;
 }
 
+static int64_t cpu_time(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static void read_inside(struct netns *netns) {
+  int64_t begun = cpu_time();
   netns->error = enter(netns->path);
   if (netns->error == 0)
     snapshot_read(&netns->reader, &netns->snapshot);
   /* An open netlink socket would keep the namespace after its deletion. */
   diag_dump_disconnect(&netns->reader.dump);
+  netns->cpu = cpu_time() - begun;
 }
 
 /* The next in turn; NULL: none waits. */
@@ -112,13 +120,30 @@ size_t netns_close(struct netns_set *set) {
   return 0;
 }
 
+/* Adds one for a block. Returns 0 or -ENOMEM. */
+static int add(struct netns_set *set, const struct settings *settings,
+               size_t block, const char *proc, struct diag_absence *absence,
+               struct cgroup_tree *cgroups) {
+  struct netns *netns = &set->netns[set->num];
+  const struct settings_namespace *namespace = &settings->namespaces[block];
+  int err = snapshot_open(&netns->reader, &namespace->settings, proc, cgroups);
+  if (err != 0)
+    return err;
+  netns->block = block;
+  netns->slot = namespace->pattern;
+  netns->path = namespace->paths[0];
+  netns->reader.dump.absence = absence;
+  set->num++;
+  return 0;
+}
+
 int netns_open(struct netns_set *set, const struct settings *settings,
                const char *proc, struct diag_absence *absence,
                struct cgroup_tree *cgroups) {
-  *set = (struct netns_set){
-      .netns = calloc(settings->namespaces_num + 1, sizeof(*set->netns)),
-      .patience = NETNS_PATIENCE,
-      .threads = NETNS_THREADS};
+  size_t most = NETNS_SLOTS * settings->namespaces_num + 1;
+  *set = (struct netns_set){.netns = calloc(most, sizeof(*set->netns)),
+                            .patience = NETNS_PATIENCE,
+                            .threads = NETNS_THREADS};
   if (set->netns == NULL)
     return -ENOMEM;
   for (size_t i = 0; i < NETNS_THREADS; i++)
@@ -130,25 +155,20 @@ int netns_open(struct netns_set *set, const struct settings *settings,
   pthread_cond_init(&set->work, NULL);
   pthread_cond_init(&set->done, &monotonic);
   pthread_condattr_destroy(&monotonic);
-  for (size_t i = 0; i < settings->namespaces_num; i++) {
-    struct netns *netns = &set->netns[i];
-    netns->path = settings->namespaces[i].path;
-    int err = snapshot_open(&netns->reader, &settings->namespaces[i].settings,
-                            proc, cgroups);
-    if (err != 0) {
-      netns_close(set);
-      return err;
-    }
-    netns->reader.dump.absence = absence;
-    set->num++;
-  }
-  return 0;
+  int err = 0;
+  for (size_t i = 0; i < settings->namespaces_num; i++)
+    for (int k = settings->namespaces[i].pattern ? NETNS_SLOTS : 1;
+         k > 0 && err == 0; k--)
+      err = add(set, settings, i, proc, absence, cgroups);
+  if (err != 0)
+    netns_close(set);
+  return err;
 }
 
 void netns_start(struct netns_set *set) {
   pthread_mutex_lock(&set->lock);
   for (size_t i = 0; i < set->num; i++)
-    set->netns[i].state = NETNS_WAITING;
+    set->netns[i].state = set->netns[i].slot ? NETNS_IDLE : NETNS_WAITING;
   for (size_t i = 0; i < NETNS_THREADS; i++)
     if (set->workers[i].netns != NULL)
       set->workers[i].netns->state = NETNS_LATE;
@@ -156,6 +176,17 @@ void netns_start(struct netns_set *set) {
   set->stop = set->full = false;
   pthread_cond_broadcast(&set->work);
   pthread_mutex_unlock(&set->lock);
+}
+
+void netns_add(struct netns_set *set, struct netns *slot) {
+  pthread_mutex_lock(&set->lock);
+  slot->state = NETNS_WAITING;
+  pthread_cond_signal(&set->work);
+  pthread_mutex_unlock(&set->lock);
+}
+
+bool netns_is_late(const struct netns *netns) {
+  return netns->state == NETNS_LATE;
 }
 
 /* Returns a worker without a thread; NULL: all have one. */

@@ -24,6 +24,9 @@
  * is read until one of them has ended. */
 #define NETNS_THREADS 16
 
+/* This many are read of a pattern at a time. */
+#define NETNS_SLOTS 4
+
 enum netns_state {
   NETNS_IDLE,
   NETNS_WAITING, /* to be read */
@@ -32,13 +35,16 @@ enum netns_state {
   NETNS_LATE, /* a read that was given up goes on */
 };
 
-/* One namespace. */
+/* One namespace of a block, or of a pattern one after the other. */
 struct netns {
+  size_t block;     /* the position of its block in the settings */
+  bool slot;        /* of a pattern: it is read when netns_add() says so */
   const char *path; /* of a file that setns(2) takes */
   struct snapshot_reader reader;
   struct snapshot snapshot; /* what the last read has found */
-  int error; /* 0: there is a snapshot; -errno of open(2), setns(2),
-                pthread_create(3) */
+  int error;   /* 0: there is a snapshot; -errno of open(2), setns(2),
+                  pthread_create(3) */
+  int64_t cpu; /* ns that the last read has taken */
 
   /* The rest is netns.c's own. */
   enum netns_state state; /* under the set's lock */
@@ -58,7 +64,8 @@ struct netns_worker {
 
 /* All of them. */
 struct netns_set {
-  struct netns *netns; /* in the order of configuration */
+  struct netns *netns; /* in the order of configuration; NETNS_SLOTS for each
+                          pattern */
   size_t num;
   int64_t patience; /* ms */
   size_t threads;   /* at most, up to NETNS_THREADS */
@@ -83,10 +90,16 @@ int netns_open(struct netns_set *set, const struct settings *settings,
                const char *proc, struct diag_absence *absence,
                struct cgroup_tree *cgroups);
 
-/* Begins to read all namespaces except those of which an earlier read still
- * goes on. The first to begin is the one at which the read before ran out of
- * time. */
+/* Begins to read all namespaces but those of patterns, and those of which an
+ * earlier read still goes on. The first to begin is the one at which the read
+ * before ran out of time. */
 void netns_start(struct netns_set *set);
+
+/* Begins to read the path of a pattern's slot that is not late. */
+void netns_add(struct netns_set *set, struct netns *slot);
+
+/* Does a read go on that was given up? */
+bool netns_is_late(const struct netns *netns);
 
 /* CLOCK_MONOTONIC in ms. */
 int64_t netns_now(void);

@@ -55,7 +55,9 @@ void settings_free(struct settings *settings) {
   free(settings->groups);
   for (size_t i = 0; i < settings->namespaces_num; i++) {
     free(settings->namespaces[i].name);
-    free(settings->namespaces[i].path);
+    for (size_t k = 0; k < settings->namespaces[i].paths_num; k++)
+      free(settings->namespaces[i].paths[k]);
+    free(settings->namespaces[i].paths);
     settings_free(&settings->namespaces[i].settings);
   }
   free(settings->namespaces);

@@ -49,12 +49,19 @@ struct settings {
   size_t namespaces_num;
 };
 
-/* Another network namespace, with settings of its own. */
+/* Another network namespace, or all that patterns lead to, with settings of its
+ * own. */
 struct settings_namespace {
-  char *name;               /* stands behind "@" in its groups' names */
-  char *path;               /* of a file that setns(2) takes */
+  char *name;   /* stands after "@" in its groups' names */
+  char **paths; /* of files that setns(2) takes */
+  size_t paths_num;
+  bool pattern; /* there are several paths, or they are patterns, for glob(3) */
+  uint32_t budget; /* of a pattern: percent of one core; 0: not given */
   struct settings settings; /* its namespaces_num is 0 */
 };
+
+/* The share of one core that a pattern may use, in percent. */
+#define SETTINGS_NAMESPACE_BUDGET 2
 
 /* The settings of an empty configuration. */
 void settings_init(struct settings *settings);

@@ -7,8 +7,11 @@
 
 #include "config.h"
 #include "metrics.h"
-#include "netns.h"
+#include "netns_pattern.h"
 #include "stuck.h"
+
+#define STRINGIFY_TEXT(text) #text
+#define STRINGIFY(number) STRINGIFY_TEXT(number)
 
 /* Something that goes wrong in read after read. */
 struct trouble {
@@ -27,6 +30,9 @@ struct view {
   struct trouble no_sockets;
   struct trouble no_file;
   struct trouble no_group;
+  struct netns_pattern *pattern; /* NULL: it is one namespace */
+  struct trouble too_many;
+  struct trouble too_many_values;
 };
 
 /* A read, and which view it is dispatched for. */
@@ -50,26 +56,48 @@ static int tcpstates_config(oconfig_item_t *block) {
   return err;
 }
 
+static int open_pattern(struct view *view, size_t block) {
+  view->pattern = calloc(1, sizeof(*view->pattern));
+  if (view->pattern == NULL)
+    return -ENOMEM;
+  size_t slot = 0;
+  while (netns_set.netns[slot].block != block)
+    slot++;
+  netns_pattern_open(view->pattern, &settings.namespaces[block],
+                     &netns_set.netns[slot], "/proc");
+  return 0;
+}
+
+static int open_views(void) {
+  views = calloc(settings.namespaces_num + 1, sizeof(*views));
+  if (views == NULL)
+    return -ENOMEM;
+  views[0].settings = &settings;
+  for (size_t i = 0; i < settings.namespaces_num; i++) {
+    const struct settings_namespace *namespace = &settings.namespaces[i];
+    struct view *view = &views[i + 1];
+    view->name = namespace->name;
+    snprintf(view->label, sizeof(view->label),
+             "namespace %s: ", namespace->name);
+    view->settings = &namespace->settings;
+    if (namespace->pattern && open_pattern(view, i) != 0)
+      return -ENOMEM;
+  }
+  return 0;
+}
+
 static int tcpstates_init(void) {
   config_finish(&settings);
   cgroup_tree_init(&cgroups);
-  views = calloc(settings.namespaces_num + 1, sizeof(*views));
-  int err = views == NULL
-                ? -ENOMEM
-                : snapshot_open(&reader, &settings, "/proc", &cgroups);
+  int err = snapshot_open(&reader, &settings, "/proc", &cgroups);
   reader.dump.absence = &absence;
   if (err == 0)
     err = netns_open(&netns_set, &settings, "/proc", &absence, &cgroups);
+  if (err == 0)
+    err = open_views();
   if (err != 0) {
     P_ERROR("out of memory");
     return err;
-  }
-  views[0].settings = &settings;
-  for (size_t i = 0; i < settings.namespaces_num; i++) {
-    views[i + 1].name = settings.namespaces[i].name;
-    snprintf(views[i + 1].label, sizeof(views->label),
-             "namespace %s: ", settings.namespaces[i].name);
-    views[i + 1].settings = &settings.namespaces[i].settings;
   }
   for (size_t i = 0; i <= settings.namespaces_num; i++)
     if (views[i].settings->no_group)
@@ -232,16 +260,59 @@ static int64_t find_deadline(void) {
   return netns_now() + (int64_t)CDTIME_T_TO_MS(interval - interval / 10);
 }
 
+static void start_patterns(void) {
+  int64_t now = netns_now();
+  int64_t interval = (int64_t)CDTIME_T_TO_NS(plugin_get_interval());
+  for (size_t i = 1; i <= settings.namespaces_num; i++)
+    if (views[i].pattern != NULL)
+      netns_pattern_start(views[i].pattern, &netns_set, now, interval);
+}
+
+static void hand_over_pattern(struct view *view, cdtime_t time) {
+  struct netns_pattern *pattern = view->pattern;
+  netns_pattern_end(pattern, dispatch_value, &(struct dispatch){view, time});
+  const char *reason;
+  int err = netns_pattern_error(pattern, &reason);
+  if (err != 0)
+    complain(LOG_WARNING, &view->no_entry, view, pattern->failed, reason, err,
+             "Its part is missing.");
+  else
+    release(&view->no_entry, view, "all of them are read again.");
+  if (pattern->too_many)
+    complain(LOG_WARNING, &view->too_many, view, pattern->block->paths[0],
+             "more than " STRINGIFY(NETNS_PATTERN_MAX) " namespaces", 0,
+             "The others are not read.");
+  else
+    release(&view->too_many, view, "all of them are read.");
+  if (netns_sum_is_full(&pattern->sum))
+    complain(LOG_WARNING, &view->too_many_values, view,
+             pattern->block->paths[0],
+             "more than " STRINGIFY(NETNS_SUM_MAX) " different values", 0,
+             "Those that are new are missing.");
+  else
+    release(&view->too_many_values, view, "all values are added up.");
+}
+
 static void read_namespaces(cdtime_t now, int64_t deadline) {
   netns_start(&netns_set);
+  start_patterns();
   struct netns *netns;
-  while ((netns = netns_next(&netns_set, deadline)) != NULL)
-    hand_over_namespace(netns, &views[netns - netns_set.netns + 1], now);
-  for (size_t i = 0; i < netns_set.num; i++) {
-    int err = netns_missing(&netns_set, &netns_set.netns[i]);
-    if (err != 0)
-      complain_missing(&netns_set.netns[i], &views[i + 1], err);
+  while ((netns = netns_next(&netns_set, deadline)) != NULL) {
+    struct view *view = &views[netns->block + 1];
+    if (view->pattern == NULL)
+      hand_over_namespace(netns, view, now);
+    else
+      netns_pattern_take(view->pattern, &netns_set, netns);
   }
+  for (size_t i = 0; i < netns_set.num; i++) {
+    struct view *view = &views[netns_set.netns[i].block + 1];
+    int err = netns_missing(&netns_set, &netns_set.netns[i]);
+    if (err != 0 && view->pattern == NULL)
+      complain_missing(&netns_set.netns[i], view, err);
+  }
+  for (size_t i = 1; i <= settings.namespaces_num; i++)
+    if (views[i].pattern != NULL)
+      hand_over_pattern(&views[i], now);
 }
 
 static int tcpstates_read(void) {
@@ -268,6 +339,11 @@ static int tcpstates_shutdown(void) {
     return 0;
   }
   cgroup_tree_free(&cgroups);
+  for (size_t i = 1; i <= settings.namespaces_num && views != NULL; i++)
+    if (views[i].pattern != NULL) {
+      netns_pattern_close(views[i].pattern);
+      free(views[i].pattern);
+    }
   settings_free(&settings);
   free(views);
   return 0;

@@ -366,7 +366,11 @@ static void check_settings(const struct settings *settings) {
   for (size_t i = 0; i < settings->namespaces_num; i++) {
     const struct settings_namespace *namespace = &settings->namespaces[i];
     check_name(namespace->name);
-    NEED(namespace->path[0] == '/', "%s", namespace->path);
+    NEED(namespace->paths_num > 0, "%s", namespace->name);
+    for (size_t k = 0; k < namespace->paths_num; k++)
+      NEED(namespace->paths[k][0] == '/', "%s", namespace->paths[k]);
+    NEED(namespace->budget >= 1 && namespace->budget <= 100, "%u",
+         namespace->budget);
     NEED(namespace->settings.other_namespace &&
              namespace->settings.namespaces_num == 0,
          "%s", namespace->name);

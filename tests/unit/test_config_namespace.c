@@ -33,7 +33,7 @@ START_TEST(a_block_has_settings_of_its_own) {
 
   const struct settings_namespace *blue = &settings.namespaces[0];
   ck_assert_str_eq(blue->name, "blue");
-  ck_assert_str_eq(blue->path, "/run/netns/blue");
+  ck_assert_str_eq(blue->paths[0], "/run/netns/blue");
   ck_assert(blue->settings.other_namespace);
   ck_assert_uint_eq(blue->settings.groups_num, 2);
   ck_assert_str_eq(blue->settings.groups[0].name, "443-local");
@@ -43,7 +43,7 @@ START_TEST(a_block_has_settings_of_its_own) {
 
   const struct settings_namespace *web = &settings.namespaces[1];
   ck_assert_str_eq(web->name, "web");
-  ck_assert_str_eq(web->path, "/proc/4711/ns/net");
+  ck_assert_str_eq(web->paths[0], "/proc/4711/ns/net");
   ck_assert_uint_eq(web->settings.groups_num, 0);
   ck_assert(web->settings.report & REPORT_STUCK);
   ck_assert_int_eq(web->settings.all_ports_summary, CHOICE_TRUE);
@@ -61,7 +61,38 @@ START_TEST(the_same_group_name_may_stand_in_two_namespaces) {
 }
 END_TEST
 
+START_TEST(several_paths_or_a_pattern_are_one_block) {
+  oconfig_value_t values[] = {TEXT("/run/docker/netns/*"), TEXT("blue"),
+                              TEXT("cni-?")};
+  oconfig_item_t options[] = {OPTION("NamespaceBudget", NUMBER(7)),
+                              OPTION("Name", TEXT("pods"))};
+  oconfig_item_t block = BLOCK(
+      "Plugin",
+      {.key = (char[]){"Namespace"},
+       .values = values,
+       .values_num = CASES(values),
+       .children = options,
+       .children_num = CASES(options)},
+      NAMED_BLOCK("Namespace", TEXT("/run/[xy]"), OPTION("Name", TEXT("xy"))),
+      NAMED_BLOCK("Namespace", TEXT("/run/x"), OPTION("Name", TEXT("x"))));
+  ck_assert_msg(read_block(&block) == 0, "%s", error.text);
+  const struct settings_namespace *pods = &settings.namespaces[0];
+  ck_assert(pods->pattern);
+  ck_assert_str_eq(pods->name, "pods");
+  ck_assert_uint_eq(pods->paths_num, 3);
+  ck_assert_str_eq(pods->paths[0], "/run/docker/netns/*");
+  ck_assert_str_eq(pods->paths[1], "/run/netns/blue");
+  ck_assert_str_eq(pods->paths[2], "/run/netns/cni-?");
+  ck_assert_uint_eq(pods->budget, 7);
+  ck_assert(settings.namespaces[1].pattern);
+  ck_assert_uint_eq(settings.namespaces[1].budget, 2);
+  ck_assert(!settings.namespaces[2].pattern);
+}
+END_TEST
+
 #define NAME_HELP "write a short one in the block: Name \"blue\""
+#define NAMESPACE_HELP                                                         \
+  "write names under /run/netns or paths, such as <Namespace \"blue\">"
 #define NAME_64                                                                \
   "0123456789012345678901234567890123456789012345678901234567890123"
 
@@ -70,16 +101,15 @@ static struct {
   const char *expected;
 } refused[] = {
     {NAMED_BLOCK("Namespace", NUMBER(1), OPTION("LocalPort", NUMBER(1))),
-     "Namespace: takes one text in quotes; write a name under /run/netns or a "
-     "path, such as <Namespace \"blue\">"},
+     "Namespace: takes texts in quotes; " NAMESPACE_HELP},
     {NAMED_BLOCK("Namespace", TEXT("/run/x"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"/run/x\">: a path needs a short name for its "
-     "groups; " NAME_HELP},
+     "groups, and so do several; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT(""), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"\">: the name is empty; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT("a/b"), OPTION("LocalPort", NUMBER(1))),
-     "<Namespace \"a/b\">: the name has a control character, \"/\" or \"@\" in "
-     "it; " NAME_HELP},
+     "<Namespace \"a/b\">: neither a name nor an absolute "
+     "path; " NAMESPACE_HELP},
     {NAMED_BLOCK("Namespace", TEXT(".."), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"..\">: the name is that of a directory; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT(NAME_64), OPTION("LocalPort", NUMBER(1))),
@@ -112,7 +142,45 @@ static struct {
      "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
-     "ReportAcceptQueue, Counting, Filter, Name"},
+     "ReportAcceptQueue, Counting, Filter, Name, NamespaceBudget"},
+    {NAMED_BLOCK("Namespace", TEXT("cni-*"), OPTION("LocalPort", NUMBER(1))),
+     "<Namespace \"cni-*\">: a path needs a short name for its groups, and so "
+     "do several; " NAME_HELP},
+    {NAMED_BLOCK("Namespace", TEXT("/run/netns/[a-c]"),
+                 OPTION("Name", TEXT("first"))),
+     "<Namespace \"first\">: the name belongs to another "
+     "Namespace; " NAME_HELP},
+    {NAMED_BLOCK("Namespace", TEXT("cni/*"), OPTION("Name", TEXT("pods"))),
+     "<Namespace \"cni/*\">: neither a name nor an absolute "
+     "path; " NAMESPACE_HELP},
+    {NAMED_BLOCK("Namespace", TEXT("red"),
+                 OPTION("NamespaceBudget", NUMBER(5))),
+     "<Namespace \"red\">: NamespaceBudget is for patterns; leave it out: one "
+     "namespace is read each time"},
+    {NAMED_BLOCK("Namespace", TEXT("*"), OPTION("Name", TEXT("all")),
+                 OPTION("NamespaceBudget", NUMBER(0))),
+     "Namespace \"*\": NamespaceBudget 0: write whole percent of one core from "
+     "1 to 100"},
+    {NAMED_BLOCK("Namespace", TEXT("*"), OPTION("Name", TEXT("all")),
+                 OPTION("NamespaceBudget", NUMBER(101))),
+     "Namespace \"*\": NamespaceBudget 101: write whole percent of one core "
+     "from 1 to 100"},
+    {NAMED_BLOCK("Namespace", TEXT("*"), OPTION("Name", TEXT("all")),
+                 OPTION("NamespaceBudget", TEXT("2%"))),
+     "Namespace \"*\": NamespaceBudget \"2%\": write whole percent of one core "
+     "from 1 to 100"},
+    {.item = {.key = (char[]){"Namespace"},
+              .values = (oconfig_value_t[]){TEXT("red"), NUMBER(5)},
+              .values_num = 2,
+              .children = &(oconfig_item_t)OPTION("Name", TEXT("pods")),
+              .children_num = 1},
+     .expected = "Namespace: takes texts in quotes; " NAMESPACE_HELP},
+    {OPTION("NamespaceBudget", NUMBER(2)),
+     "unknown option \"NamespaceBudget\"; write one of "
+     "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "
+     "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
+     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
+     "ReportAcceptQueue, Counting, Filter, Namespace"},
 };
 
 START_TEST(a_wrong_block_is_refused_with_what_to_write_instead) {
@@ -134,6 +202,7 @@ int main(void) {
   tcase_add_checked_fixture(tcase, set_up, tear_down);
   tcase_add_test(tcase, a_block_has_settings_of_its_own);
   tcase_add_test(tcase, the_same_group_name_may_stand_in_two_namespaces);
+  tcase_add_test(tcase, several_paths_or_a_pattern_are_one_block);
   tcase_add_loop_test(tcase,
                       a_wrong_block_is_refused_with_what_to_write_instead, 0,
                       CASES(refused));

@@ -116,8 +116,9 @@ static void open_set(size_t num) {
 
 static void set_up(void) {
   static char path[] = "/proc/self/ns/net";
+  static char *paths[] = {path};
   for (size_t i = 0; i < MANY; i++) {
-    namespaces[i] = (struct settings_namespace){.path = path};
+    namespaces[i] = (struct settings_namespace){.paths = paths, .paths_num = 1};
     settings_init(&namespaces[i].settings);
   }
 }

@@ -1,0 +1,311 @@
+/* Finds namespaces, and has each of them read in turn within a budget, for
+ * tcpstates.c. */
+#include "netns_pattern.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t cpu_time(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void netns_pattern_open(struct netns_pattern *pattern,
+                        const struct settings_namespace *block,
+                        struct netns *slots, const char *proc) {
+  *pattern =
+      (struct netns_pattern){.block = block, .proc = proc, .slots = slots};
+}
+
+static void free_member(struct netns_pattern *pattern,
+                        struct netns_member *member) {
+  netns_sum_drop(&pattern->sum, &member->part);
+  free(member->path);
+  free(member);
+}
+
+void netns_pattern_close(struct netns_pattern *pattern) {
+  for (size_t i = 0; i < pattern->num; i++)
+    free_member(pattern, pattern->members[i]);
+  netns_sum_free(&pattern->sum);
+  *pattern = (struct netns_pattern){.num = 0};
+}
+
+static uint16_t *find_index(struct netns_pattern *pattern, dev_t dev,
+                            ino_t ino) {
+  const size_t mask = 2 * NETNS_PATTERN_MAX - 1;
+  for (size_t i = (size_t)ino;; i++) {
+    uint16_t *at = &pattern->index[i & mask];
+    if (*at == 0)
+      return at;
+    const struct netns_member *member = pattern->members[*at - 1];
+    if (member->ino == ino && member->dev == dev)
+      return at;
+  }
+}
+
+static void search_failed(struct netns_pattern *pattern, const char *path,
+                          int err) {
+  if (pattern->search_error != 0)
+    return;
+  pattern->search_error = err;
+  snprintf(pattern->failed, sizeof(pattern->failed), "%s", path);
+}
+
+static int add_member(struct netns_pattern *pattern, uint16_t *at,
+                      const struct stat *status, const char *path) {
+  struct netns_member *member = calloc(1, sizeof(*member));
+  char *copy = strdup(path);
+  if (member == NULL || copy == NULL) {
+    free(member);
+    free(copy);
+    return -ENOMEM;
+  }
+  *member = (struct netns_member){.dev = status->st_dev,
+                                  .ino = status->st_ino,
+                                  .path = copy,
+                                  .found = true};
+  pattern->members[pattern->num++] = member;
+  *at = (uint16_t)pattern->num;
+  return 0;
+}
+
+/* Takes down which namespace a path leads to. */
+static void note_path(struct netns_pattern *pattern, const struct stat *own,
+                      const char *path) {
+  struct stat status;
+  if (stat(path, &status) != 0) {
+    /* One that has ended meanwhile is no trouble. */
+    if (errno != ENOENT && errno != ENOTDIR && errno != ESRCH)
+      search_failed(pattern, path, -errno);
+    return;
+  }
+  if (status.st_ino == own->st_ino && status.st_dev == own->st_dev)
+    return;
+  uint16_t *at = find_index(pattern, status.st_dev, status.st_ino);
+  if (*at == 0 && pattern->num == NETNS_PATTERN_MAX) {
+    pattern->too_many = true;
+    return;
+  }
+  if (*at == 0) {
+    int err = add_member(pattern, at, &status, path);
+    if (err != 0)
+      search_failed(pattern, path, err);
+    return;
+  }
+  struct netns_member *member = pattern->members[*at - 1];
+  if (member->found)
+    return;
+  member->found = true;
+  if (member->busy || strcmp(member->path, path) == 0)
+    return;
+  /* The path of a process ends with it, though others are in its namespace. */
+  char *copy = strdup(path);
+  if (copy == NULL)
+    return;
+  free(member->path);
+  member->path = copy;
+}
+
+static void fill_index(struct netns_pattern *pattern) {
+  memset(pattern->index, 0, sizeof(pattern->index));
+  for (size_t i = 0; i < pattern->num; i++) {
+    struct netns_member *member = pattern->members[i];
+    member->found = false;
+    *find_index(pattern, member->dev, member->ino) = (uint16_t)(i + 1);
+  }
+}
+
+static void drop_members(struct netns_pattern *pattern) {
+  size_t num = 0;
+  for (size_t i = 0; i < pattern->num; i++) {
+    struct netns_member *member = pattern->members[i];
+    if (member->found || member->busy)
+      pattern->members[num++] = member;
+    else
+      free_member(pattern, member);
+  }
+  pattern->num = num;
+}
+
+static void search(struct netns_pattern *pattern) {
+  pattern->search_error = 0;
+  pattern->too_many = false;
+  char path[256];
+  snprintf(path, sizeof(path), "%s/self/ns/net", pattern->proc);
+  struct stat own;
+  if (stat(path, &own) != 0) {
+    search_failed(pattern, path, -errno);
+    return;
+  }
+  fill_index(pattern);
+  bool whole = true;
+  for (size_t i = 0; i < pattern->block->paths_num; i++) {
+    glob_t found;
+    int status = glob(pattern->block->paths[i], GLOB_NOSORT, NULL, &found);
+    if (status != 0 && status != GLOB_NOMATCH) {
+      search_failed(pattern, pattern->block->paths[i], -ENOMEM);
+      whole = false;
+      continue;
+    }
+    for (size_t k = 0; status == 0 && k < found.gl_pathc; k++)
+      note_path(pattern, &own, found.gl_pathv[k]);
+    if (status == 0)
+      globfree(&found);
+  }
+  pattern->searched = true;
+  if (whole)
+    drop_members(pattern);
+}
+
+/* Chooses the namespace whose turn was the longest ago for a slot. */
+static void choose(struct netns_pattern *pattern, struct netns_set *set,
+                   size_t slot) {
+  struct netns_member *next = NULL;
+  for (size_t i = 0; i < pattern->num && pattern->credit > 0; i++) {
+    struct netns_member *member = pattern->members[i];
+    if (!member->busy && member->chosen < pattern->now &&
+        (next == NULL || member->chosen < next->chosen))
+      next = member;
+  }
+  pattern->reading[slot] = next;
+  if (next == NULL)
+    return;
+  next->busy = true;
+  next->chosen = pattern->now;
+  pattern->credit -= next->cost;
+  pattern->slots[slot].path = next->path;
+  netns_add(set, &pattern->slots[slot]);
+}
+
+void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
+                         int64_t now, int64_t interval) {
+  int64_t share = interval / 100 * pattern->block->budget;
+  pattern->now = now;
+  pattern->credit += share;
+  if (pattern->credit > share)
+    pattern->credit = share;
+  for (size_t i = 0; i < NETNS_SLOTS; i++)
+    if (pattern->reading[i] != NULL && !netns_is_late(&pattern->slots[i])) {
+      pattern->reading[i]->busy = false;
+      pattern->reading[i] = NULL;
+    }
+  if (pattern->credit <= 0)
+    return;
+  int64_t begun = cpu_time();
+  search(pattern);
+  pattern->credit -= cpu_time() - begun;
+  for (size_t i = 0; i < NETNS_SLOTS; i++)
+    if (pattern->reading[i] == NULL)
+      choose(pattern, set, i);
+}
+
+static void take_snapshot(struct netns_pattern *pattern,
+                          struct netns_member *member,
+                          const struct netns *slot) {
+  const struct snapshot *snapshot = &slot->snapshot;
+  member->error = slot->error;
+  member->strerror = netns_strerror;
+  if (slot->error == -ENOENT || slot->error == -ENOTDIR)
+    member->error = 0; /* it has ended meanwhile */
+  if (slot->error != 0)
+    return;
+  member->error = snapshot->sockets_error;
+  member->strerror = diag_dump_strerror;
+  if (member->error == 0 && snapshot->file != NULL) {
+    member->error = snapshot->file_error;
+    member->strerror = NULL;
+  }
+  /* Without control groups there are still all the other values. */
+  if (member->error != 0 && member->error != -ENODEV)
+    return;
+  int err = netns_sum_take(&pattern->sum, &member->part,
+                           &pattern->block->settings, snapshot);
+  if (err != 0)
+    member->error = err;
+  member->read = err == 0 ? pattern->now : 0;
+}
+
+void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,
+                        struct netns *slot) {
+  size_t at = (size_t)(slot - pattern->slots);
+  struct netns_member *member = pattern->reading[at];
+  pattern->credit += member->cost - slot->cpu;
+  member->cost = slot->cpu;
+  take_snapshot(pattern, member, slot);
+  member->busy = false;
+  choose(pattern, set, at);
+}
+
+static bool is_in_sum(const struct netns_pattern *pattern,
+                      const struct netns_member *member) {
+  return member->read > 0 &&
+         (member->error == 0 || member->error == -ENODEV ||
+          pattern->now - member->read <= NETNS_PATTERN_KEEP);
+}
+
+/* What a read that has ended has left in the slots. */
+static void clear_slots(struct netns_pattern *pattern) {
+  for (size_t i = 0; i < NETNS_SLOTS; i++) {
+    struct netns_member *member = pattern->reading[i];
+    if (member == NULL)
+      continue;
+    if (netns_is_late(&pattern->slots[i])) {
+      member->error = -ETIMEDOUT;
+      member->strerror = netns_strerror;
+      continue;
+    }
+    /* There was no time for it: it is the first the next time. */
+    member->chosen = 0;
+    member->busy = false;
+    pattern->reading[i] = NULL;
+  }
+}
+
+size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
+                         void *data) {
+  clear_slots(pattern);
+  bool complete = pattern->searched;
+  size_t num = 0;
+  int64_t oldest = pattern->now;
+  netns_sum_start(&pattern->sum);
+  for (size_t i = 0; i < pattern->num; i++) {
+    const struct netns_member *member = pattern->members[i];
+    complete = complete && member->chosen > 0;
+    if (!is_in_sum(pattern, member))
+      continue;
+    netns_sum_add(&pattern->sum, &member->part);
+    num++;
+    if (member->read < oldest)
+      oldest = member->read;
+  }
+  pattern->complete = pattern->complete || complete;
+  if (!pattern->complete)
+    return 0;
+  cb(&(struct metric){"all", "gauge", "namespaces", (double)num}, data);
+  if (num > 0)
+    cb(&(struct metric){"all", "duration", "namespaces_age",
+                        (double)(pattern->now - oldest) / 1000},
+       data);
+  return 1 + (num > 0) + netns_sum_each(&pattern->sum, cb, data);
+}
+
+int netns_pattern_error(struct netns_pattern *pattern, const char **reason) {
+  *reason = netns_strerror(pattern->search_error);
+  if (pattern->search_error != 0)
+    return pattern->search_error;
+  for (size_t i = 0; i < pattern->num; i++) {
+    const struct netns_member *member = pattern->members[i];
+    if (member->error == 0)
+      continue;
+    snprintf(pattern->failed, sizeof(pattern->failed), "%s", member->path);
+    *reason = member->strerror == NULL ? NULL : member->strerror(member->error);
+    return member->error;
+  }
+  return 0;
+}

@@ -1,0 +1,85 @@
+/* All network namespaces that a block's paths and patterns lead to at the
+ * moment: which there are, whose turn it is, and what each has said last.
+ * netns.c reads them, netns_sum.c adds up. */
+#ifndef TCPSTATES_NETNS_PATTERN_H
+#define TCPSTATES_NETNS_PATTERN_H
+
+#include "netns.h"
+#include "netns_sum.h"
+
+#include <sys/stat.h>
+
+/* This many namespaces are read of one pattern, those that were found first:
+ * users who may make namespaces can make many. */
+#define NETNS_PATTERN_MAX 1024
+
+/* What a namespace has said last stays in the sum for this many ms while it is
+ * there and cannot be read. */
+#define NETNS_PATTERN_KEEP 300000
+
+struct netns_member {
+  dev_t dev; /* its file's, which tell it from all others */
+  ino_t ino;
+  char *path;     /* that leads to it */
+  bool found;     /* in the last search */
+  bool busy;      /* a read of it goes on, perhaps late */
+  int64_t chosen; /* ms, when it had its turn; 0: not yet */
+  int64_t cost;   /* ns of CPU time, of its last read */
+  int64_t read;   /* ms, when it said what is in its part; 0: not yet */
+  int error;      /* of its last read; -errno */
+  const char *(*strerror)(int error); /* says what it means; NULL: the C library
+                                         alone does */
+  struct netns_part part;
+};
+
+struct netns_pattern {
+  const struct settings_namespace *block;
+  const char *proc;
+  struct netns *slots; /* NETNS_SLOTS of the set's, that read them */
+  struct netns_member *reading[NETNS_SLOTS]; /* by slot; NULL: none */
+  struct netns_member *members[NETNS_PATTERN_MAX];
+  size_t num;
+  uint16_t index[2 * NETNS_PATTERN_MAX]; /* hash table: position + 1 */
+  struct netns_sum sum;
+  int64_t now;    /* ms, when this read began */
+  int64_t credit; /* ns of CPU time that may still be used */
+  bool searched;  /* it is known what there is */
+  bool complete;  /* all that were there at the start have had their turn */
+
+  bool too_many;    /* there are more than NETNS_PATTERN_MAX */
+  int search_error; /* -errno of stat(2) or glob(3); 0: none */
+  char failed[256]; /* the path of one that could not be read */
+};
+
+/* Makes the pattern of a block; slots are those of the set. All are referred
+ * to. */
+void netns_pattern_open(struct netns_pattern *pattern,
+                        const struct settings_namespace *block,
+                        struct netns *slots, const char *proc);
+
+/* Begins a read at now, of netns_now(), after netns_start(): finds what is
+ * there, and chooses the first to be read, unless what was read before has used
+ * up the budget. interval: ns between two reads. */
+void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
+                         int64_t now, int64_t interval);
+
+/* Takes what one of the slots has found, and chooses another namespace for it.
+ */
+void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,
+                        struct netns *slot);
+
+/* Once netns_next() has returned NULL: calls cb for each value. Returns how
+ * many there were: none until all that were there at the start have had their
+ * turn. */
+size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
+                         void *data);
+
+/* After that: returns 0; or why one of them could not be read, whose path is
+ * pattern->failed then, and in reason what that means: a sentence without full
+ * stop; NULL: no more than strerror(3) says. */
+int netns_pattern_error(struct netns_pattern *pattern, const char **reason);
+
+/* After netns_close(), when it has returned 0. */
+void netns_pattern_close(struct netns_pattern *pattern);
+
+#endif

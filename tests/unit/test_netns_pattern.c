@@ -1,0 +1,469 @@
+/* netns_pattern.c, with netns.c and netns_sum.c: files with a number stand for
+ * namespaces with so many time-wait buckets. Link with -Wl,--wrap=setns,
+ * --wrap=snapshot_read,--wrap=clock_gettime. */
+#include "netns_pattern.h"
+
+#include "check_main.h"
+#include "temp_tree.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct temp_tree tree;
+static char paths[4][512];
+static char *path_list[] = {paths[0], paths[1], paths[2], paths[3]};
+static struct settings_namespace block;
+static struct settings settings = {.namespaces = &block, .namespaces_num = 1};
+static struct netns_set set;
+static struct netns_pattern pattern;
+static int64_t now; /* ms, of the last read */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
+static bool hangs;               /* those whose number is negative */
+static bool inside[NETNS_SLOTS]; /* the slot's read has come to where it does */
+static int64_t cost;             /* ns of CPU time of each read */
+static _Thread_local int64_t cpu_time;
+static _Thread_local int here;
+static int reads[2000]; /* by the namespace's number */
+
+/* Does each of the reads that are not late hang? Its caller has the set's lock.
+ */
+static bool all_hang(void) {
+  bool all = true, any = false;
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < NETNS_THREADS; i++) {
+    const struct netns_worker *worker = &set.workers[i];
+    if (worker->netns == NULL || worker->late)
+      continue;
+    any = true;
+    all = all && inside[worker->netns - set.netns];
+  }
+  pthread_mutex_unlock(&lock);
+  return any && all;
+}
+
+/* Time passes only when nothing else does, so that no machine is too slow. */
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
+  static int64_t ms = 1000;
+  if (clock == CLOCK_THREAD_CPUTIME_ID) {
+    *time = (struct timespec){.tv_sec = (time_t)(cpu_time / 1000000000),
+                              .tv_nsec = (long)(cpu_time % 1000000000)};
+    return 0;
+  }
+  if (set.num > 0 && all_hang())
+    ms += set.patience;
+  *time = (struct timespec){.tv_sec = (time_t)(ms / 1000),
+                            .tv_nsec = (long)(ms % 1000) * 1000000};
+  return 0;
+}
+
+/* Enters the namespace whose file it is. */
+int __wrap_setns(int fd, int type);
+int __wrap_setns(int fd, int type) {
+  (void)type;
+  char text[32] = "";
+  ck_assert_int_ge(pread(fd, text, sizeof(text) - 1, 0), 0);
+  if (strcmp(text, "denied") == 0) {
+    errno = EPERM;
+    return -1;
+  }
+  here = atoi(text);
+  return 0;
+}
+
+void __wrap_snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
+void __wrap_snapshot_read(struct snapshot_reader *reader,
+                          struct snapshot *out) {
+  size_t slot = 0;
+  while (&set.netns[slot].reader != reader)
+    slot++;
+  pthread_mutex_lock(&lock);
+  reads[abs(here)]++;
+  while (hangs && here < 0) {
+    inside[slot] = true;
+    pthread_cond_wait(&released, &lock);
+  }
+  inside[slot] = false;
+  pthread_mutex_unlock(&lock);
+  cpu_time += cost;
+  *out = (struct snapshot){.sockstat = {.tw = abs(here)},
+                           .tcp_fin_timeout = abs(here),
+                           .tcp_max_tw_buckets = 1000};
+}
+
+static void let_hang(bool let) {
+  pthread_mutex_lock(&lock);
+  hangs = let;
+  pthread_cond_broadcast(&released);
+  pthread_mutex_unlock(&lock);
+}
+
+/* Until the reads that were given up have ended. */
+static void await_late(void) {
+  bool ended = false;
+  while (!ended) {
+    sched_yield();
+    pthread_mutex_lock(&set.lock);
+    ended = true;
+    for (size_t i = 0; i < NETNS_THREADS; i++)
+      ended = ended && set.workers[i].netns == NULL;
+    pthread_mutex_unlock(&set.lock);
+  }
+}
+
+static void number(const char *name, const char *text) {
+  temp_tree_file(&tree, name, text);
+}
+
+/* Another path to the same. */
+static void also(const char *name, const char *target) {
+  char from[512], to[512];
+  snprintf(from, sizeof(from), "%s%s", tree.root, target);
+  snprintf(to, sizeof(to), "%s%s", tree.root, name);
+  ck_assert_int_eq(link(from, to), 0);
+}
+
+static void set_up(void) {
+  tree = temp_tree_make();
+  static const char *const patterns[] = {"/run/*", "/proc/[0-9]*/ns/net",
+                                         "/single", "/docker/*"};
+  for (size_t i = 0; i < CASES(patterns); i++)
+    snprintf(paths[i], sizeof(paths[i]), "%s%s", tree.root, patterns[i]);
+  block = (struct settings_namespace){.paths = path_list,
+                                      .paths_num = CASES(patterns),
+                                      .pattern = true,
+                                      .budget = 2};
+  settings_init(&block.settings);
+  block.settings.other_namespace = true;
+  block.settings.all_ports_summary = CHOICE_FALSE;
+  block.settings.report = REPORT_LIMITS | REPORT_FIN_TIMEOUT;
+  number("/proc/self/ns/net", "500");
+  number("/run/a", "5");
+  number("/run/b", "7");
+  ck_assert_int_eq(netns_open(&set, &settings, "/proc", NULL), 0);
+  static char proc[300];
+  snprintf(proc, sizeof(proc), "%s/proc", tree.root);
+  netns_pattern_open(&pattern, &block, set.netns, proc);
+  now = 1000;
+}
+
+static void tear_down(void) {
+  ck_assert_uint_eq(netns_close(&set), 0);
+  netns_pattern_close(&pattern);
+  temp_tree_remove(&tree);
+}
+
+static struct {
+  double buckets, percent, namespaces, age;
+  size_t num;
+} got;
+
+static void note_value(const struct metric *metric, void *data) {
+  (void)data;
+  ck_assert_str_eq(metric->plugin_instance, "all");
+  got.num++;
+  if (strcmp(metric->type, "current_connections") == 0)
+    got.buckets = metric->value;
+  else if (strcmp(metric->type, "percent") == 0)
+    got.percent = metric->value;
+  else if (strcmp(metric->type_instance, "namespaces") == 0)
+    got.namespaces = metric->value;
+  else if (strcmp(metric->type_instance, "namespaces_age") == 0)
+    got.age = metric->value;
+  else
+    ck_abort_msg("%s is a setting", metric->type_instance);
+}
+
+/* Returns how many were read. */
+static size_t read_pattern(void) {
+  now += 10000;
+  netns_start(&set);
+  netns_pattern_start(&pattern, &set, now, 10000000000);
+  size_t ended = 0;
+  struct netns *netns;
+  while ((netns = netns_next(&set, INT64_MAX / 2)) != NULL) {
+    netns_pattern_take(&pattern, &set, netns);
+    ended++;
+  }
+  memset(&got, 0, sizeof(got));
+  ck_assert_uint_eq(netns_pattern_end(&pattern, note_value, NULL), got.num);
+  return ended;
+}
+
+static void assert_sum(double namespaces, double buckets) {
+  ck_assert_double_eq(got.namespaces, namespaces);
+  ck_assert_double_eq(got.buckets, buckets);
+}
+
+static void assert_error(int expected, const char *path) {
+  const char *reason;
+  ck_assert_int_eq(netns_pattern_error(&pattern, &reason), expected);
+  if (expected == 0)
+    return;
+  ck_assert_str_eq(pattern.failed + strlen(tree.root), path);
+}
+
+START_TEST(each_namespace_is_counted_once_and_collectds_own_never) {
+  also("/run/a-again", "/run/a");
+  also("/run/own", "/proc/self/ns/net");
+  number("/proc/17/ns/net", "11");
+  temp_tree_directory(&tree, "/proc/18/ns");
+  also("/proc/18/ns/net", "/run/b");
+  temp_tree_directory(&tree, "/proc/uptime/ns");
+  also("/single", "/proc/17/ns/net");
+  for (int i = 0; i < 3; i++) {
+    ck_assert_uint_eq(read_pattern(), 3);
+    assert_sum(3, 5 + 7 + 11);
+    ck_assert_double_eq(got.percent, 1.1); /* of the fullest */
+    ck_assert_double_eq(got.age, 0);
+    ck_assert_uint_eq(got.num, 4);
+    assert_error(0, "");
+  }
+}
+END_TEST
+
+START_TEST(they_come_and_go) {
+  read_pattern();
+  assert_sum(2, 12);
+  number("/docker/new", "30");
+  read_pattern();
+  assert_sum(3, 42);
+  temp_tree_delete(&tree, "/run/b");
+  read_pattern();
+  assert_sum(2, 35);
+
+  /* One path ends, the namespace does not. */
+  also("/single", "/run/a");
+  temp_tree_delete(&tree, "/run/a");
+  read_pattern();
+  assert_sum(2, 35);
+
+  /* All have gone: the values are 0 for some reads. */
+  temp_tree_delete(&tree, "/single");
+  temp_tree_delete(&tree, "/docker/new");
+  for (int i = 0; i < NETNS_SUM_ZEROS; i++) {
+    ck_assert_uint_eq(read_pattern(), 0);
+    assert_sum(0, 0);
+    ck_assert_uint_eq(got.num, 3);
+  }
+  read_pattern();
+  ck_assert_uint_eq(got.num, 1);
+  assert_error(0, "");
+  number("/run/a", "9");
+  read_pattern();
+  assert_sum(1, 9);
+}
+END_TEST
+
+START_TEST(a_path_that_leads_to_another_one_is_another_part) {
+  read_pattern();
+  number("/run/c", "20");
+  temp_tree_delete(&tree, "/run/a");
+  also("/run/a", "/run/c");
+  read_pattern();
+  assert_sum(2, 27);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_into_the_budget_is_read_in_turn) {
+  enum { NAMESPACES = 20, READS = 300 };
+  double sum = 12;
+  for (int i = 0; i < NAMESPACES - 2; i++) {
+    char name[32], text[16];
+    snprintf(name, sizeof(name), "/run/ns%d", i);
+    snprintf(text, sizeof(text), "%d", 100 + i);
+    number(name, text);
+    sum += 100 + i;
+  }
+  cost = 30000000; /* of 200 ms in each interval */
+  size_t all = 0;
+  int withheld = 0;
+  for (int i = 0; i < READS; i++) {
+    all += read_pattern();
+    withheld += got.num == 0;
+    if (got.num == 0)
+      continue;
+    /* The sum is whole although few are read. */
+    assert_sum(NAMESPACES, sum);
+    ck_assert_double_le(got.age, 40);
+  }
+  ck_assert_int_ge(withheld, 1);
+  ck_assert_int_le(withheld, NAMESPACES * 30 / 200 + 1);
+  ck_assert_uint_le(all * 30, READS * 200 + NETNS_SLOTS * 30);
+  ck_assert_uint_ge(all * 30, READS * 200 - 200);
+  for (int i = 0; i < NAMESPACES - 2; i++)
+    ck_assert_int_le(abs(reads[100 + i] - reads[5]), 1);
+}
+END_TEST
+
+START_TEST(one_that_costs_more_than_the_budget_is_read_when_it_is_saved) {
+  cost = 500000000; /* 200 in each interval */
+  size_t all = 0;
+  for (int i = 0; i < 100; i++)
+    all += read_pattern();
+  ck_assert_uint_le(all * 500, 100 * 200 + 2 * 500);
+  ck_assert_uint_ge(all * 500, 100 * 200 - 500);
+  ck_assert_int_le(abs(reads[5] - reads[7]), 1);
+}
+END_TEST
+
+START_TEST(one_that_hangs_keeps_its_part_and_nobody_from_being_read) {
+  number("/run/hangs", "-100");
+  read_pattern();
+  assert_sum(3, 112);
+  let_hang(true);
+  number("/run/c", "20");
+  for (int i = 1; i <= 3; i++) {
+    ck_assert_uint_eq(read_pattern(), 3);
+    assert_sum(4, 132);
+    ck_assert_double_eq(got.age, 10 * i);
+    assert_error(-ETIMEDOUT, "/run/hangs");
+  }
+  let_hang(false);
+  await_late();
+  ck_assert_uint_eq(read_pattern(), 4);
+  assert_sum(4, 132);
+  ck_assert_double_eq(got.age, 0);
+  assert_error(0, "");
+}
+END_TEST
+
+START_TEST(one_that_hangs_from_the_start_is_no_part) {
+  number("/run/hangs", "-100");
+  let_hang(true);
+  read_pattern();
+  assert_sum(2, 12);
+  let_hang(false);
+  await_late();
+  read_pattern();
+  assert_sum(3, 112);
+}
+END_TEST
+
+START_TEST(as_many_that_hang_as_there_are_slots_stop_the_pattern_only) {
+  char name[32];
+  for (int i = 0; i < NETNS_SLOTS + 2; i++) {
+    snprintf(name, sizeof(name), "/run/hangs%d", i);
+    number(name, "-100");
+  }
+  read_pattern();
+  double sum = 12 + 100 * (NETNS_SLOTS + 2);
+  assert_sum(NETNS_SLOTS + 4, sum);
+  let_hang(true);
+  for (int i = 0; i < 5; i++) {
+    read_pattern();
+    assert_sum(NETNS_SLOTS + 4, sum);
+  }
+  /* Nothing of it is in the sum for ever. */
+  now += NETNS_PATTERN_KEEP;
+  read_pattern();
+  ck_assert_double_lt(got.namespaces, NETNS_SLOTS + 4);
+  let_hang(false);
+  await_late();
+  read_pattern();
+  assert_sum(NETNS_SLOTS + 4, sum);
+}
+END_TEST
+
+START_TEST(one_that_denies_entry_is_said_and_no_part) {
+  number("/run/a", "denied");
+  read_pattern();
+  assert_sum(1, 7);
+  assert_error(-EPERM, "/run/a");
+  number("/run/a", "5");
+  read_pattern();
+  assert_sum(2, 12);
+  assert_error(0, "");
+
+  /* Its last counts stay for a while. */
+  char path[512];
+  snprintf(path, sizeof(path), "%s/run/a", tree.root);
+  FILE *file = fopen(path, "w");
+  ck_assert_ptr_nonnull(file);
+  fputs("denied", file);
+  fclose(file);
+  read_pattern();
+  assert_sum(2, 12);
+  assert_error(-EPERM, "/run/a");
+  now += NETNS_PATTERN_KEEP;
+  read_pattern();
+  assert_sum(1, 7);
+}
+END_TEST
+
+START_TEST(a_path_that_cannot_be_followed_is_said) {
+  temp_tree_link(&tree, "/run/loop", "loop");
+  read_pattern();
+  assert_sum(2, 12);
+  assert_error(-ELOOP, "/run/loop");
+  temp_tree_delete(&tree, "/run/loop");
+
+  /* One that has ended leads nowhere. */
+  temp_tree_link(&tree, "/run/nowhere", "nothing");
+  read_pattern();
+  assert_error(0, "");
+}
+END_TEST
+
+START_TEST(without_a_way_to_know_its_own_namespace_nothing_is_counted) {
+  temp_tree_delete(&tree, "/proc/self/ns/net");
+  ck_assert_uint_eq(read_pattern(), 0);
+  ck_assert_uint_eq(got.num, 0);
+  assert_error(-ENOENT, "/proc/self/ns/net");
+  number("/proc/self/ns/net", "500");
+  read_pattern();
+  assert_sum(2, 12);
+}
+END_TEST
+
+START_TEST(there_is_a_bound) {
+  read_pattern();
+  for (int i = 0; i < NETNS_PATTERN_MAX; i++) {
+    char name[32];
+    snprintf(name, sizeof(name), "/docker/%d", i);
+    number(name, "1");
+  }
+  for (int i = 0; i < 3; i++) {
+    read_pattern();
+    ck_assert(pattern.too_many);
+    /* Those that were there before stay. */
+    assert_sum(NETNS_PATTERN_MAX, 12 + NETNS_PATTERN_MAX - 2);
+  }
+  temp_tree_delete(&tree, "/docker/1");
+  temp_tree_delete(&tree, "/docker/2");
+  read_pattern(); /* there is room once they have gone */
+  read_pattern();
+  ck_assert(!pattern.too_many);
+  assert_sum(NETNS_PATTERN_MAX, 12 + NETNS_PATTERN_MAX - 2);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("netns_pattern");
+  TCase *tcase = tcase_create("netns_pattern");
+  tcase_add_checked_fixture(tcase, set_up, tear_down);
+  tcase_add_test(tcase, each_namespace_is_counted_once_and_collectds_own_never);
+  tcase_add_test(tcase, they_come_and_go);
+  tcase_add_test(tcase, a_path_that_leads_to_another_one_is_another_part);
+  tcase_add_test(tcase, what_does_not_fit_into_the_budget_is_read_in_turn);
+  tcase_add_test(tcase,
+                 one_that_costs_more_than_the_budget_is_read_when_it_is_saved);
+  tcase_add_test(tcase,
+                 one_that_hangs_keeps_its_part_and_nobody_from_being_read);
+  tcase_add_test(tcase, one_that_hangs_from_the_start_is_no_part);
+  tcase_add_test(tcase,
+                 as_many_that_hang_as_there_are_slots_stop_the_pattern_only);
+  tcase_add_test(tcase, one_that_denies_entry_is_said_and_no_part);
+  tcase_add_test(tcase, a_path_that_cannot_be_followed_is_said);
+  tcase_add_test(tcase,
+                 without_a_way_to_know_its_own_namespace_nothing_is_counted);
+  tcase_add_test(tcase, there_is_a_bound);
+  suite_add_tcase(suite, tcase);
+  return check_main(suite);
+}
