@@ -57,6 +57,11 @@ static void search_failed(struct netns_pattern *pattern, const char *path,
   snprintf(pattern->failed, sizeof(pattern->failed), "%s", path);
 }
 
+/* One that has ended meanwhile is no trouble. */
+static bool is_gone(int err) {
+  return err == -ENOENT || err == -ENOTDIR || err == -ESRCH;
+}
+
 static int add_member(struct netns_pattern *pattern, uint16_t *at,
                       const struct stat *status, const char *path) {
   struct netns_member *member = calloc(1, sizeof(*member));
@@ -80,9 +85,9 @@ static void note_path(struct netns_pattern *pattern, const struct stat *own,
                       const char *path) {
   struct stat status;
   if (stat(path, &status) != 0) {
-    /* One that has ended meanwhile is no trouble. */
-    if (errno != ENOENT && errno != ENOTDIR && errno != ESRCH)
-      search_failed(pattern, path, -errno);
+    int err = -errno;
+    if (!is_gone(err))
+      search_failed(pattern, path, err);
     return;
   }
   if (status.st_ino == own->st_ino && status.st_dev == own->st_dev)
@@ -133,7 +138,17 @@ static void drop_members(struct netns_pattern *pattern) {
   pattern->num = num;
 }
 
+/* glob(3) gives what it calls nothing of its caller's. */
+static _Thread_local struct netns_pattern *searching;
+
+static int note_directory(const char *path, int err) {
+  if (!is_gone(-err))
+    search_failed(searching, path, -err);
+  return 0;
+}
+
 static void search(struct netns_pattern *pattern) {
+  searching = pattern;
   pattern->search_error = 0;
   pattern->too_many = false;
   char path[256];
@@ -147,7 +162,8 @@ static void search(struct netns_pattern *pattern) {
   bool whole = true;
   for (size_t i = 0; i < pattern->block->paths_num; i++) {
     glob_t found;
-    int status = glob(pattern->block->paths[i], GLOB_NOSORT, NULL, &found);
+    int status =
+        glob(pattern->block->paths[i], GLOB_NOSORT, note_directory, &found);
     if (status != 0 && status != GLOB_NOMATCH) {
       search_failed(pattern, pattern->block->paths[i], -ENOMEM);
       whole = false;
@@ -211,8 +227,8 @@ static void take_snapshot(struct netns_pattern *pattern,
   const struct snapshot *snapshot = &slot->snapshot;
   member->error = slot->error;
   member->strerror = netns_strerror;
-  if (slot->error == -ENOENT || slot->error == -ENOTDIR)
-    member->error = 0; /* it has ended meanwhile */
+  if (is_gone(slot->error))
+    member->error = 0;
   if (slot->error != 0)
     return;
   member->error = snapshot->sockets_error;
@@ -295,17 +311,30 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
   return 1 + (num > 0) + netns_sum_each(&pattern->sum, cb, data);
 }
 
+#define TEXT_OF(number) #number
+#define NUMBER(number) TEXT_OF(number)
+
 int netns_pattern_error(struct netns_pattern *pattern, const char **reason) {
   *reason = netns_strerror(pattern->search_error);
   if (pattern->search_error != 0)
     return pattern->search_error;
-  for (size_t i = 0; i < pattern->num; i++) {
+  const char *path = pattern->block->paths[0];
+  int err = 0;
+  for (size_t i = 0; i < pattern->num && err == 0; i++) {
     const struct netns_member *member = pattern->members[i];
-    if (member->error == 0)
+    err = member->error;
+    if (err == 0)
       continue;
-    snprintf(pattern->failed, sizeof(pattern->failed), "%s", member->path);
-    *reason = member->strerror == NULL ? NULL : member->strerror(member->error);
-    return member->error;
+    path = member->path;
+    *reason = member->strerror == NULL ? NULL : member->strerror(err);
   }
-  return 0;
+  if (err == 0 && pattern->too_many) {
+    err = -E2BIG;
+    *reason = "more than " NUMBER(NETNS_PATTERN_MAX) " namespaces";
+  } else if (err == 0 && netns_sum_is_full(&pattern->sum)) {
+    err = -ENOSPC;
+    *reason = "more than " NUMBER(NETNS_SUM_MAX) " different values";
+  }
+  snprintf(pattern->failed, sizeof(pattern->failed), "%s", path);
+  return err;
 }

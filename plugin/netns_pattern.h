@@ -74,9 +74,10 @@ void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,
 size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
                          void *data);
 
-/* After that: returns 0; or why one of them could not be read, whose path is
- * pattern->failed then, and in reason what that means: a sentence without full
- * stop; NULL: no more than strerror(3) says. */
+/* After that: returns 0; or -errno, why one of them could not be read, whose
+ * path is pattern->failed then: -E2BIG: there are too many, -ENOSPC: too many
+ * values. reason: what that means, a sentence without full stop; NULL: no more
+ * than strerror(3) says. */
 int netns_pattern_error(struct netns_pattern *pattern, const char **reason);
 
 /* After netns_close(), when it has returned 0. */

@@ -10,9 +10,6 @@
 #include "netns_pattern.h"
 #include "stuck.h"
 
-#define STRINGIFY_TEXT(text) #text
-#define STRINGIFY(number) STRINGIFY_TEXT(number)
-
 /* Something that goes wrong in read after read. */
 struct trouble {
   c_complain_t log;
@@ -31,8 +28,6 @@ struct view {
   struct trouble no_file;
   struct trouble no_group;
   struct netns_pattern *pattern; /* NULL: it is one namespace */
-  struct trouble too_many;
-  struct trouble too_many_values;
 };
 
 /* A read, and which view it is dispatched for. */
@@ -275,22 +270,9 @@ static void hand_over_pattern(struct view *view, cdtime_t time) {
   int err = netns_pattern_error(pattern, &reason);
   if (err != 0)
     complain(LOG_WARNING, &view->no_entry, view, pattern->failed, reason, err,
-             "Its part is missing.");
+             "Its part is missing or old.");
   else
     release(&view->no_entry, view, "all of them are read again.");
-  if (pattern->too_many)
-    complain(LOG_WARNING, &view->too_many, view, pattern->block->paths[0],
-             "more than " STRINGIFY(NETNS_PATTERN_MAX) " namespaces", 0,
-             "The others are not read.");
-  else
-    release(&view->too_many, view, "all of them are read.");
-  if (netns_sum_is_full(&pattern->sum))
-    complain(LOG_WARNING, &view->too_many_values, view,
-             pattern->block->paths[0],
-             "more than " STRINGIFY(NETNS_SUM_MAX) " different values", 0,
-             "Those that are new are missing.");
-  else
-    release(&view->too_many_values, view, "all values are added up.");
 }
 
 static void read_namespaces(cdtime_t now, int64_t deadline) {

@@ -431,7 +431,9 @@ START_TEST(there_is_a_bound) {
   }
   for (int i = 0; i < 3; i++) {
     read_pattern();
-    ck_assert(pattern.too_many);
+    const char *reason;
+    ck_assert_int_eq(netns_pattern_error(&pattern, &reason), -E2BIG);
+    ck_assert_str_eq(reason, "more than 1024 namespaces");
     /* Those that were there before stay. */
     assert_sum(NETNS_PATTERN_MAX, 12 + NETNS_PATTERN_MAX - 2);
   }
@@ -439,7 +441,7 @@ START_TEST(there_is_a_bound) {
   temp_tree_delete(&tree, "/docker/2");
   read_pattern(); /* there is room once they have gone */
   read_pattern();
-  ck_assert(!pattern.too_many);
+  assert_error(0, "");
   assert_sum(NETNS_PATTERN_MAX, 12 + NETNS_PATTERN_MAX - 2);
 }
 END_TEST
