@@ -158,6 +158,9 @@ static struct {
      "<Namespace \"red\">: NamespaceBudget is for patterns; leave it out: one "
      "namespace is read each time"},
     {NAMED_BLOCK("Namespace", TEXT("*"), OPTION("Name", TEXT("all")),
+                 OPTION("NotifyStuck", NUMBER(1))),
+     "<Namespace \"*\">: NotifyStuck is for one namespace; leave it out"},
+    {NAMED_BLOCK("Namespace", TEXT("*"), OPTION("Name", TEXT("all")),
                  OPTION("NamespaceBudget", NUMBER(0))),
      "Namespace \"*\": NamespaceBudget 0: write whole percent of one core from "
      "1 to 100"},
