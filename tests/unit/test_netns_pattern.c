@@ -146,7 +146,7 @@ static void set_up(void) {
   number("/proc/self/ns/net", "500");
   number("/run/a", "5");
   number("/run/b", "7");
-  ck_assert_int_eq(netns_open(&set, &settings, "/proc", NULL), 0);
+  ck_assert_int_eq(netns_open(&set, &settings, "/proc", NULL, NULL), 0);
   static char proc[300];
   snprintf(proc, sizeof(proc), "%s/proc", tree.root);
   netns_pattern_open(&pattern, &block, set.netns, proc);
