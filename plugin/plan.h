@@ -1,14 +1,15 @@
-/* Which sockets to ask the kernel for this time, and which counts follow from
- * its own sums. Copying sockets out is what costs, so where there are many,
- * those in ESTABLISHED and TIME_WAIT, nearly all of them, are not asked for but
- * for the groups that need them. */
+/* Which sockets to ask the kernel for in this read, and which counts follow
+ * from its own sums. The kernel walks the sockets of the whole machine for each
+ * request; those that it copies out cost nine times as much. So where there are
+ * many, nearly all of them in ESTABLISHED and TIME_WAIT, of these only what the
+ * groups need is asked for. */
 #ifndef TCPSTATES_PLAN_H
 #define TCPSTATES_PLAN_H
 
-#include "bytecode.h"
+#include "group_program.h"
 #include "tally.h"
 
-enum plan_way {
+enum plan_method {
   PLAN_ALL,    /* one dump of every socket */
   PLAN_GROUPS, /* one dump of the sockets of the groups */
   PLAN_SUMS, /* a dump of the other states; ESTABLISHED and TIME_WAIT are dumped
@@ -21,6 +22,8 @@ struct plan_sums {
   int64_t inuse;  /* AF_INET full sockets */
   int64_t inuse6; /* AF_INET6 full sockets */
   int64_t tw;     /* minisockets */
+  int64_t alloc;  /* full sockets in the table that a walk passes: of the whole
+                     machine; not known: those of this namespace */
 };
 
 static inline bool plan_sums_known(const struct plan_sums *sums) {
@@ -30,69 +33,66 @@ static inline bool plan_sums_known(const struct plan_sums *sums) {
 /* What is to be counted. */
 struct plan_task {
   const struct group_index *index;
-  bool all;        /* the group "all" too */
-  bool exact;      /* no sums */
-  bool ages;       /* ages of what is in FIN_WAIT2 and CLOSE_WAIT */
-  bool all_ages;   /* also of those in no group */
   uint32_t states; /* that the values need, settings_states() */
+  bool all;        /* the group "all" too */
+  bool dump;       /* no sums */
+  bool info;       /* tcp_info of sockets in SETTINGS_STATES_AGED */
+  bool all_aged;   /* these states of all sockets, not only of the groups' */
 };
 
-/* The number of sockets from which on they are not all dumped; with half of it
- * it does so again. */
-#define PLAN_FEW 500
+/* With groups, the number of sockets from which on they are not all dumped;
+ * with half of it they are again. */
+#define PLAN_THRESHOLD 500
 
 /* What to ask for in this read; and what is kept from read to read.
- * Zero-initialised but for the first it is ready for use. */
+ * Zero-initialised except for threshold it is ready for use. */
 struct plan {
-  uint32_t few;     /* PLAN_FEW, less in tests */
-  bool no_bytecode; /* this kernel refuses it */
+  uint32_t threshold; /* PLAN_THRESHOLD, less in tests */
+  bool no_bytecode;   /* this kernel refuses it */
 
-  enum plan_way way;
+  enum plan_method method;
   const char *why;                 /* it is PLAN_ALL */
-  uint64_t sockets;                /* in the namespace, as far as is known */
-  struct diag_request requests[2]; /* one after the other; states disjoint */
+  bool empty;                      /* there are none, except bound-only ones */
+  struct diag_request requests[3]; /* one after the other; states disjoint */
   size_t requests_num;
 
   /* The rest is plan.c's own. */
-  struct bytecode program;
-  unsigned generation; /* of the index that the program is compiled from */
-  bool compiled;       /* it was tried */
-  bool fits;           /* and there is one */
-  bool *subtracted;    /* by group: it is counted as all sockets less those
-                          outside it */
-  uint64_t *expected;  /* by group: its sockets in ESTABLISHED and TIME_WAIT, as
-                          the last read has found them */
-  size_t size;         /* for how many groups there is memory */
-  bool was_first_time; /* that was why the last read dumped all */
-  bool known;          /* there was a read, and it has found: */
-  uint64_t rare;       /* sockets in other states than these */
-  bool aged;           /* sockets that can be stuck */
-  uint64_t *held;      /* by group of that time, as expected */
-  uint16_t *ports;     /* its listening ports */
-  size_t groups_num;   /* its configured groups */
-  size_t ports_num;
-  size_t held_size; /* for how many groups there is memory */
+  uint64_t sockets; /* in the namespace, as far as is known */
+  uint64_t machine; /* those that a walk passes */
+  bool told;        /* the method and a reason that lasts */
+  struct group_program program;
+  struct {
+    bool known;
+    uint64_t rare;       /* sockets in other states than these two */
+    uint64_t aged;       /* of them in SETTINGS_STATES_AGED */
+    uint32_t complement; /* it holds more than half of those in these two */
+    uint64_t share;      /* of them, in 1/1000: what the program then lets
+                            through */
+  } found;               /* by the last read */
 };
 
-/* Fills plan->requests. Allocates only when the groups, or those that are
- * subtracted, have changed. Returns 1: the way is another than in the read
- * before; 0: it is the same; -ENOMEM. */
+/* Fills plan->requests, by sums that may be a little old. Allocates only when
+ * the groups or the complement have changed. Returns 1: the method is another
+ * than in the read before; 0: it is the same; -ENOMEM. */
 int plan_make(struct plan *plan, const struct plan_task *task,
               const struct plan_sums *sums);
 
-/* Whether ages need a further request, now that tally has counted the answers
- * to all others: then it is in *request, and tally_age() is to count its
- * answer. */
-bool plan_ages_request(const struct plan *plan, const struct plan_task *task,
-                       const struct tally *tally, struct diag_request *request);
+/* Does plan_complete() need sums that are read right before the first request?
+ */
+static inline bool plan_uses_sums(const struct plan *plan) {
+  return plan->method == PLAN_SUMS && !plan->empty;
+}
 
 /* To be called when the answers to all requests are counted in tally: adds what
  * was not dumped, so that tally is as if every socket that the task needs had
- * been, and learns from it. Returns 0 or -ENOMEM. */
-int plan_complete(struct plan *plan, const struct plan_task *task,
-                  const struct plan_sums *sums, struct tally *tally);
+ * been, and learns from it. */
+void plan_complete(struct plan *plan, const struct plan_task *task,
+                   const struct plan_sums *sums, struct tally *tally);
 
-/* Says in words which way it is and why: a sentence without full stop. */
+/* The longest text of plan_describe() with a name of collectd's length. */
+#define PLAN_TEXT_SIZE 256
+
+/* Says in words which method it is and why: a sentence without full stop. */
 void plan_describe(const struct plan *plan, const struct plan_task *task,
                    char *buf, size_t size);
 

@@ -1,7 +1,6 @@
 /* The settings' life: defaults and release; config.c fills them. */
 #include "settings.h"
 
-#include <netinet/tcp.h>
 #include <stdlib.h>
 
 void settings_init(struct settings *settings) {
@@ -17,8 +16,7 @@ bool settings_need_ages(const struct settings *settings) {
 }
 
 uint32_t settings_states(const struct settings *settings) {
-  const uint32_t stuck = 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT;
-  uint32_t states = settings->notify_stuck > 0 ? stuck : 0;
+  uint32_t states = settings->notify_stuck > 0 ? SETTINGS_STATES_AGED : 0;
   if (settings->all_ports_summary != CHOICE_TRUE &&
       settings->listening_ports != CHOICE_TRUE && settings->groups_num == 0)
     return states;
@@ -32,7 +30,7 @@ uint32_t settings_states(const struct settings *settings) {
     states |= 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_LAST_ACK |
               1u << TCP_CLOSING;
   if (settings->report & REPORT_STUCK)
-    states |= stuck;
+    states |= SETTINGS_STATES_AGED;
   if (settings->report & REPORT_ACCEPT_QUEUE)
     states |= 1u << TCP_LISTEN;
   return states;

@@ -4,6 +4,7 @@
 
 #include "filter.h"
 
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,9 @@ enum settings_report {
   REPORT_STUCK = 1 << 6,
   REPORT_ACCEPT_QUEUE = 1 << 7,
 };
+
+/* The states whose sockets can be stuck. */
+#define SETTINGS_STATES_AGED (1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT)
 
 /* A set of sockets that is counted on its own. */
 struct group {

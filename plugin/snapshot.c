@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 /* Bound-only sockets can be asked for since this release. */
 #define CLOSED_MAJOR 6
@@ -60,26 +61,45 @@ static void read_sockstat(const struct snapshot_reader *reader,
 }
 
 /* The AF_INET6 full sockets; none where there is no IPv6. */
-static int64_t read_sockstat6(const struct snapshot_reader *reader,
+static int64_t read_sockstat6(struct snapshot_reader *reader,
                               struct snapshot *s) {
   static const char file[] = "/proc/thread-self/net/sockstat6";
   char text[2048];
   int64_t inuse = PROC_UNKNOWN;
   int err = read_file(reader, s, file, text, sizeof(text));
   if (err != 0)
-    return err == -ENOENT ? 0 : PROC_UNKNOWN;
+    return err == -ENOENT && !reader->has_ipv6 ? 0 : PROC_UNKNOWN;
+  reader->has_ipv6 = true;
   err = proc_text_sockstat6(text, &inuse);
   if (err != 0)
     file_failed(s, file, err);
   return inuse;
 }
 
-static struct plan_sums read_sums(const struct snapshot_reader *reader,
+static struct plan_sums read_sums(struct snapshot_reader *reader,
                                   struct snapshot *s) {
   int64_t inuse6 = read_sockstat6(reader, s);
   read_sockstat(reader, s);
-  return (struct plan_sums){
-      .inuse = s->sockstat.inuse, .inuse6 = inuse6, .tw = s->sockstat.tw};
+  return (struct plan_sums){.inuse = s->sockstat.inuse,
+                            .inuse6 = inuse6,
+                            .tw = s->sockstat.tw,
+                            .alloc = s->sockstat.alloc};
+}
+
+/* Does this namespace have a table of sockets of its own (Linux 6.1)? Only
+ * there and in the machine's first namespace, which shares its table with all
+ * others, the number is positive; and only the first one has the machine's
+ * limits. */
+static bool has_own_table(const struct snapshot_reader *reader) {
+  char path[256], text[64];
+  int64_t entries;
+  snprintf(path, sizeof(path), "%s/sys/net/ipv4/tcp_mem", reader->proc);
+  if (access(path, F_OK) == 0)
+    return false;
+  snprintf(path, sizeof(path), "%s/sys/net/ipv4/tcp_ehash_entries",
+           reader->proc);
+  return proc_file_read(path, text, sizeof(text)) == 0 &&
+         proc_text_sysctl(text, &entries, 1) == 0 && entries > 0;
 }
 
 static void read_files(const struct snapshot_reader *reader,
@@ -160,11 +180,11 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
   struct plan *plan = &reader->plan;
   int changed = plan_make(plan, task, sums);
   if (changed > 0)
-    plan_describe(plan, task, s->way, sizeof(s->way));
+    plan_describe(plan, task, s->method, sizeof(s->method));
   int err = changed < 0 ? changed : tally_reset(&reader->tally, &reader->index);
   /* At the last moment: what the dump finds is subtracted from them, and what
    * changes meanwhile is an error of the difference. */
-  if (err == 0 && plan->way == PLAN_SUMS) {
+  if (err == 0 && plan_uses_sums(plan)) {
     *sums = read_sums(reader, s);
     err = plan_sums_known(sums) ? 0 : -ENODATA;
   }
@@ -175,10 +195,9 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
     if (err == -EINVAL && plan->requests[i].bytecode != NULL)
       plan->no_bytecode = true;
   }
-  struct diag_request ages;
-  if (err == 0 && plan_ages_request(plan, task, &reader->tally, &ages))
-    err = diag_dump_run(&reader->dump, &ages, tally_age, &reader->tally);
-  return err != 0 ? err : plan_complete(plan, task, sums, &reader->tally);
+  if (err == 0)
+    plan_complete(plan, task, sums, &reader->tally);
+  return err;
 }
 
 static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
@@ -189,12 +208,14 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   const struct plan_task task = {
       .index = &reader->index,
       .all = settings->all_ports_summary == CHOICE_TRUE,
-      .exact = settings->dump,
-      .ages = settings_need_ages(settings),
-      .all_ages = settings->notify_stuck > 0,
+      .dump = settings->dump,
+      .info = settings_need_ages(settings),
+      .all_aged = settings->notify_stuck > 0,
       .states = states,
   };
   struct plan_sums sums = read_sums(reader, s);
+  if (sums.alloc / 2 > sums.inuse + sums.inuse6 && has_own_table(reader))
+    sums.alloc = PROC_UNKNOWN;
   reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
   int err = reader->cgroup_ids == NULL ? 0 : find_cgroups(reader);
   if (reader->cgroups_error != 0)
@@ -221,7 +242,7 @@ int snapshot_open(struct snapshot_reader *reader,
   memset(reader, 0, sizeof(*reader));
   reader->proc = proc;
   reader->settings = settings;
-  reader->plan.few = PLAN_FEW;
+  reader->plan.threshold = PLAN_THRESHOLD;
   reader->cgroups = cgroups;
   if (settings->notify_stuck > 0)
     reader->tally.holders = &reader->holders;

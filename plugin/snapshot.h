@@ -16,9 +16,9 @@ struct snapshot {
   const struct group_index *index;
   const struct tally *tally;
   struct cgroup_tree *cgroups; /* for their names */
-  /* How the sockets are counted and why, when it is another way than in the
-   * look before; else "" */
-  char way[200];
+  /* How the sockets are counted and why, when it is another method than in the
+   * read before; else "" */
+  char method[PLAN_TEXT_SIZE];
 
   /* PROC_UNKNOWN: the file is not there, or could not be read */
   struct proc_sockstat sockstat;
@@ -47,6 +47,7 @@ struct snapshot_reader {
   struct cgroup_tree *cgroups;
   struct id_list *cgroup_ids; /* of each group; NULL: none asks for any */
   unsigned cgroups_generation;
+  bool has_ipv6;      /* sockstat6 was there, so it must be */
   bool cgroups_stale; /* the index lacks the control groups last found */
   int cgroups_error;  /* of the first filter that does not have all of its */
   char cgroups_file[300];

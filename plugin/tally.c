@@ -27,7 +27,6 @@ int tally_reset(struct tally *tally, const struct group_index *index) {
 struct counted {
   struct tally *tally;
   const struct diag_socket *socket;
-  bool only_age;
 };
 
 static void count_queue(struct tally_counts *counts,
@@ -97,30 +96,20 @@ static void count_age(const struct tally *tally, struct tally_counts *counts,
 
 static void count_group(uint32_t group, void *data) {
   const struct counted *c = data;
-  if (!c->only_age)
-    count(&c->tally->groups[group], c->socket);
+  count(&c->tally->groups[group], c->socket);
   count_age(c->tally, &c->tally->groups[group], c->socket);
 }
 
-static int count_everywhere(struct tally *tally,
-                            const struct diag_socket *socket, bool only_age) {
-  if (!only_age)
-    count(&tally->all, socket);
+int tally_socket(const struct diag_socket *socket, void *data) {
+  struct tally *tally = data;
+  count(&tally->all, socket);
   count_age(tally, &tally->all, socket);
   if (tally->holders != NULL && is_stuck(tally, socket))
     holders_add(tally->holders, socket);
   if (group_index_num(tally->index) > 0)
     group_index_find(tally->index, socket, count_group,
-                     &(struct counted){tally, socket, only_age});
+                     &(struct counted){tally, socket});
   return 0;
-}
-
-int tally_socket(const struct diag_socket *socket, void *data) {
-  return count_everywhere(data, socket, false);
-}
-
-int tally_age(const struct diag_socket *socket, void *data) {
-  return count_everywhere(data, socket, true);
 }
 
 void tally_free(struct tally *tally) {

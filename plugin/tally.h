@@ -44,10 +44,6 @@ int tally_reset(struct tally *tally, const struct group_index *index);
 /* Counts a socket; tally is a struct tally. Returns 0. */
 int tally_socket(const struct diag_socket *socket, void *tally);
 
-/* Counts only how long the socket has been stuck, for a second dump of sockets
- * that tally_socket() has counted before without tcp_info. Returns 0. */
-int tally_age(const struct diag_socket *socket, void *tally);
-
 void tally_free(struct tally *tally);
 
 #endif

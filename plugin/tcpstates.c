@@ -213,8 +213,8 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
     release(&view->no_group, view,
             "every port that is listened on has a group.");
 
-  if (snapshot->way[0] != '\0')
-    P_INFO("%s%s", view->label, snapshot->way);
+  if (snapshot->method[0] != '\0')
+    P_INFO("%s%s", view->label, snapshot->method);
 }
 
 /* Hands over what a read has found. Returns whether there was anything, or

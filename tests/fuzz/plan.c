@@ -12,7 +12,7 @@
 
 const char fuzz_target[] = "plan";
 
-#define FEW 20
+#define THRESHOLD 20
 #define READS_MAX 5
 
 /* Outside of a test of the check library its assertions lead here. */
@@ -86,9 +86,11 @@ static void begin(void) {
       REPORT_BY_STATE | REPORT_CLOSED | REPORT_FIN_WAIT2 | REPORT_ORPHANS,
       REPORT_BY_STATE, REPORT_FIN_WAIT2 | REPORT_ORPHANS,
       REPORT_BY_STATE | REPORT_CLOSED | REPORT_STUCK, REPORT_STUCK};
-  reader = (struct reader){.plan.few = FEW};
+  static const uint32_t others[] = {0, 0, 300, 100000, UINT32_MAX};
+  reader = (struct reader){.plan.threshold = THRESHOLD};
   reader.kernel.common = PICK(percents);
   reader.kernel.server = PICK(percents);
+  reader.kernel.others = PICK(others);
   for (unsigned i = random_below(&source, READER_GROUPS_MAX + 1); i > 0; i--)
     add_group(i - 1);
   for (unsigned i = random_below(&source, 3); i > 0; i--)
@@ -97,9 +99,8 @@ static void begin(void) {
   reader.settings.report = PICK(reports);
   reader.settings.notify_stuck = random_below(&source, 4) == 0;
   reader.task.states = settings_states(&reader.settings);
-  reader.task.exact = random_below(&source, 6) == 1;
-  reader.task.ages = settings_need_ages(&reader.settings);
-  reader.task.all_ages = reader.settings.notify_stuck > 0;
+  reader.task.dump = random_below(&source, 6) == 1;
+  reader.task.all_aged = reader.settings.notify_stuck > 0;
   reader.kernel.stuck_after = random_below(&source, 256) * 16;
   reader.plan.no_bytecode = random_below(&source, 10) == 1;
 }
@@ -120,8 +121,8 @@ static void change(void) {
     reader.plan.no_bytecode = true;
 }
 
-/* The sums are right, or not known, or off by what has changed between two
- * looks. Returns whether they are right as far as they are known. */
+/* The sums are right, or not known, or off by what has changed between the two
+ * readings. Returns whether they are right as far as they are known. */
 static bool make_sums(struct plan_sums *sums) {
   *sums = fake_kernel_sums(&reader.kernel);
   int64_t *number = random_below(&source, 3) == 0   ? &sums->inuse
@@ -141,9 +142,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   source = random_bytes(data, size);
   begin();
   for (unsigned i = random_below(&source, READS_MAX) + 1; i > 0; i--) {
+    const struct plan_sums before = fake_kernel_sums(&reader.kernel);
     change();
+    reader.task.info =
+        settings_need_ages(&reader.settings) && random_below(&source, 4) != 1;
     struct plan_sums sums;
     bool right = make_sums(&sums);
+    /* What the plan is made from may be older. */
+    bool early = random_below(&source, 4) == 1 && plan_sums_known(&sums);
+    reader.early = early ? &before : NULL;
     unsigned fail = random_below(&source, 64);
     reader.allocations = 0;
     reader.fail_at = fail < 12 ? fail + 1 : 0;
@@ -153,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
          "%d", err);
     if (err == -ENOMEM)
       continue;
-    if (right)
+    if (right && !(early && reader.plan.empty))
       reader_check_counts(&reader);
   }
   reader_free(&reader);

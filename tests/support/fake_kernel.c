@@ -66,6 +66,19 @@ static struct diag_socket new_socket(const struct fake_kernel *kernel,
   return socket;
 }
 
+struct plan_sums fake_kernel_sums(const struct fake_kernel *kernel) {
+  struct plan_sums sums = {.alloc = kernel->others};
+  for (size_t i = 0; i < kernel->num; i++) {
+    const struct diag_socket *socket = &kernel->sockets[i];
+    sums.alloc += !socket->minisocket && !socket->request_sock;
+    if (socket->minisocket)
+      sums.tw++;
+    else if (socket->state != TCP_CLOSE && !socket->request_sock)
+      ++*(socket->family == AF_INET ? &sums.inuse : &sums.inuse6);
+  }
+  return sums;
+}
+
 void fake_kernel_change(struct fake_kernel *kernel,
                         struct random_source *source, size_t num,
                         unsigned percent) {
@@ -73,18 +86,13 @@ void fake_kernel_change(struct fake_kernel *kernel,
     if (i >= kernel->num || random_below(source, 100) < percent)
       kernel->sockets[i] = new_socket(kernel, source);
   kernel->num = num;
-}
-
-struct plan_sums fake_kernel_sums(const struct fake_kernel *kernel) {
-  struct plan_sums sums = {0};
-  for (size_t i = 0; i < kernel->num; i++) {
-    const struct diag_socket *socket = &kernel->sockets[i];
-    if (socket->minisocket)
-      sums.tw++;
-    else if (socket->state != TCP_CLOSE && !socket->request_sock)
-      ++*(socket->family == AF_INET ? &sums.inuse : &sums.inuse6);
-  }
-  return sums;
+  /* A request sock has a listener. */
+  const struct plan_sums sums = fake_kernel_sums(kernel);
+  for (size_t i = 0; i < num && sums.inuse + sums.inuse6 == 0; i++)
+    if (kernel->sockets[i].request_sock) {
+      kernel->sockets[i].state = TCP_LISTEN;
+      kernel->sockets[i].request_sock = false;
+    }
 }
 
 size_t fake_kernel_dump(const struct fake_kernel *kernel,

@@ -19,6 +19,7 @@ struct fake_kernel {
   unsigned common;      /* in ESTABLISHED and TIME_WAIT */
   unsigned server;      /* on the local port 443 */
   uint32_t stuck_after; /* ms: what is held for longer counts as stuck */
+  uint32_t others;      /* full sockets of other namespaces */
 };
 
 /* Makes it num sockets; about so many percent of those before are replaced. */

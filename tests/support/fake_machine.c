@@ -78,6 +78,7 @@ void fake_machine_write_files(void) {
   temp_tree_file(proc, FIN_TIMEOUT, "65\n");
   temp_tree_file(proc, MAX_ORPHANS, "32768\n");
   temp_tree_file(proc, MAX_TW_BUCKETS, "65536\n");
+  temp_tree_file(proc, EHASH_ENTRIES, "524288\n");
   temp_tree_file(proc, MEM, "188418\t251226\t376836\n");
 }
 

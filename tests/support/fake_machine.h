@@ -14,6 +14,7 @@
 #define MAX_ORPHANS "/sys/net/ipv4/tcp_max_orphans"
 #define MAX_TW_BUCKETS "/sys/net/ipv4/tcp_max_tw_buckets"
 #define MEM "/sys/net/ipv4/tcp_mem"
+#define EHASH_ENTRIES "/sys/net/ipv4/tcp_ehash_entries"
 
 #define MACHINE_DUMP "a dump"
 

@@ -66,30 +66,25 @@ void reader_begin(struct reader *r, bool all) {
       .index = &r->index, .all = all, .states = settings_states(&r->settings)};
 }
 
-/* plan_make() tells of each change, and of nothing else. */
+/* plan_make() tells of each change, and of nothing else: not of ports that are
+ * listened on no more, or again. */
 static void check_change(struct reader *r, int changed) {
-  size_t groups = group_index_num(&r->index);
-  ck_assert_uint_le(groups, sizeof(r->before.subtracted));
-  bool same_groups = r->before.generation == r->index.generation;
-  bool same = r->before.known && r->before.way == r->plan.way;
-  if (same && same_groups && r->plan.way == PLAN_SUMS && groups > 0)
-    same = memcmp(r->before.subtracted, r->plan.subtracted, groups) == 0;
+  bool same = r->before.known && r->before.method == r->plan.method &&
+              (r->plan.method != PLAN_SUMS ||
+               r->before.complement == r->plan.program.complement);
   /* The first read's reason passes; then the log has to have the lasting one.
    */
   bool first_time = r->plan.why != NULL && strstr(r->plan.why, "first") != NULL;
-  same = same && (first_time || !r->before.first_time);
-  /* Among other groups it is open which of them is which. */
-  if (!r->before.failed && (!same || same_groups))
+  same = same && !r->before.first_time;
+  if (!r->before.failed)
     ck_assert_msg(changed == !same,
-                  "seed %u: plan_make: %d, way %d before, %d now", r->seed,
-                  changed, r->before.way, r->plan.way);
+                  "seed %u: plan_make: %d, method %d before, %d now", r->seed,
+                  changed, r->before.method, r->plan.method);
   r->before.known = true;
   r->before.failed = false;
-  r->before.way = r->plan.way;
+  r->before.method = r->plan.method;
   r->before.first_time = first_time;
-  r->before.generation = r->index.generation;
-  if (groups > 0)
-    memcpy(r->before.subtracted, r->plan.subtracted, groups);
+  r->before.complement = r->plan.program.complement;
 }
 
 /* It is a line of the log. */
@@ -109,13 +104,23 @@ static void check_description(struct reader *r) {
 static void check_requests(const struct reader *r,
                            const struct plan_sums *sums) {
   const struct plan *plan = &r->plan;
-  ck_assert(plan->way != PLAN_SUMS || (!r->task.exact && sums->inuse >= 0 &&
-                                       sums->inuse6 >= 0 && sums->tw >= 0));
-  ck_assert_uint_le(plan->requests_num, 2);
-  for (size_t i = 0; i < plan->requests_num; i++)
-    ck_assert(!plan->no_bytecode || plan->requests[i].bytecode == NULL);
-  if (plan->requests_num == 2)
-    ck_assert_uint_eq(plan->requests[0].states & plan->requests[1].states, 0);
+  ck_assert(plan->method != PLAN_SUMS ||
+            (!r->task.dump && plan_sums_known(sums)));
+  ck_assert_uint_le(plan->requests_num, CASES(plan->requests));
+  uint32_t asked = 0;
+  for (size_t i = 0; i < plan->requests_num; i++) {
+    const struct diag_request *request = &plan->requests[i];
+    ck_assert(!plan->no_bytecode || request->bytecode == NULL);
+    ck_assert_uint_ne(request->states, 0);
+    ck_assert_uint_eq(request->states & asked, 0);
+    asked |= request->states;
+    bool aged = request->states & SETTINGS_STATES_AGED;
+    ck_assert_int_eq(request->info, r->task.info && aged);
+    ck_assert(!r->task.all_aged || !aged || request->bytecode == NULL);
+    /* What the sums are for is asked for first, of all sockets. */
+    if (plan->method == PLAN_SUMS && i == 0)
+      ck_assert(request->bytecode == NULL);
+  }
 }
 
 int reader_read(struct reader *r, const struct plan_sums *sums) {
@@ -127,7 +132,8 @@ int reader_read(struct reader *r, const struct plan_sums *sums) {
   if (listen < 0)
     return listen;
   counted = r;
-  int changed = plan_make(&r->plan, &r->task, sums);
+  const struct plan_sums *early = r->early == NULL ? sums : r->early;
+  int changed = plan_make(&r->plan, &r->task, early);
   counted = NULL;
   if (changed == -ENOMEM) {
     r->before.failed = true;
@@ -137,7 +143,7 @@ int reader_read(struct reader *r, const struct plan_sums *sums) {
                 changed);
   check_change(r, changed);
   check_description(r);
-  check_requests(r, sums);
+  check_requests(r, early);
 
   r->tally.stuck_after = r->kernel.stuck_after;
   counted = r;
@@ -151,15 +157,8 @@ int reader_read(struct reader *r, const struct plan_sums *sums) {
   for (size_t i = 0; i < r->plan.requests_num; i++)
     r->dumped += fake_kernel_dump(&r->kernel, &r->plan.requests[i],
                                   tally_socket, &r->tally);
-  struct diag_request ages;
-  if (plan_ages_request(&r->plan, &r->task, &r->tally, &ages))
-    r->dumped += fake_kernel_dump(&r->kernel, &ages, tally_age, &r->tally);
-  counted = r;
-  int err = plan_complete(&r->plan, &r->task, sums, &r->tally);
-  counted = NULL;
-  ck_assert_msg(err == 0 || err == -ENOMEM, "seed %u: plan_complete: %d",
-                r->seed, err);
-  return err != 0 ? err : changed;
+  plan_complete(&r->plan, &r->task, sums, &r->tally);
+  return changed;
 }
 
 int reader_read_at_rest(struct reader *r) {
@@ -228,17 +227,17 @@ static void check_group(const struct reader *r, const char *name,
   for (int i = 0; i < CASES(fields); i++) {
     if ((fields[i].states & ~r->task.states) != 0 ||
         (cgroups && !fields[i].of_cgroups) ||
-        (fields[i].of_ages ? !r->task.ages : only_ages))
+        (fields[i].of_ages ? !r->task.info : only_ages))
       continue;
     uint64_t is = get_field(counts, i), should = get_field(&expected, i);
     if (is != should)
-      ck_abort_msg("seed %u: %s: %" PRIu64 " %s, not %" PRIu64 "; way %d",
-                   r->seed, name, is, fields[i].name, should, r->plan.way);
+      ck_abort_msg("seed %u: %s: %" PRIu64 " %s, not %" PRIu64 "; method %d",
+                   r->seed, name, is, fields[i].name, should, r->plan.method);
   }
 }
 
 void reader_check_counts(const struct reader *r) {
-  if (r->task.all || r->task.all_ages)
+  if (r->task.all || r->task.all_aged)
     check_group(r, "all", &r->tally.all, NULL, !r->task.all);
   size_t groups = r->settings.groups_num;
   for (size_t i = 0; i < groups; i++)

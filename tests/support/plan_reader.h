@@ -8,8 +8,8 @@
 
 #define READER_GROUPS_MAX 6
 
-/* All that is kept from read to read. Zero-initialised but for plan.few it is
- * ready for groups; reader_free() ends it. */
+/* All that is kept from read to read. Zero-initialised except for
+ * plan.threshold it is ready for groups; reader_free() ends it. */
 struct reader {
   unsigned seed; /* what messages tell */
   struct fake_kernel kernel;
@@ -20,18 +20,20 @@ struct reader {
   struct plan plan;
   struct plan_task task;
 
+  /* The sums that the next plan is made from; NULL: those of the dump. */
+  const struct plan_sums *early;
   size_t dumped;         /* sockets, in the last read */
+  int changed;           /* for the tests: what a read has returned */
   char description[200]; /* of its plan */
   unsigned allocations;  /* of a read, since somebody set it to 0 */
   unsigned fail_at;      /* this one fails; 0: none */
 
   struct {
-    bool known;  /* there was a read, which went this way: */
-    bool failed; /* and behind it one that ran out of memory */
-    enum plan_way way;
+    bool known;  /* there was a read, by this method: */
+    bool failed; /* and after it one that ran out of memory */
+    enum plan_method method;
     bool first_time; /* for that reason */
-    unsigned generation;
-    bool subtracted[64];
+    uint32_t complement;
   } before;
 };
 
@@ -39,7 +41,7 @@ struct reader {
 struct filter *reader_add_group(struct reader *r, const char *name);
 void reader_add_port(struct reader *r, uint16_t port);
 
-/* To be called behind the last group. all: count the group "all" too. */
+/* To be called after the last group. all: count the group "all" too. */
 void reader_begin(struct reader *r, bool all);
 
 /* A read, whose plan must be sound. Returns what plan_make() returned, or

@@ -110,23 +110,6 @@ START_TEST(stuck_is_what_is_held_for_longer_than_the_limit) {
 }
 END_TEST
 
-START_TEST(a_second_dump_adds_the_ages_and_nothing_else) {
-  struct diag_socket socket = aged_socket(_i);
-  socket.has_age = false;
-  tally_socket(&socket, &tally);
-  struct tally_counts expected = tally.all;
-  expected.fin_wait2_stuck = aged[_i].counted.held;
-  expected.close_wait_stuck = aged[_i].counted.waiting;
-  expected.fin_wait2_oldest = aged[_i].counted.oldest_held;
-  expected.close_wait_oldest = aged[_i].counted.oldest_waiting;
-  socket = aged_socket(_i);
-  ck_assert_int_eq(tally_age(&socket, &tally), 0);
-  check_aged(_i, &tally.all);
-  ck_assert_mem_eq(&tally.all, &expected, sizeof(expected));
-  ck_assert_mem_eq(&tally.groups[0], &expected, sizeof(expected));
-}
-END_TEST
-
 static const uint8_t states[] = {TCP_FIN_WAIT2, TCP_CLOSE_WAIT};
 
 START_TEST(oldest_is_the_maximum_of_each_group) {
@@ -176,10 +159,7 @@ START_TEST(holders_are_of_what_is_stuck_and_only_when_asked_for) {
   uint32_t stuck = aged[_i].counted.held + aged[_i].counted.waiting;
   const struct holder *top[1];
   for (uint32_t times = 1; times <= 2; times++) {
-    if (times == 1)
-      tally_socket(&socket, &tally);
-    else
-      tally_age(&socket, &tally);
+    tally_socket(&socket, &tally);
     ck_assert_uint_eq(holders_top(&holders, aged[_i].state, top, 1), stuck);
     if (stuck)
       ck_assert_uint_eq(top[0]->num, times);
@@ -323,8 +303,6 @@ int main(void) {
   TCase *tc = tcase_create("ages");
   tcase_add_checked_fixture(tc, start, end);
   tcase_add_loop_test(tc, stuck_is_what_is_held_for_longer_than_the_limit, 0,
-                      CASES(aged));
-  tcase_add_loop_test(tc, a_second_dump_adds_the_ages_and_nothing_else, 0,
                       CASES(aged));
   tcase_add_loop_test(tc, oldest_is_the_maximum_of_each_group, 0,
                       CASES(states));

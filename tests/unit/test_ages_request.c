@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define STUCK_STATES (1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT)
+#define AGED_STATES (1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT)
 #define COMMON_STATES (1u << TCP_ESTABLISHED | 1u << TCP_TIME_WAIT)
 #define ALL_STATES 0xffeu
 #define ORPHAN_STATES                                                          \
@@ -24,23 +24,23 @@ static const struct {
   uint32_t states;
 } needs[] = {
     {"nothing", 0, 0, ALL, false, 0},
-    {"stuck, of all", REPORT_STUCK, 0, ALL, true, STUCK_STATES},
+    {"stuck, of all", REPORT_STUCK, 0, ALL, true, AGED_STATES},
     {"stuck, of listening ports", REPORT_STUCK, 0, LISTENING, true,
-     STUCK_STATES},
-    {"stuck, of a group", REPORT_STUCK, 0, CONFIGURED, true, STUCK_STATES},
+     AGED_STATES},
+    {"stuck, of a group", REPORT_STUCK, 0, CONFIGURED, true, AGED_STATES},
     {"stuck, of no group", REPORT_STUCK, 0, NOTHING, true, 0},
-    {"notifications, without any group", 0, 1, NOTHING, true, STUCK_STATES},
-    {"notifications, with a group", 0, 1, CONFIGURED, true, STUCK_STATES},
-    {"both", REPORT_STUCK, UINT32_MAX, ALL, true, STUCK_STATES},
-    {"notifications and all but groups", 0xff, 1, NOTHING, true, STUCK_STATES},
+    {"notifications, without any group", 0, 1, NOTHING, true, AGED_STATES},
+    {"notifications, with a group", 0, 1, CONFIGURED, true, AGED_STATES},
+    {"both", REPORT_STUCK, UINT32_MAX, ALL, true, AGED_STATES},
+    {"notifications and all but groups", 0xff, 1, NOTHING, true, AGED_STATES},
     {"notifications and orphans", REPORT_ORPHANS, 1, ALL, true,
-     ORPHAN_STATES | STUCK_STATES},
+     ORPHAN_STATES | AGED_STATES},
     {"orphans", REPORT_ORPHANS, 0, ALL, false, ORPHAN_STATES},
     {"FIN_WAIT2", REPORT_FIN_WAIT2, 0, ALL, false, 1u << TCP_FIN_WAIT2},
     {"accept queues", REPORT_ACCEPT_QUEUE, 0, ALL, false, 1u << TCP_LISTEN},
     {"accept queues of no group", REPORT_ACCEPT_QUEUE, 0, NOTHING, false, 0},
     {"accept queues and stuck", REPORT_ACCEPT_QUEUE | REPORT_STUCK, 0,
-     CONFIGURED, true, 1u << TCP_LISTEN | STUCK_STATES},
+     CONFIGURED, true, 1u << TCP_LISTEN | AGED_STATES},
     {"every state but CLOSED", REPORT_BY_STATE, 0, ALL, false,
      ALL_STATES & ~(1u << TCP_CLOSE)},
     {"every state", REPORT_BY_STATE | REPORT_CLOSED, 0, ALL, false, ALL_STATES},
@@ -74,11 +74,14 @@ END_TEST
 static struct group_index group_index;
 static struct plan plan;
 static struct tally tally;
+static struct plan_task task;
 
 static void start(void) {
   memset(&group_index, 0, sizeof(group_index));
   memset(&tally, 0, sizeof(tally));
-  plan = (struct plan){.few = 100};
+  plan = (struct plan){.threshold = PLAN_THRESHOLD};
+  task = (struct plan_task){
+      .index = &group_index, .all = true, .info = true, .states = ALL_STATES};
 }
 
 static void end(void) {
@@ -87,167 +90,213 @@ static void end(void) {
   group_index_free(&group_index);
 }
 
-static const struct plan_sums few_sockets = {.inuse = 10};
-static const struct plan_sums many_sockets = {.inuse = 1000000};
-
-/* A read, but for its requests: the answers are what tally holds. */
-static void plan_read(const struct plan_task *task,
-                      const struct plan_sums *sums) {
-  ck_assert_int_ge(plan_make(&plan, task, sums), 0);
-  ck_assert_int_eq(tally_reset(&tally, &group_index), 0);
+static void add_group(void) {
+  ck_assert_int_eq(group_index_init(&group_index, &group, 1), 0);
 }
 
-/* The second of two reads, with many sockets; the first one learns that there
- * are few in the group, so that it is asked for with bytecode. */
-static void plan_groups(const struct plan_task *task) {
-  plan_read(task, &many_sockets);
-  ck_assert_int_eq(plan_complete(&plan, task, &many_sockets, &tally), 0);
-  plan_read(task, &many_sockets);
-  ck_assert_int_eq(plan.way, PLAN_GROUPS);
-}
-
-/* What is in the way of an age, and what not. */
-static const struct {
-  const char *name;
-  uint32_t held, orphaned, waiting;
-  bool candidates;
-} candidates[] = {
-    {"none", 0, 0, 0, false},        {"a held one", 1, 0, 0, true},
-    {"an orphan", 0, 1, 0, false},   {"one in CLOSE_WAIT", 0, 0, 1, true},
-    {"of each kind", 1, 1, 1, true},
+/* What the dumps of a read find: of all sockets, and in the group. */
+struct found {
+  uint64_t established, syn_sent, close_wait, in_group;
 };
 
-static void set_candidates(int i) {
-  tally.all.fin_wait2_held = candidates[i].held;
-  tally.all.fin_wait2_orphaned = candidates[i].orphaned;
-  tally.all.state[TCP_FIN_WAIT2] = candidates[i].held + candidates[i].orphaned;
-  tally.all.state[TCP_CLOSE_WAIT] = candidates[i].waiting;
-  tally.all.state[TCP_ESTABLISHED] = 1000;
+/* Two reads of the same sockets, so that the second knows them. others: full
+ * sockets of other namespaces. */
+static void plan_reads(const struct found *found, int64_t others) {
+  int64_t inuse =
+      (int64_t)(found->established + found->syn_sent + found->close_wait);
+  const struct plan_sums sums = {.inuse = inuse, .alloc = inuse + others};
+  for (int i = 0; i < 2; i++) {
+    ck_assert_int_ge(plan_make(&plan, &task, &sums), 0);
+    ck_assert_int_eq(tally_reset(&tally, &group_index), 0);
+    tally.all.state[TCP_ESTABLISHED] = found->established;
+    tally.all.state[TCP_SYN_SENT] = found->syn_sent;
+    tally.all.state[TCP_CLOSE_WAIT] = found->close_wait;
+    if (group_index_num(&group_index) > 0)
+      tally.groups[0].state[TCP_ESTABLISHED] = found->in_group;
+    plan_complete(&plan, &task, &sums, &tally);
+  }
+  ck_assert_int_ge(plan_make(&plan, &task, &sums), 0);
 }
 
-START_TEST(a_dump_of_all_is_followed_by_one_for_ages_if_there_are_any) {
-  for (int all_ages = 0; all_ages < 2; all_ages++) {
-    const struct plan_task task = {.index = &group_index,
-                                   .all = true,
-                                   .ages = true,
-                                   .all_ages = all_ages,
-                                   .states = ALL_STATES};
-    plan_read(&task, &few_sockets);
-    ck_assert_int_eq(plan.way, PLAN_ALL);
-    ck_assert_uint_eq(plan.requests_num, 1);
-    ck_assert(!plan.requests[0].info);
-    set_candidates(_i);
-    struct diag_request ages = {.states = 0};
-    bool asked = plan_ages_request(&plan, &task, &tally, &ages);
-    ck_assert_msg(asked == candidates[_i].candidates, "%s",
-                  candidates[_i].name);
-    if (asked) {
-      ck_assert_uint_eq(ages.states, STUCK_STATES);
-      ck_assert(ages.info);
-      ck_assert_ptr_null(ages.bytecode);
-    }
+static bool has_info(size_t request) {
+  const struct diag_request *r = &plan.requests[request];
+  ck_assert_uint_lt(request, plan.requests_num);
+  ck_assert(!r->info || r->states & AGED_STATES);
+  return r->info;
+}
+
+#define MANY 1000000
+
+/* With tcp_info a socket costs a third more; another walk passes all sockets of
+ * the machine. */
+static const struct {
+  const char *name;
+  struct found found;
+  int64_t others;
+  bool group, all, dump;
+  enum plan_method method;
+  bool apart; /* the ages are asked for by a request of their own */
+} infos[] = {
+    {"3 of 101", {98, 0, 3, 0}, 0, false, true, false, PLAN_SUMS, false},
+    {"3 of 101, dump", {98, 0, 3, 0}, 0, false, true, true, PLAN_ALL, false},
+    {"3 of 101 with a group",
+     {98, 0, 3, 9},
+     0,
+     true,
+     true,
+     false,
+     PLAN_ALL,
+     false},
+    {"3 of 101 with a group, beside many",
+     {98, 0, 3, 9},
+     200000,
+     true,
+     true,
+     false,
+     PLAN_ALL,
+     false},
+    {"801 with a group, beside many",
+     {798, 0, 3, 400},
+     200000,
+     true,
+     true,
+     false,
+     PLAN_ALL,
+     false},
+    {"many, sums", {MANY, 9, 3, 0}, 0, false, true, false, PLAN_SUMS, false},
+    {"many, dump", {MANY, 9, 3, 0}, 0, false, true, true, PLAN_ALL, true},
+    {"many, dump, beside more",
+     {MANY, 9, 3, 0},
+     4 * MANY,
+     false,
+     true,
+     true,
+     PLAN_ALL,
+     false},
+    {"many, all of them in CLOSE_WAIT, dump",
+     {9, 9, MANY, 0},
+     0,
+     false,
+     true,
+     true,
+     PLAN_ALL,
+     false},
+    {"many in CLOSE_WAIT, sums",
+     {MANY, 9, MANY, 0},
+     0,
+     false,
+     true,
+     false,
+     PLAN_SUMS,
+     false},
+    {"many in SYN_SENT, sums",
+     {9, MANY, 3, 0},
+     0,
+     false,
+     true,
+     false,
+     PLAN_SUMS,
+     true},
+    {"many, few in the group",
+     {MANY, 9, 3, 50000},
+     0,
+     true,
+     false,
+     true,
+     PLAN_GROUPS,
+     false},
+    {"many, many in the group",
+     {MANY, 9, 3, 500000},
+     0,
+     true,
+     false,
+     true,
+     PLAN_GROUPS,
+     true},
+};
+
+START_TEST(tcp_info_comes_where_it_costs_least) {
+  if (infos[_i].group)
+    add_group();
+  task.all = infos[_i].all;
+  task.dump = infos[_i].dump;
+  plan_reads(&infos[_i].found, infos[_i].others);
+  const char *name = infos[_i].name;
+  bool apart = infos[_i].apart, groups = infos[_i].method == PLAN_GROUPS;
+  bool filtered = infos[_i].group && infos[_i].method == PLAN_SUMS;
+  ck_assert_msg(plan.method == infos[_i].method, "%s: %d", name, plan.method);
+  ck_assert_msg(plan.requests_num == 1u + apart + filtered, "%s: %zu requests",
+                name, plan.requests_num);
+  ck_assert_msg(has_info(0) == !apart, "%s: the first", name);
+  ck_assert((plan.requests[0].bytecode != NULL) == groups);
+  if (apart) {
+    ck_assert_uint_eq(plan.requests[1].states, AGED_STATES);
+    ck_assert_uint_eq(plan.requests[0].states & AGED_STATES, 0);
+    ck_assert(has_info(1));
+    ck_assert((plan.requests[1].bytecode != NULL) == groups);
   }
 }
 END_TEST
 
-START_TEST(a_dump_of_groups_is_followed_by_one_of_their_ages) {
-  const struct plan_task task = {
-      .index = &group_index, .ages = true, .states = ALL_STATES};
-  ck_assert_int_eq(group_index_init(&group_index, &group, 1), 0);
-  plan_groups(&task);
-  ck_assert(!plan.requests[0].info);
-  set_candidates(_i);
-  struct diag_request ages = {.states = 0};
-  bool asked = plan_ages_request(&plan, &task, &tally, &ages);
-  ck_assert_msg(asked == candidates[_i].candidates, "%s", candidates[_i].name);
-  if (asked) {
-    ck_assert_uint_eq(ages.states, STUCK_STATES);
-    ck_assert(ages.info);
-    ck_assert_uint_gt(ages.bytecode_len, 0);
-    ck_assert_uint_eq(ages.bytecode_len, plan.requests[0].bytecode_len);
-    ck_assert_mem_eq(ages.bytecode, plan.requests[0].bytecode,
-                     ages.bytecode_len);
-  }
-}
-END_TEST
-
-/* What is outside the groups was not counted: candidates tell nothing. */
-START_TEST(a_dump_of_groups_is_followed_by_all_ages_where_they_are_needed) {
-  const struct plan_task task = {.index = &group_index,
-                                 .ages = true,
-                                 .all_ages = true,
-                                 .states = ALL_STATES};
-  ck_assert_int_eq(group_index_init(&group_index, &group, 1), 0);
-  plan_groups(&task);
+/* Who is to be notified needs those of no group, too, with tcp_info or
+ * without. */
+START_TEST(beside_groups_all_that_can_be_stuck_is_asked_for) {
+  add_group();
+  task.all = false;
+  task.all_aged = _i / 2 == 1;
+  task.info = _i % 2 == 1;
+  plan_reads(&(struct found){MANY, 9, 3, 9}, 0);
+  ck_assert_int_eq(plan.method, PLAN_GROUPS);
+  ck_assert_uint_eq(plan.requests_num, 1u + task.all_aged);
+  const struct diag_request *aged = &plan.requests[task.all_aged];
   ck_assert_ptr_nonnull(plan.requests[0].bytecode);
-  set_candidates(_i);
-  struct diag_request ages = {.states = 0};
-  ck_assert(plan_ages_request(&plan, &task, &tally, &ages));
-  ck_assert_uint_eq(ages.states, STUCK_STATES);
-  ck_assert(ages.info);
-  ck_assert_ptr_null(ages.bytecode);
+  ck_assert((aged->bytecode == NULL) == task.all_aged);
+  ck_assert_uint_eq(aged->states & AGED_STATES, AGED_STATES);
+  ck_assert(has_info(task.all_aged) == task.info);
+  if (task.all_aged)
+    ck_assert(!has_info(0));
 }
 END_TEST
 
-START_TEST(with_sums_the_ages_come_in_the_dump_of_what_is_rare) {
-  for (int groups_num = 0; groups_num < 2; groups_num++) {
-    const struct plan_task task = {.index = &group_index,
-                                   .all = true,
-                                   .ages = true,
-                                   .all_ages = true,
-                                   .states = ALL_STATES};
-    ck_assert_int_eq(group_index_init(&group_index, &group, groups_num), 0);
-    plan_read(&task, &many_sockets);
-    ck_assert_int_eq(plan_complete(&plan, &task, &many_sockets, &tally), 0);
-    plan_read(&task, &many_sockets);
-    ck_assert_int_eq(plan.way, PLAN_SUMS);
-    ck_assert_uint_eq(plan.requests_num, 1 + groups_num);
-    ck_assert(plan.requests[0].info);
-    ck_assert_ptr_null(plan.requests[0].bytecode);
-    ck_assert_uint_eq(plan.requests[0].states & STUCK_STATES, STUCK_STATES);
-    ck_assert_uint_eq(plan.requests[0].states & COMMON_STATES, 0);
-    if (groups_num > 0)
-      ck_assert(!plan.requests[1].info);
-    set_candidates(_i);
-    struct diag_request ages;
-    ck_assert(!plan_ages_request(&plan, &task, &tally, &ages));
-    end();
-    start();
-  }
+START_TEST(with_sums_the_filtered_dump_has_no_tcp_info) {
+  add_group();
+  plan_reads(&(struct found){MANY, 9, 3, 900000}, 0);
+  ck_assert_int_eq(plan.method, PLAN_SUMS);
+  ck_assert_uint_eq(plan.requests_num, 2);
+  ck_assert(has_info(0));
+  ck_assert_ptr_null(plan.requests[0].bytecode);
+  ck_assert_uint_eq(plan.requests[0].states & COMMON_STATES, 0);
+  ck_assert(!has_info(1));
+  ck_assert_ptr_nonnull(plan.requests[1].bytecode);
+  ck_assert_uint_eq(plan.requests[1].states, COMMON_STATES);
 }
 END_TEST
+
+static const struct found amounts[] = {
+    {98, 0, 3, 0}, {MANY, 9, 3, 0}, {9, 9, MANY, 0}};
 
 START_TEST(a_dump_of_rare_states_alone_has_the_ages_in_it) {
-  static const uint32_t states[] = {STUCK_STATES, STUCK_STATES | ORPHAN_STATES,
-                                    STUCK_STATES | 1u << TCP_LISTEN};
+  static const uint32_t states[] = {AGED_STATES, AGED_STATES | ORPHAN_STATES,
+                                    AGED_STATES | 1u << TCP_LISTEN};
   for (int i = 0; i < CASES(states); i++) {
-    const struct plan_task task = {
-        .index = &group_index, .all = true, .ages = true, .states = states[i]};
-    plan_read(&task, i == 0 ? &few_sockets : &many_sockets);
+    task.states = states[i];
+    plan_reads(&amounts[_i], 0);
     ck_assert_uint_eq(plan.requests_num, 1);
     ck_assert_uint_eq(plan.requests[0].states, states[i]);
-    ck_assert(plan.requests[0].info);
-    set_candidates(_i);
-    struct diag_request ages;
-    ck_assert(!plan_ages_request(&plan, &task, &tally, &ages));
+    ck_assert(has_info(0));
   }
 }
 END_TEST
 
 START_TEST(without_need_for_ages_nothing_asks_for_tcp_info) {
-  static const struct plan_sums *const sums[] = {&few_sockets, &many_sockets};
-  static const uint32_t states[] = {ALL_STATES, STUCK_STATES};
-  for (int i = 0; i < CASES(sums); i++)
-    for (int j = 0; j < CASES(states); j++) {
-      const struct plan_task task = {
-          .index = &group_index, .all = true, .states = states[j]};
-      plan_read(&task, sums[i]);
-      ck_assert_uint_eq(plan.requests_num, 1);
-      ck_assert(!plan.requests[0].info);
-      set_candidates(_i);
-      struct diag_request ages;
-      ck_assert(!plan_ages_request(&plan, &task, &tally, &ages));
-    }
+  static const uint32_t states[] = {ALL_STATES, AGED_STATES};
+  task.info = false;
+  for (int i = 0; i < CASES(states); i++) {
+    task.states = states[i];
+    plan_reads(&amounts[_i], 0);
+    ck_assert_uint_eq(plan.requests_num, 1);
+    ck_assert(!has_info(0));
+  }
 }
 END_TEST
 
@@ -257,20 +306,14 @@ int main(void) {
   tcase_add_checked_fixture(tc, start, end);
   tcase_add_loop_test(tc, states_and_ages_are_those_that_the_values_need, 0,
                       CASES(needs));
-  tcase_add_loop_test(
-      tc, a_dump_of_all_is_followed_by_one_for_ages_if_there_are_any, 0,
-      CASES(candidates));
-  tcase_add_loop_test(tc, a_dump_of_groups_is_followed_by_one_of_their_ages, 0,
-                      CASES(candidates));
-  tcase_add_loop_test(
-      tc, a_dump_of_groups_is_followed_by_all_ages_where_they_are_needed, 0,
-      CASES(candidates));
-  tcase_add_loop_test(tc, with_sums_the_ages_come_in_the_dump_of_what_is_rare,
-                      0, CASES(candidates));
+  tcase_add_loop_test(tc, tcp_info_comes_where_it_costs_least, 0, CASES(infos));
+  tcase_add_loop_test(tc, beside_groups_all_that_can_be_stuck_is_asked_for, 0,
+                      4);
+  tcase_add_test(tc, with_sums_the_filtered_dump_has_no_tcp_info);
   tcase_add_loop_test(tc, a_dump_of_rare_states_alone_has_the_ages_in_it, 0,
-                      CASES(candidates));
+                      CASES(amounts));
   tcase_add_loop_test(tc, without_need_for_ages_nothing_asks_for_tcp_info, 0,
-                      CASES(candidates));
+                      CASES(amounts));
   suite_add_tcase(suite, tc);
   return check_main(suite);
 }

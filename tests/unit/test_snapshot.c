@@ -76,7 +76,10 @@ START_TEST(a_missing_file_takes_only_its_own_values_away) {
   check_values(files[_i].file);
   check_file(NULL, 0);
   ck_assert_int_eq(machine.snapshot.sockets_error, 0);
-  ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED], 2);
+  /* The sums less LISTEN twice and CLOSE_WAIT, or what is dumped. */
+  bool sums = strcmp(files[_i].file, SOCKSTAT) != 0;
+  ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED],
+                    sums ? 27 + 14 - 3 : 2);
 }
 END_TEST
 
@@ -148,12 +151,12 @@ START_TEST(without_sockets_to_count_the_kernel_is_not_asked) {
   check_values(NULL);
   ck_assert_uint_eq(machine.requests_num, 0);
   ck_assert_int_eq(machine.snapshot.sockets_error, 0);
-  ck_assert_str_eq(machine.snapshot.way, "");
+  ck_assert_str_eq(machine.snapshot.method, "");
 }
 END_TEST
 
-/* With LISTEN asked for before, and the ages after; the fake hands out sockets
- * before it fails: none of them may be counted in the next read. */
+/* With LISTEN asked for before; the fake hands out sockets before it fails:
+ * none of them may be counted in the next read. */
 static const struct {
   const char *name;
   bool listening, ages;
@@ -168,18 +171,18 @@ static const struct {
     {"a reply too long", false, false, {-EMSGSIZE}, -EMSGSIZE, 1},
     {"refused, without bytecode", false, false, {-EINVAL}, -EINVAL, 1},
     {"inconsistent", false, false, {-EPROTO}, -EPROTO, 1},
-    {"with ages", false, true, {0}, 0, 2},
+    {"with ages", false, true, {0}, 0, 1},
     {"no sockets", false, true, {-ENOMEM}, -ENOMEM, 1},
-    {"no ages", false, true, {0, -ENOMEM}, -ENOMEM, 2},
     {"with listeners", true, false, {0}, 0, 2},
     {"no listeners", true, false, {-ENOENT}, -ENOENT, 1},
     {"listeners, no sockets", true, false, {0, -EPROTO}, -EPROTO, 2},
-    {"everything", true, true, {0}, 0, 3},
+    {"everything", true, true, {0}, 0, 2},
 };
 
 START_TEST(a_dump_that_fails_is_void_and_the_next_read_begins_anew) {
   machine.settings.report =
       REPORT_BY_STATE | (dumps[_i].ages ? REPORT_STUCK : 0);
+  machine.settings.dump = true;
   machine.settings.listening_ports =
       dumps[_i].listening ? CHOICE_TRUE : CHOICE_FALSE;
   memcpy(machine.errors, dumps[_i].errors, sizeof(machine.errors));

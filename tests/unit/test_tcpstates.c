@@ -248,10 +248,10 @@ END_TEST
 
 START_TEST(how_sockets_are_counted_is_logged_when_it_changes) {
   start(NULL);
-  strcpy(found.snapshot.way, "counting: in some method");
+  strcpy(found.snapshot.method, "counting: in some method");
   plugin.read();
   ck_assert_str_eq(plugin.log, "info: counting: in some method\n");
-  found.snapshot.way[0] = '\0';
+  found.snapshot.method[0] = '\0';
   plugin.read();
   ck_assert_str_eq(plugin.log, "info: counting: in some method\n");
   plugin.shutdown();
