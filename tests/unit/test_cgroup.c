@@ -774,7 +774,9 @@ START_TEST(own_group_is_found_in_the_real_hierarchy) {
   ck_assert_int_eq(refresh(), 1);
   ask(own);
   ck_assert_int_eq(find(), 1);
-  check_complete(true);
+  /* What others nest below the root is not this test's. */
+  if (strcmp(own, "/") != 0)
+    check_complete(true);
   char path[CGROUP_PATH_SIZE];
   ck_assert_int_eq(cgroup_tree_path(&cgroups, asked.ids.ids[0], path), 0);
   ck_assert_str_eq(path, own);
