@@ -36,6 +36,16 @@ struct dispatch {
   cdtime_t time;
 };
 
+/* What has come of a read. It is an error, at which collectd doubles the
+ * interval, up to a day, when there is not one value because something failed.
+ * That there is nothing to count is none, nor that a namespace is not there:
+ * it may be there the next time. */
+struct outcome {
+  size_t values; /* of all views */
+  bool failed;   /* a dump or a file */
+};
+
+static struct outcome outcome;
 static struct settings settings;
 static struct diag_absence absence = {.seconds = DIAG_ABSENCE_SECONDS};
 static struct cgroup_tree cgroups;
@@ -131,6 +141,7 @@ static void dispatch_value(const struct metric *metric, void *data) {
   sstrncpy(vl.type, metric->type, sizeof(vl.type));
   sstrncpy(vl.type_instance, metric->type_instance, sizeof(vl.type_instance));
   plugin_dispatch_values(&vl);
+  outcome.values++;
 }
 
 static void notify(const struct snapshot *snapshot, struct view *view,
@@ -217,16 +228,15 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
     P_INFO("%s%s", view->label, snapshot->method);
 }
 
-/* Hands over what a read has found. Returns whether there was anything, or
- * nothing to be found. */
-static bool hand_over(const struct snapshot *snapshot, struct view *view,
+/* Submits what a read has found. */
+static void hand_over(const struct snapshot *snapshot, struct view *view,
                       cdtime_t time) {
   log_snapshot(snapshot, view);
-  size_t num = metrics_each(view->settings, snapshot, dispatch_value,
-                            &(struct dispatch){view, time});
+  metrics_each(view->settings, snapshot, dispatch_value,
+               &(struct dispatch){view, time});
   notify(snapshot, view, time);
-  bool failed = snapshot->sockets_error != 0 || snapshot->file != NULL;
-  return num > 0 || !failed;
+  if (snapshot->sockets_error != 0 || snapshot->file != NULL)
+    outcome.failed = true;
 }
 
 /* Says why there are no values of another namespace; error: as in struct netns.
@@ -306,10 +316,10 @@ static int tcpstates_read(void) {
   if (settings_need_cgroups(&settings))
     cgroup_tree_refresh(&cgroups);
   snapshot_read(&reader, &snapshot);
-  bool good = hand_over(&snapshot, &views[0], now);
+  outcome = (struct outcome){0};
+  hand_over(&snapshot, &views[0], now);
   read_namespaces(now, deadline);
-  /* An error makes collectd double the interval, up to a day. */
-  return good || netns_set.num > 0 ? 0 : -1;
+  return outcome.values == 0 && outcome.failed ? -1 : 0;
 }
 
 static int tcpstates_shutdown(void) {

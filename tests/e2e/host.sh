@@ -32,6 +32,27 @@ is "a read allocates nothing" "$(measured mallocs_per_read)" 0
 is "after 1000 reads as many descriptors are open as after the first" \
   "$(measured open_fds_after_last)" "$(measured open_fds_after_first)"
 
+# What the read callback returns: at an error the daemon doubles the interval.
+no_values='ReportFinTimeout false
+ReportOrphans false
+ReportLimits false'
+no_tcp_diag=(env "LD_PRELOAD=$build/.libs/no_tcp_diag.so" "TCP_DIAG=$work/none" "LATER=$work/none" "REQUESTS=$work/requests")
+# read_once OPTIONS [COMMAND...]: what a read, with the command before it, prints and returns.
+read_once() {
+  printf '<Plugin tcpstates>\n%s\n</Plugin>\n' "$1" >"$work/once.conf"
+  "${@:2}" "${host[@]}" --config "$work/once.conf" --values "$plugin" 2>/dev/null || echo "failed"
+}
+is "where nobody listens a read of ListeningPorts has no value, and is good" \
+  "$(read_once "ListeningPorts true
+$no_values" unshare --net)" "read 1"
+is "without tcp_diag a read of sockets has no value, and is an error" \
+  "$(read_once "AllPortsSummary true
+$no_values" "${no_tcp_diag[@]}")" "read 1
+read 1 returned -1
+failed"
+read_once "AllPortsSummary true" "${no_tcp_diag[@]}" >"$work/once"
+is "with other values it is good" "$(grep -c '^tcpstates-all/duration-tcp_fin_timeout' "$work/once") $(grep -c returned "$work/once")" "1 0"
+
 if tcpconns=$(collectd_plugin tcpconns); then
   ok "the program reads collectd's own tcpconns.so too" grep -q . < <("${host[@]}" --values --reads 1 "$tcpconns")
 else

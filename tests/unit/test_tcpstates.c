@@ -155,8 +155,6 @@ static oconfig_item_t no_namespace = NAMED_BLOCK(
   "error: tcpstates plugin: namespace blue: /nowhere/at/all: there is no "     \
   "such namespace (yet, or any more). Its values are missing.\n"
 
-/* A read fails when it has no value, and there was something to be found: then
- * collectd doubles the interval. */
 static const struct {
   const char *name;
   size_t values;
@@ -180,12 +178,13 @@ static const struct {
     {"no file", 0, 0, "/proc/x", false, -1,
      "warning: tcpstates plugin: /proc/x: errno 13. Its values are missing.\n"},
     {"neither sockets nor a file", 0, -ENOBUFS, "/proc/x", false, -1, NULL},
-    {"no file, but other namespaces", 0, 0, "/proc/x", true, 0,
+    {"nothing, and no other namespace", 0, 0, NULL, true, 0, NO_NAMESPACE},
+    {"no file, and no other namespace", 0, 0, "/proc/x", true, -1,
      "warning: tcpstates plugin: /proc/x: errno 13. Its values are "
      "missing.\n" NO_NAMESPACE},
 };
 
-START_TEST(a_read_without_values_fails_where_there_was_something_to_find) {
+START_TEST(a_read_fails_that_has_no_value_because_something_failed) {
   start(reads[_i].other_namespace ? &no_namespace : NULL);
   found.values = reads[_i].values;
   found.snapshot = (struct snapshot){.sockets_error = reads[_i].sockets_error,
@@ -287,9 +286,9 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("tcpstates");
   TCase *tcase = tcase_create("tcpstates");
-  tcase_add_loop_test(
-      tcase, a_read_without_values_fails_where_there_was_something_to_find, 0,
-      CASES(reads));
+  tcase_add_loop_test(tcase,
+                      a_read_fails_that_has_no_value_because_something_failed,
+                      0, CASES(reads));
   tcase_add_loop_test(tcase, what_is_wrong_with_a_file_is_said, 0,
                       CASES(file_errors));
   tcase_add_test(tcase, how_sockets_are_counted_is_logged_when_it_changes);
