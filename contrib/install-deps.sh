@@ -24,6 +24,7 @@ Installs the packages that are missing for each PURPOSE:
   soak     valgrind and the runtimes of gcc's sanitizers, for tests/soak/soak.sh
   kernels  qemu for x86-64, cpio, depmod and mmdebstrap, for the tests on other kernels
   targets  qemu's user emulation and mmdebstrap, for the tests on other architectures
+  containers  podman with runc, and systemd-nspawn, for the tests with real containers
 
 Options:
   --missing   print the names of the missing packages and install nothing
@@ -178,6 +179,13 @@ readonly needs=(
   'kernels; command_found mmdebstrap; mmdebstrap; mmdebstrap; mmdebstrap'
   'targets; command_found qemu-s390x-static; qemu-user-static; qemu-user-static; the user emulation of qemu'
   'targets; command_found mmdebstrap; mmdebstrap; mmdebstrap; mmdebstrap'
+  'containers; command_found podman; podman; podman; podman'
+  'containers; command_found runc; runc; runc; runc'
+  'containers; file_found /usr/lib/podman/netavark /usr/libexec/podman/netavark; netavark; netavark; netavark'
+  'containers; command_found iptables; iptables; iptables; iptables, for netavark'
+  'containers; command_found newuidmap; uidmap; shadow-utils; newuidmap, for podman without root'
+  'containers; command_found systemd-nspawn; systemd-container; systemd-container; systemd-nspawn'
+  'containers; command_found busybox; busybox-static; busybox; busybox'
 )
 
 run_logged() {
@@ -221,14 +229,14 @@ allow_services() {
 }
 
 main() {
-  local known='build, run, test, fuzz, lint, lab, fleet, package, soak, kernels, targets'
+  local known='build, run, test, fuzz, lint, lab, fleet, package, soak, kernels, targets, containers'
   local only_list=false
   local -a purposes=()
   while (($# > 0)); do
     case $1 in
       --help | -h) usage && exit 0 ;;
       --missing) only_list=true ;;
-      build | run | test | fuzz | lint | lab | fleet | package | soak | kernels | targets) purposes+=("$1") ;;
+      build | run | test | fuzz | lint | lab | fleet | package | soak | kernels | targets | containers) purposes+=("$1") ;;
       *) die 2 "\"$1\" is neither an option nor a purpose; write one of $known, or --help" ;;
     esac
     shift

@@ -14,7 +14,7 @@ and make distcheck.
 Options:
   --all    also those that take long: the faults with the sanitizers, each fuzz target
            for 60 s, what contrib/ has for a fleet against the real servers, the
-           packages and the roll-out in clean Debian roots, a million sockets, short
+           packages and the roll-out in clean Debian roots, real containers, a million sockets, short
            soaks (plain, under sanitizers and valgrind), other kernels in qemu, and
            other architectures
   --help   print this
@@ -48,7 +48,7 @@ if [[ $top =~ [[:space:]] ]]; then
 fi
 
 purposes=(build run test lint lab)
-if $all; then purposes+=(fleet fuzz package soak kernels targets); fi
+if $all; then purposes+=(fleet fuzz package soak kernels targets containers); fi
 "$top/contrib/install-deps.sh" "${purposes[@]}"
 rm -rf -- "$build"
 mkdir -- "$build"

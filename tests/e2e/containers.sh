@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# contrib/containers: the namespaces that namespaces.sh finds, read by a collectd that
-# has the rights of the drop-in and no more.
+# contrib/containers: its configuration, read by a collectd that has the rights of the
+# drop-in and no more.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 unshare_also=(--mount)
 enter_netns "$@"
@@ -37,52 +37,27 @@ mount --bind /proc/self/ns/net /run/docker/netns/default # as Docker has it for 
 container process 3 unshare --net
 process=${pids[-1]}
 
-is "namespaces.sh finds those with names, each once, and not its own" "$("$contrib/namespaces.sh")" '<Plugin tcpstates>
-  <Namespace "/run/netns/blue">
-    Name "blue"
-  </Namespace>
-  <Namespace "/run/docker/netns/1a2b3c">
-    Name "1a2b3c"
-  </Namespace>
-</Plugin>'
-ln -s blue /run/netns/same
-echo gone >/run/netns/gone
-printf 'LocalPort 18000\nReportClosed false\n' >"$work/template"
-is "what it is told, with what stands in TEMPLATE" \
-  "$(TEMPLATE=$work/template "$contrib/namespaces.sh" "a\"b=/proc/$process/ns/net" 2>&1 || echo "$?")
-$(TEMPLATE=$work/template "$contrib/namespaces.sh" a/b=/run/netns/same a@b="/proc/$process/ns/net" again=/run/netns/blue gone=/run/netns/gone)" \
-  "namespaces.sh: a\"b=/proc/$process/ns/net: no quotes, backslashes and control characters, please
-2
-<Plugin tcpstates>
-  <Namespace \"/run/netns/same\">
-    Name \"a_b\"
-    LocalPort 18000
-    ReportClosed false
-  </Namespace>
-  <Namespace \"/proc/$process/ns/net\">
-    Name \"a_b-$(stat -L -c %i "/proc/$process/ns/net")\"
-    LocalPort 18000
-    ReportClosed false
-  </Namespace>
-</Plugin>"
-rm /run/netns/same /run/netns/gone
-ok "--processes finds that of a process" grep -q "<Namespace \"/proc/$process/ns/net\">" <("$contrib/namespaces.sh" --processes)
-is "--output writes what is new, and says when it is not" \
-  "$(for i in 1 2; do "$contrib/namespaces.sh" --output "$work/namespaces.conf" && echo "$i: 0" || echo "$i: $?"; done)" "1: 0
-2: 3"
-is "and leaves nothing else" "$(find "$work" -name 'namespaces.conf*')" "$work/namespaces.conf"
-
-"$contrib/namespaces.sh" docker=/run/docker/netns/1a2b3c blue=/run/netns/blue process="/proc/$process/ns/net" >"$work/namespaces.conf"
-# Under the names that the page gives them: collectd reads a directory's files in their order.
-mkdir "$work/conf.d"
-echo 'LoadPlugin tcpstates' >"$work/conf.d/tcpstates.conf"
-name=$(sed -n 's|.*--output /etc/collectd/collectd.conf.d/\([^ ]*\).*|\1|p' "$contrib/README.md")
-cp "$work/namespaces.conf" "$work/conf.d/$name"
+# The page's configuration, with a pattern for each kind of rights.
+mkdir "$work/page"
+code_block "$contrib/README.md" 1 >"$work/page/all"
+ok "the page's first block is a configuration" grep -q '<Namespace "/run/netns/\*" "/run/docker/netns/\*">' "$work/page/all"
+pattern() {
+  printf '<Namespace "%s">\n  Name "%s"\n  NamespaceBudget 100\n</Namespace>\n' "$2" "$1"
+}
+{
+  cat "$work/page/all"
+  echo '<Plugin tcpstates>'
+  pattern blue '/run/netns/*'
+  pattern docker '/run/docker/netns/*'
+  # Of all processes of this machine only this one.
+  pattern process "/proc/${process%?}[${process: -1}]/ns/net"
+  echo '</Plugin>'
+} >"$work/namespaces.conf"
 # A namespace that is not read within it is left out.
 interval=2
-collectd_configure <<<"Include \"$work/conf.d/*.conf\""
+collectd_configure <"$work/namespaces.conf"
 established() {
-  values | sed -n 's/^all@\(.*\) tcp_connections-ESTABLISHED \(.*\)/\1=\2/p' | xargs
+  values | sed -n 's/^all@\(.*\) tcp_connections-ESTABLISHED \(.*\)/\1=\2/p' | sort | xargs
 }
 # as_service CAPABILITY...: collectd as a user who has these.
 as_service() {
@@ -98,7 +73,7 @@ if ! "${as_user[@]}" true 2>"$work/setpriv"; then
   exit
 fi
 collectd_start
-is "a collectd with the rights of the drop-in reads all" "$(established)" "blue=2 docker=4 process=6"
+is "a collectd with the rights of the drop-in reads all" "$(established)" "blue=2 docker=4 pods=6 process=6"
 is "and nothing is complained about" "$(complaints)" ""
 collectd_stop
 # Each is needed: what is missing without it.
@@ -108,11 +83,11 @@ for capability in "${capabilities[@]}"; do
   collectd_start
   case $capability in
     CAP_SYS_ADMIN) wanted= ;;
-    CAP_SYS_PTRACE) wanted='blue=2 docker=4' ;;
-    CAP_DAC_READ_SEARCH) wanted='blue=2 process=6' ;;
+    CAP_SYS_PTRACE) wanted='blue=2 docker=4 pods=6' ;;
+    CAP_DAC_READ_SEARCH) wanted='blue=2 pods=2 process=6' ;;
   esac
   is "without $capability" "$(established)" "$wanted"
-  ok "and a line says so" grep -q "to enter it: collectd needs CAP_SYS_ADMIN\|to open it: .*CAP_SYS_PTRACE.*CAP_DAC_READ_SEARCH" <(messages '^\[error\]')
+  ok "and a line says so" grep -q "to enter it: collectd needs CAP_SYS_ADMIN\|to open it: .*CAP_SYS_PTRACE.*CAP_DAC_READ_SEARCH" <(messages '^\[warning\]')
   collectd_stop
 done
 done_testing
