@@ -149,6 +149,7 @@ judge() {
 
 printf '%s\n' first warm warm warm reference | read_by_plan >"$work/clean"
 ok "there are enough sockets for the kernel's sums" grep -q 'counting: ESTABLISHED and TIME_WAIT are the kernel' "$work/clean"
+is "the daemon's children inherit no descriptor of a read" "$(grep '^contract: .*closed on exec' "$work/clean" || true)" ""
 steady='sendto recvmsg open read close setns pthread_create uname socket bind getsockname connect setsockopt'
 calls reference <"$work/clean" | cases "$steady" >"$work/cases"
 # steps: what is read, for each case on standard input.

@@ -236,6 +236,15 @@ void free(void *memory) {
   ALLOCATOR(free)(memory);
 }
 
+/* The daemon's children, such as exec's programs, must not inherit the plugin's
+ * descriptors. Returns fd. */
+static int check_descriptor(int fd, const char *call, const char *what) {
+  int flags = armed && fd >= 0 ? fcntl(fd, F_GETFD) : FD_CLOEXEC;
+  if (flags >= 0 && !(flags & FD_CLOEXEC))
+    fprintf(stderr, "contract: %s %s: not closed on exec\n", call, what);
+  return fd;
+}
+
 /* A call that is made, unless it is the one that fails. */
 #define CALL(name, type, failed, what, parameters, arguments)                  \
   type name parameters {                                                       \
@@ -244,8 +253,6 @@ void free(void *memory) {
   }
 
 /* clang-format off */
-CALL(socket, int, -1, "", (int domain, int type, int protocol),
-     (domain, type, protocol))
 CALL(bind, int, -1, "", (int fd, const struct sockaddr *addr, socklen_t len),
      (fd, addr, len))
 CALL(getsockname, int, -1, "",
@@ -271,6 +278,13 @@ CALL(pthread_create, int, plan.error, "",
       void *data),
      (thread, attr, run, data))
 /* clang-format on */
+
+int socket(int domain, int type, int protocol) {
+  NEXT(socket);
+  return fails(CALL_socket, "")
+             ? -1
+             : check_descriptor(next(domain, type, protocol), "socket", "");
+}
 
 static struct nlmsghdr *last_message(char *buf, ssize_t len) {
   struct nlmsghdr *message = (void *)buf;
@@ -386,7 +400,7 @@ int open(const char *path, int flags, ...) {
     snprintf(fixture, sizeof(fixture), "%s%s", proc, path + 5);
     fd = next(fixture, flags);
   }
-  return fd;
+  return check_descriptor(fd, "open", path);
 }
 
 /* What other programs do to the machine must not be seen. */
@@ -409,6 +423,7 @@ static ssize_t hide_machine(char *text, ssize_t len, size_t size) {
 
 ssize_t read(int fd, void *buf, size_t size) {
   NEXT(read);
+  check_descriptor(fd, "read", opened);
   bool planned = is_planned(CALL_read, opened);
   if (planned && plan.error != 0) {
     errno = plan.error;
