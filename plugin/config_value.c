@@ -18,11 +18,11 @@
 int config_refuse(const struct config_option *option, const char *format, ...) {
   char *text = option->error->text;
   size_t size = sizeof(option->error->text);
+  /* where is shorter. */
   int len = snprintf(text, size, "%s", option->where);
   va_list args;
   va_start(args, format);
-  if (len >= 0 && (size_t)len < size)
-    vsnprintf(text + len, size - (size_t)len, format, args);
+  vsnprintf(text + len, size - (size_t)len, format, args);
   va_end(args);
   for (char *c = text; *c != '\0'; c++)
     if (iscntrl((unsigned char)*c))

@@ -70,6 +70,56 @@ START_TEST(each_option_written_as_a_block_is_refused) {
 }
 END_TEST
 
+static int read_nothing(const struct config_option *option, unsigned arg) {
+  (void)option;
+  (void)arg;
+  return 0;
+}
+
+START_TEST(the_nearest_of_several_is_named_first) {
+  static const struct {
+    const char *key, *expected;
+  } cases[] = {{"Service", "write Services, or one of "},
+               {"ServicesM", "write Services, or one of "},
+               {"ServicesMa", "write ServicesMax, or one of "},
+               {"ServicesMaxi", "write ServicesMax, or one of "},
+               {"ServicesMaximum", "write one of "}};
+  static const struct config_entry entries[] = {
+      {"Services", read_nothing, 0, false},
+      {"ServicesMax", read_nothing, 0, false},
+  };
+  char key[32];
+  snprintf(key, sizeof(key), "%s", cases[_i].key);
+  oconfig_item_t item = {.key = key};
+  const oconfig_item_t block = {.children = &item, .children_num = 1};
+  const struct config_option inside = {.where = "", .error = &error};
+  ck_assert_int_eq(config_read_block(&inside, &block, entries, 2, NULL),
+                   -EINVAL);
+  char expected[100];
+  snprintf(expected, sizeof(expected),
+           "unknown option \"%s\"; %sServices, ServicesMax", key,
+           cases[_i].expected);
+  ck_assert_str_eq(error.text, expected);
+}
+END_TEST
+
+START_TEST(a_line_that_is_too_long_is_cut) {
+  struct {
+    struct config_error error;
+    char after[512];
+  } memory;
+  memset(&memory, '#', sizeof(memory));
+  char where[200];
+  memset(where, 'w', sizeof(where));
+  where[sizeof(where) - 1] = '\0';
+  const struct config_option option = {.where = where, .error = &memory.error};
+  ck_assert_int_eq(config_refuse(&option, "%0500d", 7), -EINVAL);
+  ck_assert_uint_eq(strlen(memory.error.text), sizeof(memory.error.text) - 1);
+  ck_assert_int_eq(strncmp(memory.error.text, where, strlen(where)), 0);
+  ck_assert_int_eq(memory.after[0], '#');
+}
+END_TEST
+
 /* With the zero at its end the longest fills PATH_MAX bytes. */
 START_TEST(a_control_group_has_at_most_4095_characters) {
   static char path[PATH_MAX + 2];
@@ -101,6 +151,8 @@ int main(void) {
   tcase_add_checked_fixture(tcase, set_up, tear_down);
   tcase_add_loop_test(tcase, each_option_written_as_a_block_is_refused, 0,
                       CASES(tables));
+  tcase_add_loop_test(tcase, the_nearest_of_several_is_named_first, 0, 5);
+  tcase_add_test(tcase, a_line_that_is_too_long_is_cut);
   tcase_add_loop_test(tcase, a_control_group_has_at_most_4095_characters, 0, 6);
   suite_add_tcase(suite, tcase);
   return check_main(suite);

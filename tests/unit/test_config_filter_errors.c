@@ -75,6 +75,8 @@ static const struct {
      "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"80-90-remote",
      "belongs to a group that the plugin makes itself; " NAME_HELP},
+    {"8-1000-local",
+     "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"99999-local",
      "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"twice", "belongs to another Filter; " NAME_HELP},

@@ -21,6 +21,21 @@
 
 static struct temp_tree tree;
 
+static int interruptions; /* so many reads are interrupted, each after one */
+static int reads;
+
+ssize_t __real_read(int fd, void *buf, size_t size);
+ssize_t __wrap_read(int fd, void *buf, size_t size);
+ssize_t __wrap_read(int fd, void *buf, size_t size) {
+  /* The daemon's children must not inherit it. */
+  ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+  if (reads++ % 2 < 1 || interruptions == 0)
+    return __real_read(fd, buf, interruptions > 0 && size > 7 ? 7 : size);
+  interruptions--;
+  errno = EINTR;
+  return -1;
+}
+
 static void make_tree(void) { tree = temp_tree_make(); }
 
 static void remove_tree(void) { temp_tree_remove(&tree); }
@@ -46,6 +61,17 @@ static int read_exactly(const char *path, size_t size, char **buf) {
   memset(*buf, '#', size);
   return proc_file_read(path, *buf, size);
 }
+
+START_TEST(interruptions_lose_nothing) {
+  char path[PATH_MAX], *buf;
+  make_file(30, path);
+  interruptions = 3;
+  ck_assert_int_eq(read_exactly(path, 100, &buf), 0);
+  ck_assert_str_eq(buf, "abcdefghijklmnopqrstuvwxyzabcd");
+  ck_assert_int_eq(interruptions, 0);
+  free(buf);
+}
+END_TEST
 
 static const struct {
   const char *name;
@@ -259,6 +285,7 @@ int main(void) {
   Suite *suite = suite_create("proc_file");
   TCase *tcase = tcase_create("proc_file_read");
   tcase_add_checked_fixture(tcase, make_tree, remove_tree);
+  tcase_add_test(tcase, interruptions_lose_nothing);
   tcase_add_loop_test(tcase, a_file_is_read_if_it_and_a_nul_byte_fit, 0,
                       CASES(sizes));
   tcase_add_loop_test(tcase,
