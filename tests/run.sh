@@ -13,8 +13,9 @@ and make distcheck.
 
 Options:
   --all    also those that take long: the faults with the sanitizers, each fuzz target
-           for 60 s, what contrib/ has for a fleet against the real servers, the
-           packages and the roll-out in clean Debian roots, real containers, a million sockets, short
+           for 60 s, a sample of mutants, what contrib/ has for a fleet against the real
+           servers, the packages and the roll-out in clean Debian roots, real containers,
+           a million sockets, short
            soaks (plain, under sanitizers and valgrind), other kernels in qemu, and
            other architectures
   --help   print this
@@ -95,7 +96,7 @@ broken=0
 # They wait more than they work.
 check "default" $((3 * jobs)) check-default
 if $all; then
-  for kind in faults fleet packages fuzz soak kernels targets; do check "$kind" "$jobs" "check-$kind"; done
+  for kind in faults fleet packages fuzz mutants soak kernels targets; do check "$kind" "$jobs" "check-$kind"; done
 fi
 
 failed=$(($(count 'FAIL|ERROR|XPASS') + broken))
