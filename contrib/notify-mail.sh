@@ -8,8 +8,8 @@ usage() {
 Usage: notify-mail.sh [--state DIRECTORY] [RECIPIENT...]
 
 Reads a notification of collectd on the standard input, as collectd-exec(5) has it, and
-mails it to each RECIPIENT [root] if it is of tcpstates: those of tcpstates-thresholds.conf, and
-those of NotifyStuck. In collectd's configuration:
+mails it to each RECIPIENT [root] if it is of tcpstates, or of TCPTimeWaitOverflow: those of
+tcpstates-thresholds.conf, and those of NotifyStuck. In collectd's configuration:
 
   LoadPlugin exec
   <Plugin exec>
@@ -17,9 +17,9 @@ those of NotifyStuck. In collectd's configuration:
   </Plugin>
 
 Options:
-  --state DIRECTORY   remembers there what is wrong, and mails an OKAY only of that.
-                      collectd says OKAY of each value when it starts: without this,
-                      each is a mail. The user named in NotificationExec must own it.
+  --state DIRECTORY   remembers there what is wrong, and mails an OKAY of that. Without it no
+                      OKAY is mailed: collectd says OKAY of each value when it starts.
+                      The user named in NotificationExec must own it.
   --help              print this
 
 Needs: mail (Debian: bsd-mailx or s-nail). Touches: DIRECTORY.
@@ -55,10 +55,14 @@ while IFS= read -r line && [ -n "$line" ]; do
     TypeInstance:*) name=$value ;;
   esac
 done
-if [ "$plugin" != tcpstates ]; then exit 0; fi
-value=tcpstates-$group/$type-$name
+case $plugin/$name in
+  tcpstates/* | protocols/TCPTimeWaitOverflow) value=$plugin-$group/$type-$name ;;
+  *) exit 0 ;;
+esac
 
-if [ -n "$state" ]; then
+if [ -z "$state" ]; then
+  if [ "$severity" = OKAY ]; then exit 0; fi
+else
   wrong=$state/$(printf %s "$host $value" | tr / _)
   if [ "$severity" != OKAY ]; then
     : >"$wrong"

@@ -2,7 +2,7 @@
 # contrib/tcpstates-thresholds.conf in a real collectd: each threshold passed by real sockets,
 # and notify-mail.sh, called by the plugin exec, mails it. collectd-nagios agrees.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
-for plugin in threshold exec unixsock; do
+for plugin in threshold exec unixsock protocols; do
   collectd_plugin "$plugin" >"$work/plugin" || skip_all "collectd has no plugin $plugin here: contrib/install-deps.sh test"
 done
 type -P collectd-nagios >"$work/plugin" || skip_all "collectd-nagios is missing: contrib/install-deps.sh test"
@@ -15,9 +15,10 @@ awk '
   $1 == "<Type" { type = $2; name = ""; split("", limit); next }
   $1 == "Instance" && type == "" { group = $2 }
   $1 == "Instance" { name = $2 }
+  $1 == "<Plugin" { plugin = $2 }
   /Min|Max/ { limit[$1] = $2 }
   $1 == "</Type>" {
-    print group "/" type "-" name, range("Warning"), range("Failure")
+    print plugin "-" group "/" type "-" name, range("Warning"), range("Failure")
     type = ""
   }
   function range(of) { return end("~", of "Min") ":" end("", of "Max") }
@@ -43,16 +44,20 @@ as_user=("${as_machine[@]}")
 if ! setpriv --reuid=nobody --clear-groups true 2>"$work/setpriv"; then
   as_user+=(unshare --user "--map-user=$(id -u nobody)" "--map-group=$(id -g nobody)")
 fi
-echo 10 >/proc/sys/net/core/somaxconn
-echo 40 >/proc/sys/net/ipv4/tcp_max_tw_buckets
 # Timeout: by default two reads that are late, one after the other, are a value that has
 # stopped coming.
-collectd_configure threshold exec unixsock <<END
+# Hits N is N + 2 reads; here 3 of them stand for all.
+collectd_configure threshold exec unixsock protocols <<END
 Timeout 10
 LoadPlugin tcpstates
 <Plugin tcpstates>
   StuckAfter 1
   ReportAcceptQueue true
+</Plugin>
+LoadPlugin protocols
+<Plugin protocols>
+  Value "TcpExt:TCPTimeWaitOverflow"
+  IgnoreSelected false
 </Plugin>
 LoadPlugin unixsock
 <Plugin unixsock>
@@ -63,7 +68,7 @@ LoadPlugin exec
 <Plugin exec>
   NotificationExec "nobody" "$work/bin/notify-mail.sh" "--state" "$work/state" "someone"
 </Plugin>
-$(<"$top/contrib/tcpstates-thresholds.conf")
+$(sed 's/Hits [0-9]*/Hits 1/' "$top/contrib/tcpstates-thresholds.conf")
 END
 collectd_start
 values >/dev/null
@@ -71,40 +76,41 @@ values >/dev/null
 # ---- what there is to watch ------------------------------------------------------------
 
 cut -d' ' -f1 "$work/thresholds" | tr / ' ' | sort >"$work/names"
-is "tcpstates-thresholds.conf watches these" "$(<"$work/names")" "all current_connections-close_wait_stuck
-all current_connections-fin_wait2_stuck
-all duration-tcp_fin_timeout
-all percent-accept_queue
-all percent-timewait_buckets
-machine percent-orphans
-machine percent-tcp_mem"
-is "all of it is dispatched" "$(cut -d' ' -f1,2 "$work/values" | sort | comm -13 - "$work/names")" ""
+is "tcpstates-thresholds.conf watches these" "$(<"$work/names")" "protocols-TcpExt protocol_counter-TCPTimeWaitOverflow
+tcpstates-all current_connections-close_wait_stuck
+tcpstates-all current_connections-fin_wait2_stuck
+tcpstates-all duration-tcp_fin_timeout
+tcpstates-all percent-accept_queue
+tcpstates-machine percent-orphans
+tcpstates-machine percent-tcp_mem"
+is "all of it is dispatched" \
+  "$(awk '$1 == "PUTVAL" { split($2, id, "/"); print id[2], id[3] }' "$work/output" | sort -u | comm -13 - "$work/names")" ""
 for tenths in {1..600}; do
   if (($(messages 'severity = OKAY' | wc -l) == $(wc -l <"$work/names"))); then break; fi
   sleep 0.1
 done
 is "collectd says once of each that it is in range" \
-  "$(messages Notification | sed 's/.*severity = \([A-Z]*\), .*plugin_instance = \([a-z]*\), type = \([a-z_]*\), type_instance = \([a-z0-9_]*\),.*/\1 \2 \3-\4/' | sort)" \
+  "$(messages Notification | sed 's/.*severity = \([A-Z]*\), .*plugin = \([a-z]*\), plugin_instance = \([A-Za-z]*\), type = \([a-z_]*\), type_instance = \([A-Za-z0-9_]*\),.*/\1 \2-\3 \4-\5/' | sort)" \
   "$(sed 's/^/OKAY /' "$work/names")"
 
-# "GROUP/TYPE-NAME SEVERITY LIMIT" of both.
-awk '
-  { split($2, warning, ":"); split($3, failure, ":")
-    print $1, "warning", warning[1] == warning[2] ? "!= " warning[1] : "> " warning[2]
-    if (failure[2] != "") print $1, "critical", "> " failure[2] }' "$work/thresholds" | sort >"$work/limits_wanted"
-sed -nE '
-  s|.*expr: collectd_tcpstates_([a-z_]*)\{tcpstates="([^"]*)",type="([^"]*)"\} (.*)|\2/\1-\3 \4|; T severity; h
-  :severity
-  s/.*severity: (.*)/\1/; T; G; s/(.*)\n([^ ]*) (.*)/\2 \1 \3/p; s/.*//; x' "$top/contrib/prometheus/alerts.yml" |
-  sed 's/duration_seconds/duration/' | sort >"$work/limits_of_alerts"
-is "Prometheus's alert rules have the same names and limits" "$(<"$work/limits_of_alerts")" "$(<"$work/limits_wanted")"
+# Each limit here is one of Prometheus's alerts, too: that of the value, or of its rate.
+is "Prometheus's alert rules have these limits" "$(
+  while read -r key warning failure; do
+    for range in "$warning" "$failure"; do
+      if [[ $range == '~:' ]]; then continue; fi
+      limit="> ${range#*:}"
+      if [[ ${range%:*} == "${range#*:}" ]]; then limit="!= ${range#*:}"; fi
+      grep -qE "type=\"${key##*-}\"\\}(\\[5m\\]\\))? $limit\\b" "$top/contrib/prometheus/alerts.yml" || echo "$key $limit"
+    done
+  done <"$work/thresholds"
+)" ""
 
 # ---- each threshold, passed and over ---------------------------------------------------
 
 # mails KEY: the severities mailed so far, of the machine $host.
 host=localhost
 mails() {
-  awk -F '\t' -v end=" $host tcpstates-$1" '
+  awk -F '\t' -v end=" $host $1" '
     substr($3, length($3) - length(end) + 1) == end { sub(/:.*/, "", $3); print $3 }' "$work/mail/log" | xargs
 }
 # nagios KEY: what collectd-nagios makes of the same value with the same limits.
@@ -114,7 +120,7 @@ nagios() {
   read -r key warning failure < <(grep "^$1 " "$work/thresholds")
   ranges=(-w "$warning")
   if [[ $failure != '~:' ]]; then ranges+=(-c "$failure"); fi
-  collectd-nagios -s "$work/run/sock" -H localhost -n "tcpstates-$key" "${ranges[@]}" >"$work/nagios" || code=$?
+  collectd-nagios -s "$work/run/sock" -H localhost -n "$key" "${ranges[@]}" >"$work/nagios" || code=$?
   case $code in
     0) echo OKAY ;;
     1) echo WARNING ;;
@@ -143,7 +149,7 @@ agrees() {
   is "$1: collectd-nagios says $2, too" "$(nagios "$1")" "$2"
 }
 
-key=all/current_connections-fin_wait2_stuck
+key=tcpstates-all/current_connections-fin_wait2_stuck
 sockets make fin-wait2-held ipv4 18000 20
 sleep 2
 values >/dev/null
@@ -153,7 +159,6 @@ sockets release fin-wait2-held ipv4 18000
 sockets make fin-wait2-held ipv4 18000 16
 sockets make fin-wait2-held ipv6 18001 5
 await $key WARNING "21 are"
-await all/current_connections-close_wait_stuck WARNING "and their other ends"
 agrees $key WARNING
 sockets release fin-wait2-held ipv6 18001
 values >/dev/null
@@ -161,43 +166,48 @@ values >/dev/null
 is "16 are within the hysteresis" "$(nagios $key):$(mails $key)" "OKAY:WARNING"
 sockets make fin-wait2-held ipv6 18001 185
 await $key FAILURE "201 are more than 200"
-await all/current_connections-close_wait_stuck FAILURE "and their other ends"
+await tcpstates-all/current_connections-close_wait_stuck WARNING "and their other ends"
 agrees $key FAILURE
 sockets release fin-wait2-held ipv6 18001
 sockets release fin-wait2-held ipv4 18000
 await $key OKAY "none"
-await all/current_connections-close_wait_stuck OKAY "none"
+await tcpstates-all/current_connections-close_wait_stuck OKAY "none"
 agrees $key OKAY
 # A read may have come between the two releases.
 ok "each was said once" grep -qE '^WARNING FAILURE (WARNING )?OKAY$' <(mails $key)
 
-key=all/percent-timewait_buckets
-sockets make time-wait ipv4 18002 21
-await $key WARNING "21 of 40"
-agrees $key WARNING
-sockets make time-wait ipv6 18003 17
-await $key FAILURE "38 of 40"
-agrees $key FAILURE
-sockets release time-wait ipv4 18002
-sockets release time-wait ipv6 18003
+# traffic KIND ARGUMENT...: see tests/fleet/traffic.py; its process id is $traffic.
+traffic() {
+  python3 "$top/tests/fleet/traffic.py" "$@" >"$work/traffic" &
+  traffic=$!
+  wait_until 60 "$* is ready" grep -q ready "$work/traffic"
+}
+key=protocols-TcpExt/protocol_counter-TCPTimeWaitOverflow
+buckets=$(</proc/sys/net/ipv4/tcp_max_tw_buckets)
+echo 40 >/proc/sys/net/ipv4/tcp_max_tw_buckets
+traffic answer 18002
+answer=$traffic
+traffic ends 127.0.0.1 18002 30
+await $key WARNING "30 connections a second, and 40 buckets"
+kill "$traffic"
+traffic ends 127.0.0.1 18002 500
+await $key FAILURE "500 a second"
+kill "$traffic" "$answer"
+echo "$buckets" >/proc/sys/net/ipv4/tcp_max_tw_buckets
 await $key OKAY "none"
-agrees $key OKAY
 
-key=all/percent-accept_queue
+key=tcpstates-all/percent-accept_queue
+echo 10 >/proc/sys/net/core/somaxconn
 sockets make unaccepted ipv4 18004 6
 await $key WARNING "6 of 10"
 is "$key: in the third read that found them, not before" \
   "$(sed '/severity = WARNING.*type_instance = accept_queue/q' "$work/output" | grep -c '^PUTVAL .*/tcpstates-all/percent-accept_queue .*:60\.')" 3
 agrees $key WARNING
-sockets make unaccepted ipv6 18005 10
-await $key FAILURE "10 of 10"
-agrees $key FAILURE
 sockets release unaccepted ipv4 18004
-sockets release unaccepted ipv6 18005
 await $key OKAY "none"
 agrees $key OKAY
 
-key=all/duration-tcp_fin_timeout
+key=tcpstates-all/duration-tcp_fin_timeout
 for seconds in 61 59; do
   echo $seconds >/proc/sys/net/ipv4/tcp_fin_timeout
   await $key WARNING "$seconds s"
@@ -207,7 +217,7 @@ for seconds in 61 59; do
 done
 agrees $key OKAY
 
-key=machine/percent-orphans
+key=tcpstates-machine/percent-orphans
 sockets make fin-wait1-orphaned ipv4 18006 200
 # Machine-wide: others' sockets count, so the limit follows them.
 ok "200 sockets are orphans" test "$(sockstat orphan)" -ge 200
@@ -217,7 +227,7 @@ sockets release fin-wait1-orphaned ipv4 18006
 echo 1000000 >"$work/limits/tcp_max_orphans"
 await $key OKAY "under a million"
 
-key=machine/percent-tcp_mem
+key=tcpstates-machine/percent-tcp_mem
 sockets make listen ipv4 18007 1
 memory_take 18007
 ok "what nobody reads takes memory" test "$(sockstat mem)" -ge 500
@@ -232,12 +242,12 @@ await $key OKAY "under three millions"
 # put: what a collectd that receives another machine's values has of that machine.
 put() {
   local key
-  for key in all/percent-timewait_buckets:1 all/duration-tcp_fin_timeout:60; do
+  for key in all/percent-accept_queue:1 all/duration-tcp_fin_timeout:60; do
     collectdctl -s "$work/run/sock" putval "web1/tcpstates-${key%:*}" "N:${key#*:}"
   done
 }
 host=web1
-key=all/duration-tcp_fin_timeout
+key=tcpstates-all/duration-tcp_fin_timeout
 put
 await $key FAILURE "put once, and no more"
 await $key OKAY "put again" put
@@ -263,8 +273,8 @@ notify() {
     "TypeInstance: n" "" "a text: with colons" | "$work/bin/notify-mail.sh" "${@:3}" 2>"$work/notify" || echo "exit $?"
   cut -f2- "$work/mail/log"
 }
-is "without --state every OKAY is a mail, to root" "$(notify OKAY tcpstates)" \
-  $'root\tOKAY: h tcpstates-all/t-n\ta text: with colons'
+is "without --state no OKAY is a mail" "$(notify OKAY tcpstates)" ""
+is "all else is, to root" "$(notify WARNING tcpstates)" $'root\tWARNING: h tcpstates-all/t-n\ta text: with colons'
 is "another plugin's notification is not" "$(notify FAILURE load)" ""
 is "a directory that is not there" "$(notify OKAY tcpstates --state /nowhere) $(<"$work/notify")" \
   "exit 2 notify-mail.sh: --state \"/nowhere\": not a directory that $(id -un) may write"

@@ -20,6 +20,7 @@ import urllib.request
 FIN_TIMEOUT = "60"
 # No others: alerts and thresholds fire above a limit, so the dashboards say above, too.
 OPERATORS = {">": operator.gt, "!=": operator.ne}
+QUANTILE = "9 of 10 machines are below"
 # $__interval is shorter by this: collectd's interval is 1 s here instead of 10 s.
 FASTER = 5
 
@@ -60,12 +61,12 @@ class Prometheus(Backend):
         return super().one_of(hosts).replace("\\", "\\\\")
 
     def choices(self, query, values):
-        match = re.fullmatch(r"label_values\((.*), (\w+)\)", substitute(query["query"], values))
+        match = re.fullmatch(r"label_values\((.*), (\w+)\)", substitute(query["query"], {"job": ".*"} | values))
         reply = get(f"{self.url}/label/{match[2]}/values", **{"match[]": match[1]})
         return reply["data"]
 
     def run(self, target, values, interval):
-        expr = substitute(target["expr"], values)
+        expr = substitute(target["expr"], values | {"__range": f"{self.until - self.since}s"})
         if target["instant"]:
             reply = get(f"{self.url}/query", query=expr, time=self.until)
         else:
@@ -79,8 +80,8 @@ class Prometheus(Backend):
 
     def selected(self, text, values):
         found = set()
-        for selector in re.findall(r"\w+\{[^}]*\}", substitute(text, values)):
-            for labels in get(f"{self.url}/series", **{"match[]": selector})["data"]:
+        for selector in re.findall(r"(?<![\w:])\w+\{[^}]*\}", substitute(text, values | {"__range": "1m"})):
+            for labels in get(f"{self.url}/series", **{"match[]": selector, "start": self.since, "end": self.until})["data"]:
                 value_type = re.sub("^collectd_tcpstates_|_seconds$", "", labels["__name__"])
                 found.add((labels["instance"], labels["tcpstates"], f"{value_type}-{labels['type']}"))
         return found
@@ -109,6 +110,12 @@ class Influxdb(Backend):
         result = collections.defaultdict(list)
         for series in self.ask(query):
             tags = series.get("tags", {})
+            if target["resultFormat"] == "table":
+                _, value, label = series["columns"]
+                assert (value, label) == ("top", target["alias"]), series["columns"]
+                for _, number, name in series["values"]:
+                    result[name].append(number)
+                continue
             name = re.sub(r"\$tag_(\w+)", lambda tag: tags[tag[1]], target["alias"])
             result[name] += [row[1] for row in series["values"] if row[1] is not None]
         return result
@@ -186,37 +193,53 @@ class Truth:
 
     def names(self, value):
         """The identifiers that a value of the source stands for."""
-        group, _, name = value.partition("/")
-        return [key for key in self.seen if key[1] == group and (key[2] == name or name.endswith("*") and key[2].startswith(name[:-1]))]
+        wanted, _, name = value.partition("/")
 
-    def range_of(self, panel, host, group, name):
-        """Lowest and highest, of a machine that the panel shows, or None."""
-        samples = self.seen[host, group, name]
-        if "where" in panel:
-            sign, limit = panel["where"].replace("$fin_timeout", FIN_TIMEOUT).split()
-            if not OPERATORS[sign](samples[-1], float(limit)):
-                return None
-        return min(samples), max(samples)
+        def has(group):
+            if wanted == "each":
+                return group not in ("all", "machine")
+            return wanted in ("any", group)
+
+        return [key for key in self.seen if has(key[1]) and (key[2] == name or name.endswith("*") and key[2].startswith(name[:-1]))]
 
     def expected(self, backend, panel, label, value, hosts):
         """Lowest and highest value of each series of a query."""
         machines = panel.get("machines", "one")
-        result = {}
+        # Of any, the largest of a machine's groups.
+        spans = {}
         for host, group, name in self.names(value):
-            span = self.range_of(panel, host, group, name) if host in hosts else None
-            if span is None:
+            if host in hosts:
+                key = (host, "any" if value.startswith("any/") else group, name)
+                samples = self.seen[host, group, name]
+                low, high = spans.get(key, (0, 0))
+                spans[key] = max(low, min(samples)), max(high, max(samples))
+        if "where" in panel:
+            sign, limit = panel["where"].replace("$fin_timeout", FIN_TIMEOUT).split()
+            spans = {key: span for key, span in spans.items() if OPERATORS[sign](span[1], float(limit))}
+        if machines == "missing":
+            return {label: (0, 0)}
+        if machines == "count":
+            return {label: (len(spans), len(spans))}
+        result = {}
+        for (host, group, name), (low, high) in spans.items():
+            if machines == "worst" and high <= 0:
                 continue
-            series = backend.host(host) if machines == "each" else name.partition("-")[2] if label == "*" else label
-            if machines == "count":
-                span = 1, 1
-            low, high = result.get(series, (0, 0))
-            result[series] = low + span[0], high + span[1]
+            if machines in ("each", "worst"):
+                series = backend.host(host)
+            elif machines == "groups":
+                series = group
+            else:
+                series = name.partition("-")[2] if label == "*" else label
+            so_far = result.get(series, (0, 0))
+            result[series] = so_far[0] + low, so_far[1] + high
+        if machines == "worst" and backend.name != "influxdb":
+            result[QUANTILE] = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
         return result
 
 
 def differences(got, expected):
     """Of a query's series: some second may lack a machine, but none has one twice."""
-    if not got:
+    if not got and expected:
         return ["returns nothing"]
     problems = []
     if set(got) != set(expected):
@@ -256,12 +279,12 @@ class Check:
         if variable["regex"]:
             matches = [re.search(variable["regex"].strip("/"), text) for text in found]
             found = [match[1] for match in matches if match]
-        return sorted(found)
+        return sorted(set(found))  # as Grafana does
 
     def variables(self, backend, dashboard, name):
         variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
         hosts = sorted(backend.host(host) for host in self.truth.hosts)
-        wanted = {"host": hosts, "group": self.truth.groups}
+        wanted = {"host": hosts, "group": self.truth.groups, "job": ["collectd"]}
         for which in set(variables) & set(wanted):
             problems = []
             for host in hosts:
@@ -286,7 +309,7 @@ class Check:
             hosts = [(backend.host(host), [host]) for host in self.truth.hosts]
         for text, chosen in hosts:
             for group in self.truth.groups if "group" in variables else [""]:
-                yield {"host": text, "group": group, "fin_timeout": FIN_TIMEOUT}, chosen, group
+                yield {"host": text, "group": group, "job": ".*", "fin_timeout": FIN_TIMEOUT}, chosen, group
 
     def stack_total(self, panel, lines, hosts, group):
         """The states of a group together are its sockets, each once."""
@@ -299,34 +322,44 @@ class Check:
             made = sum(self.truth.made[host, group, "tcp_connections-FIN_WAIT2"] for host in hosts)
         return [] if total == made else [f"its stack ends at {total}; {made} sockets were made in {group} on {', '.join(hosts)}"]
 
+    def selection(self, backend, panel, text, values, value, hosts):
+        """That a query which names a group selects that, and all of its values."""
+        if value.startswith(("any/", "each/")) or panel.get("machines") == "sum":
+            return []
+        selected = backend.selected(text, values)
+        problems = []
+        if len({key[1] for key in selected}) != 1:
+            problems.append(f"{text} with {values}: selects the groups {sorted({key[1] for key in selected})}")
+        wanted = {(backend.host(key[0]), *key[1:]) for key in self.truth.names(value) if key[0] in hosts}
+        if selected != wanted:
+            problems.append(f"{text} with {values}: selects {sorted(selected)} instead of {sorted(wanted)}")
+        return problems
+
     def panel(self, backend, panel, made, settings):
         problems = []
         for values, hosts, group in settings:
             lines = {}
             interval = int(made["interval"].rstrip("s")) // FASTER
-            for target, (label, value) in zip(made["targets"], panel["values"].items(), strict=True):
+            # One value, or a target for each of them.
+            targets = made["targets"]
+            of_value = [targets] if len(panel["values"]) == 1 else [[target] for target in targets]
+            for targets, (label, value) in zip(of_value, panel["values"].items(), strict=True):
                 value = value.replace("$group", group)
-                text = backend.text_of(target)
-                where = f"{text} with {values}"
-                try:
-                    selected = backend.selected(text, values)
-                    got = backend.run(target, values, interval)
-                except (ValueError, KeyError) as error:
-                    problems.append(f"{where}: {error!r}")
-                    continue
-                self.queries += 1
-                if len({key[1] for key in selected}) != 1:
-                    problems.append(f"{where}: selects the groups {sorted({key[1] for key in selected})}")
-                wanted = {(backend.host(key[0]), *key[1:]) for key in self.truth.names(value) if key[0] in hosts}
-                if selected != wanted:
-                    problems.append(f"{where}: selects {sorted(selected)} instead of {sorted(wanted)}")
+                got, where = {}, ""
+                for target in targets:
+                    text = backend.text_of(target)
+                    where += f"{text} with {values}"
+                    try:
+                        problems += self.selection(backend, panel, text, values, value, hosts)
+                        got |= backend.run(target, values, interval)
+                    except (ValueError, KeyError, AssertionError) as error:
+                        problems.append(f"{where}: {error!r}")
+                    self.queries += 1
                 expected = self.truth.expected(backend, panel, label, value, hosts)
-                if not expected and panel.get("where") and set(hosts) != set(self.truth.hosts):
-                    # None of these is so: an empty panel or a 0, but no error.
-                    if any(number != 0 for numbers in got.values() for number in numbers):
-                        problems.append(f"{where}: {dict(got)} instead of none")
-                else:
-                    problems += [f"{where}: {text}" for text in differences(got, expected)]
+                if panel["kind"] == "stat" and set(expected.values()) == {(0, 0)}:
+                    # InfluxDB and Graphite count none as no series, which the panel shows as 0.
+                    expected = {name: span for name, span in expected.items() if name in got}
+                problems += [f"{where}: {text}" for text in differences(got, expected)]
                 lines |= got
             if panel["kind"] == "stack":
                 problems += self.stack_total(panel, lines, hosts, group)

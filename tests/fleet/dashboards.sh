@@ -58,9 +58,11 @@ in_servers() {
 }
 
 mkdir "$work/prometheus"
-cat >"$work/prometheus.yml" <<'YAML'
+cat >"$work/prometheus.yml" <<YAML
 global:
   scrape_interval: 1s
+  evaluation_interval: 1s
+rule_files: ["$top/contrib/prometheus/alerts.yml"]
 scrape_configs:
   - job_name: collectd
     honor_labels: true
@@ -171,10 +173,10 @@ on_db1() {
 # StuckAfter, orphans near the limit, TIME_WAIT buckets and accept queues half full.
 sockets make established ipv4 18000 3
 sockets make established ipv6 18001 4
-sockets make fin-wait2-held ipv4 18000 5
+sockets make fin-wait2-held ipv4 18000 25
 sockets make fin-wait2-held ipv6 18005 2
 sockets make fin-wait2-orphaned ipv4 18000 1
-sockets make time-wait ipv4 18001 9
+sockets make time-wait ipv4 18001 14
 sockets make fin-wait1-orphaned ipv6 18009 3
 sockets make last-ack-orphaned ipv4 18010 2
 sockets make closing-held ipv4 18000 1

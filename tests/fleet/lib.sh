@@ -51,6 +51,61 @@ prometheus_apart() {
   "${in_prometheus[@]}" ip link set cable up
 }
 
+# prometheus_of_contrib: what contrib/prometheus has, in $work/prometheus, with seconds for its
+# minutes, to scrape 10.1.0.2.
+prometheus_of_contrib() {
+  mkdir "$work/prometheus"
+  sed 's/\(_interval:\) .*/\1 1s/; /- targets:/,$d' "$top/contrib/prometheus/prometheus.yml" >"$work/prometheus/prometheus.yml"
+  echo '      - targets: ["10.1.0.2:9103"]' >>"$work/prometheus/prometheus.yml"
+  # The hour in which a machine is missed stays. A rate takes several values.
+  sed -E 's/^( *for: [0-9]+)m/\1s/; s/\[5m\]/[10s]/; s/\[([0-9]+)m\]/[\1s]/g; s/(offset [0-9]+)m/\1s/g' \
+    "$top/contrib/prometheus/alerts.yml" >"$work/prometheus/alerts.yml"
+}
+
+# ask EXPRESSION: what Prometheus answers, a line for each series without its time.
+ask() {
+  "${in_prometheus[@]}" promtool query instant http://127.0.0.1:9090 "$1" 2>&1 | sed 's/ @\[.*//'
+}
+# await TEXT WANTED EXPRESSION [COMMAND...]: until that is the answer, the lines sorted.
+# COMMAND is repeated until then.
+await() {
+  local text=$1 wanted=$2 expression=$3 half_seconds got
+  shift 3
+  for ((half_seconds = 0; half_seconds < 480; half_seconds++)); do
+    "$@"
+    got=$(ask "$expression" | sort)
+    if [[ $got == "$wanted" ]]; then
+      pass "$text"
+      return 0
+    fi
+    sleep 0.5
+  done
+  is "$text, after 480 times" "$got" "$wanted"
+  return 1
+}
+# fires TEXT "ALERT SEVERITY|..." [COMMAND...]: these fire for the machine, and no others.
+fires() {
+  local text=$1 one wanted=
+  local -a alerts
+  IFS='|' read -ra alerts <<<"$2"
+  for one in "${alerts[@]}"; do
+    wanted+="{alertname=\"${one% *}\", instance=\"web1.example.org\", severity=\"${one#* }\"} => 1"$'\n'
+  done
+  shift 2
+  await "${alerts[0]-no alert}: $text" "${wanted%$'\n'}" \
+    "count by (instance, alertname, severity) (ALERTS{alertstate=\"firing\"})" "$@" || true
+  annotations >>"$work/annotations"
+}
+# annotations: what Prometheus has made of those of the alerts that fire.
+annotations() {
+  "${in_prometheus[@]}" /usr/bin/python3 -c '
+import json, urllib.request
+with urllib.request.urlopen("http://127.0.0.1:9090/api/v1/alerts", timeout=30) as reply:
+    for alert in json.load(reply)["data"]["alerts"]:
+        if alert["state"] == "firing":
+            print(alert["labels"]["alertname"], alert["annotations"]["summary"])' | sort
+}
+
 # influxdb_configure ADDRESS: $work/influxdb.conf, for queries at 127.0.0.1:8086; what
 # collectd sends to ADDRESS becomes the database collectd.
 influxdb_configure() {
