@@ -33,7 +33,7 @@ struct view {
 /* A read, and which view it is dispatched for. */
 struct dispatch {
   const struct view *view;
-  cdtime_t time;
+  value_list_t vl; /* is large: what all values have in common is set once */
 };
 
 /* What has come of a read. It is an error, at which collectd doubles the
@@ -130,18 +130,23 @@ static void set_instance(char *buf, size_t size, const char *group,
  * over once a read, by plugin_dispatch_metric_family(); the host is a resource
  * attribute, left to the daemon. metrics.c would name families, not types. */
 static void dispatch_value(const struct metric *metric, void *data) {
-  const struct dispatch *d = data;
-  value_list_t vl = VALUE_LIST_INIT;
-  vl.values = &(value_t){.gauge = metric->value};
-  vl.values_len = 1;
-  vl.time = d->time;
-  sstrncpy(vl.plugin, "tcpstates", sizeof(vl.plugin));
-  set_instance(vl.plugin_instance, sizeof(vl.plugin_instance),
+  struct dispatch *d = data;
+  value_list_t *vl = &d->vl;
+  vl->values = &(value_t){.gauge = metric->value};
+  set_instance(vl->plugin_instance, sizeof(vl->plugin_instance),
                metric->plugin_instance, d->view);
-  sstrncpy(vl.type, metric->type, sizeof(vl.type));
-  sstrncpy(vl.type_instance, metric->type_instance, sizeof(vl.type_instance));
-  plugin_dispatch_values(&vl);
+  sstrncpy(vl->type, metric->type, sizeof(vl->type));
+  sstrncpy(vl->type_instance, metric->type_instance, sizeof(vl->type_instance));
+  plugin_dispatch_values(vl);
   outcome.values++;
+}
+
+static struct dispatch make_dispatch(const struct view *view, cdtime_t time) {
+  struct dispatch d = {.view = view, .vl = VALUE_LIST_INIT};
+  d.vl.values_len = 1;
+  d.vl.time = time;
+  sstrncpy(d.vl.plugin, "tcpstates", sizeof(d.vl.plugin));
+  return d;
 }
 
 static void notify(const struct snapshot *snapshot, struct view *view,
@@ -232,8 +237,8 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
 static void hand_over(const struct snapshot *snapshot, struct view *view,
                       cdtime_t time) {
   log_snapshot(snapshot, view);
-  metrics_each(view->settings, snapshot, dispatch_value,
-               &(struct dispatch){view, time});
+  struct dispatch dispatch = make_dispatch(view, time);
+  metrics_each(view->settings, snapshot, dispatch_value, &dispatch);
   notify(snapshot, view, time);
   if (snapshot->sockets_error != 0 || snapshot->file != NULL)
     outcome.failed = true;
@@ -275,7 +280,8 @@ static void start_patterns(void) {
 
 static void hand_over_pattern(struct view *view, cdtime_t time) {
   struct netns_pattern *pattern = view->pattern;
-  netns_pattern_end(pattern, dispatch_value, &(struct dispatch){view, time});
+  struct dispatch dispatch = make_dispatch(view, time);
+  netns_pattern_end(pattern, dispatch_value, &dispatch);
   const char *reason;
   int err = netns_pattern_error(pattern, &reason);
   if (err != 0)
