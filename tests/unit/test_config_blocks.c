@@ -93,7 +93,7 @@ START_TEST(the_nearest_of_several_is_named_first) {
   oconfig_item_t item = {.key = key};
   const oconfig_item_t block = {.children = &item, .children_num = 1};
   const struct config_option inside = {.where = "", .error = &error};
-  ck_assert_int_eq(config_read_block(&inside, &block, entries, 2, NULL),
+  ck_assert_int_eq(config_read_block(&inside, &block, entries, 2, NULL, 0),
                    -EINVAL);
   char expected[100];
   snprintf(expected, sizeof(expected),
