@@ -186,7 +186,7 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
   for (size_t i = 0; i < pattern->num && pattern->credit > 0; i++) {
     struct netns_member *member = pattern->members[i];
     if (!member->busy && member->chosen < pattern->now &&
-        (next == NULL || member->chosen < next->chosen))
+        (next == NULL || member->turn < next->turn))
       next = member;
   }
   pattern->reading[slot] = next;
@@ -194,6 +194,7 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
     return;
   next->busy = true;
   next->chosen = pattern->now;
+  next->turn = ++pattern->turns;
   pattern->credit -= next->cost;
   pattern->slots[slot].path = next->path;
   netns_add(set, &pattern->slots[slot]);
@@ -278,6 +279,7 @@ static void clear_slots(struct netns_pattern *pattern) {
     }
     /* There was no time for it: it is the first the next time. */
     member->chosen = 0;
+    member->turn = 0;
     member->busy = false;
     pattern->reading[i] = NULL;
   }

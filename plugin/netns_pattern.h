@@ -24,6 +24,7 @@ struct netns_member {
   bool found;     /* in the last search */
   bool busy;      /* a read of it goes on, perhaps late */
   int64_t chosen; /* ms, when it had its turn; 0: not yet */
+  uint64_t turn;  /* its number */
   int64_t cost;   /* ns of CPU time, of its last read */
   int64_t read;   /* ms, when it said what is in its part; 0: not yet */
   int error;      /* of its last read; -errno */
@@ -43,6 +44,7 @@ struct netns_pattern {
   struct netns_sum sum;
   int64_t now;    /* ms, when this read began */
   int64_t credit; /* ns of CPU time that may still be used */
+  uint64_t turns; /* that there have been */
   bool searched;  /* it is known what there is */
   bool complete;  /* all that were there at the start have had their turn */
 
