@@ -67,6 +67,7 @@ static void enter_namespace(void) {
 static uint16_t port_of(enum sockets_family family, enum sockets_kind kind) {
   bool alone = kind == SOCKETS_LISTEN || kind == SOCKETS_BOUND ||
                kind == SOCKETS_UNACCEPTED || kind == SOCKETS_SYN ||
+               kind == SOCKETS_CLOSE_WAIT_UNACCEPTED ||
                kind == SOCKETS_FAST_OPEN;
   return (uint16_t)(8000 + 100 * family + (alone ? kind + 1 : 0));
 }

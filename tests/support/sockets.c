@@ -224,6 +224,17 @@ static int await_fin_wait2(struct pair *pair) {
   return await_state(pair->client, TCP_FIN_WAIT2);
 }
 
+/* Sends until more is waiting than the peer's window has room for: that does
+ * not grow while the peer does not read. */
+static int fill(int fd) {
+  static const char data[4096];
+  if (!set_option(fd, SOL_SOCKET, SO_SNDBUF, 150000))
+    return -errno;
+  while (send(fd, data, sizeof(data), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+    ;
+  return errno == EAGAIN ? 0 : -errno;
+}
+
 /* The client's socket has handed over to a minisocket. */
 static int await_time_wait(struct pair *pair) {
   return await_state(pair->client, TCP_CLOSE);
@@ -233,6 +244,11 @@ static int deafen_client(struct pair *pair) { return deafen(pair->client); }
 static int deafen_server(struct pair *pair) { return deafen(pair->server); }
 static int shut_client(struct pair *pair) { return shut(pair->client); }
 static int shut_server(struct pair *pair) { return shut(pair->server); }
+static int fill_client(struct pair *pair) { return fill(pair->client); }
+static int fill_server(struct pair *pair) { return fill(pair->server); }
+static int await_client(struct pair *pair) {
+  return await_state(pair->client, TCP_ESTABLISHED);
+}
 static int close_client(struct pair *pair) { return close_end(&pair->client); }
 static int close_server(struct pair *pair) { return close_end(&pair->server); }
 
@@ -278,6 +294,19 @@ static const struct recipe recipes[SOCKETS_KINDS] = {
                            0,
                            {establish, shut_client, await_fin_wait2,
                             close_server, await_time_wait, close_client}},
+    [SOCKETS_FIN_WAIT1_FULL] = {"fin-wait1-full",
+                                TCP_FIN_WAIT1,
+                                TCP_ESTABLISHED,
+                                {establish, fill_client, shut_client}},
+    [SOCKETS_CLOSE_WAIT_FULL] = {"close-wait-full",
+                                 TCP_FIN_WAIT2,
+                                 TCP_CLOSE_WAIT,
+                                 {establish, fill_server, shut_client}},
+    [SOCKETS_CLOSE_WAIT_UNACCEPTED] = {"close-wait-unaccepted",
+                                       TCP_FIN_WAIT2,
+                                       TCP_CLOSE_WAIT,
+                                       {connect_client, await_client,
+                                        shut_client}},
     [SOCKETS_LAST_ACK_HELD] = {"last-ack-held",
                                TCP_FIN_WAIT2,
                                TCP_LAST_ACK,
@@ -322,7 +351,7 @@ static void add_entry(struct sockets *sockets,
   if (fd >= 0)
     owner = SOCKETS_HELD;
   else if (state == TCP_TIME_WAIT || state == TCP_SYN_RECV ||
-           state == TCP_ESTABLISHED)
+           state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT)
     owner = SOCKETS_NONE;
   sockets->entries[sockets->len++] = (struct sockets_entry){
       .kind = state == TCP_LISTEN ? SOCKETS_LISTEN : request->kind,
@@ -426,10 +455,17 @@ static size_t count_queued(const struct sockets *sockets,
   return count;
 }
 
+/* Those that accept() would return. */
+static size_t count_unaccepted(const struct sockets *sockets,
+                               const struct sockets_entry *listener) {
+  return count_queued(sockets, listener, SOCKETS_UNACCEPTED) +
+         count_queued(sockets, listener, SOCKETS_CLOSE_WAIT_UNACCEPTED);
+}
+
 /* What was reset before accept() would be returned by the next one. */
 static void drain_queue(const struct sockets *sockets,
                         const struct sockets_entry *listener) {
-  if (count_queued(sockets, listener, SOCKETS_UNACCEPTED) > 0)
+  if (count_unaccepted(sockets, listener) > 0)
     return;
   int fd;
   while ((fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
@@ -439,8 +475,9 @@ static void drain_queue(const struct sockets *sockets,
 static int check_queues(const struct sockets *sockets,
                         const struct sockets_entry *listener,
                         const struct sockets_request *request) {
-  if (request->kind != SOCKETS_SYN && request->kind != SOCKETS_UNACCEPTED)
-    return count_queued(sockets, listener, SOCKETS_UNACCEPTED) > 0 ? -EBUSY : 0;
+  if (request->kind != SOCKETS_SYN && request->kind != SOCKETS_UNACCEPTED &&
+      request->kind != SOCKETS_CLOSE_WAIT_UNACCEPTED)
+    return count_unaccepted(sockets, listener) > 0 ? -EBUSY : 0;
   /* Of a listener tcpi_sacked is the length of its queues. Beyond it the
    * kernel answers with SYN cookies, or not at all. */
   struct tcp_info info = {0};
@@ -524,7 +561,7 @@ int sockets_release(struct sockets *sockets, enum sockets_kind kind,
       continue;
     found++;
     if (kind == SOCKETS_LISTEN &&
-        (count_queued(sockets, entry, SOCKETS_UNACCEPTED) > 0 ||
+        (count_unaccepted(sockets, entry) > 0 ||
          count_queued(sockets, entry, SOCKETS_SYN) > 0))
       return -EBUSY;
   }
@@ -553,6 +590,41 @@ int sockets_release(struct sockets *sockets, enum sockets_kind kind,
     if (was_made_as(&sockets->entries[i], SOCKETS_LISTEN, family, port))
       drain_queue(sockets, &sockets->entries[i]);
   return 0;
+}
+
+int sockets_keepalive(struct sockets *sockets, enum sockets_kind kind,
+                      enum sockets_family family, uint16_t port, int seconds) {
+  int err = -ENOENT;
+  for (size_t i = 0; i < sockets->len; i++) {
+    const struct sockets_entry *entry = &sockets->entries[i];
+    if (!was_made_as(entry, kind, family, port) || entry->fd < 0)
+      continue;
+    if (!set_option(entry->fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds) ||
+        !set_option(entry->fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds) ||
+        !set_option(entry->fd, SOL_SOCKET, SO_KEEPALIVE, 1))
+      return -errno;
+    err = 0;
+  }
+  return err;
+}
+
+int sockets_talk(struct sockets *sockets, enum sockets_kind kind,
+                 enum sockets_family family, uint16_t port) {
+  int err = -ENOENT;
+  for (size_t i = 0; i < sockets->len; i++) {
+    const struct sockets_entry *entry = &sockets->entries[i];
+    if (!was_made_as(entry, kind, family, port) || entry->fd < 0)
+      continue;
+    char data[64] = "x";
+    if (entry->state == TCP_CLOSE_WAIT &&
+        send(entry->fd, data, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+      return -errno;
+    while (entry->state == TCP_FIN_WAIT2 &&
+           recv(entry->fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+      ;
+    err = 0;
+  }
+  return err;
 }
 
 int sockets_close_all(struct sockets *sockets) {

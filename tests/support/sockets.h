@@ -24,10 +24,15 @@ enum sockets_kind {
   SOCKETS_FIN_WAIT2_HELD,     /* FIN_WAIT2 + CLOSE_WAIT */
   SOCKETS_FIN_WAIT2_ORPHANED, /* (FIN_WAIT2) + CLOSE_WAIT */
   SOCKETS_TIME_WAIT,          /* (TIME_WAIT); the server end has gone */
-  SOCKETS_LAST_ACK_HELD,      /* FIN_WAIT2 + LAST_ACK */
-  SOCKETS_LAST_ACK_ORPHANED,  /* FIN_WAIT2 + (LAST_ACK) */
-  SOCKETS_CLOSING_HELD,       /* CLOSING + FIN_WAIT1 */
-  SOCKETS_CLOSING_ORPHANED,   /* (CLOSING) + FIN_WAIT1 */
+  SOCKETS_FIN_WAIT1_FULL,     /* FIN_WAIT1 with unsent data + ESTABLISHED that
+                                 does not read */
+  SOCKETS_CLOSE_WAIT_FULL,    /* FIN_WAIT2 that does not read + CLOSE_WAIT with
+                                 unsent data */
+  SOCKETS_CLOSE_WAIT_UNACCEPTED, /* FIN_WAIT2 + (CLOSE_WAIT) */
+  SOCKETS_LAST_ACK_HELD,         /* FIN_WAIT2 + LAST_ACK */
+  SOCKETS_LAST_ACK_ORPHANED,     /* FIN_WAIT2 + (LAST_ACK) */
+  SOCKETS_CLOSING_HELD,          /* CLOSING + FIN_WAIT1 */
+  SOCKETS_CLOSING_ORPHANED,      /* (CLOSING) + FIN_WAIT1 */
   SOCKETS_KINDS
 };
 
@@ -103,6 +108,15 @@ int sockets_raise_limit(void);
  * -ETIMEDOUT      a state was not reached in 30 s */
 int sockets_make(struct sockets *sockets,
                  const struct sockets_request *request);
+
+/* Both for all that was made with this kind, family and port. -ENOENT: there is
+ * none. keepalive: each held end asks its peer every so many seconds whether it
+ * is there. talk: each held end in CLOSE_WAIT sends a byte, and each in
+ * FIN_WAIT2 reads all that there is. */
+int sockets_keepalive(struct sockets *sockets, enum sockets_kind kind,
+                      enum sockets_family family, uint16_t port, int seconds);
+int sockets_talk(struct sockets *sockets, enum sockets_kind kind,
+                 enum sockets_family family, uint16_t port);
 
 /* Waits until the ends that nobody holds have reached their states too. */
 int sockets_settle(void);

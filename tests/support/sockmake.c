@@ -24,6 +24,9 @@ static const char usage[] =
     "all at the end of input; exit status 1 if a command failed.\n"
     "  make KIND FAMILY PORT COUNT [SERVER_ADDRESS [CLIENT_ADDRESS]]\n"
     "  release KIND FAMILY PORT   ends what was made so\n"
+    "  keepalive KIND FAMILY PORT SECONDS\n"
+    "                             its ends send keepalive probes\n"
+    "  talk KIND FAMILY PORT      its ends in CLOSE_WAIT send a byte\n"
     "  list                       STATE OWNER FAMILY LOCAL_ADDR LOCAL_PORT\n"
     "                             REMOTE_ADDR REMOTE_PORT AGE_MS, each socket\n"
     "  sleep MS\n"
@@ -101,6 +104,28 @@ static int run_release(struct sockets *sockets, char **words) {
   return err < 0 ? fail_errno(words, err) : 0;
 }
 
+static int run_keepalive(struct sockets *sockets, char **words) {
+  struct sockets_request what = {0};
+  unsigned long seconds;
+  int err = parse_request(words + 1, &what);
+  if (err == 0)
+    err = parse_number(words[4], 32767, &seconds);
+  if (err < 0)
+    return err;
+  err = sockets_keepalive(sockets, what.kind, what.family, what.port,
+                          (int)seconds);
+  return err < 0 ? fail_errno(words, err) : 0;
+}
+
+static int run_talk(struct sockets *sockets, char **words) {
+  struct sockets_request what = {0};
+  int err = parse_request(words + 1, &what);
+  if (err < 0)
+    return err;
+  err = sockets_talk(sockets, what.kind, what.family, what.port);
+  return err < 0 ? fail_errno(words, err) : 0;
+}
+
 static int run_list(struct sockets *sockets, char **words) {
   (void)words;
   struct timespec now;
@@ -131,10 +156,9 @@ static const struct command {
   int max_words;
   int (*run)(struct sockets *sockets, char **words);
 } commands[] = {
-    {"make", 5, 7, run_make},
-    {"release", 4, 4, run_release},
-    {"list", 1, 1, run_list},
-    {"sleep", 2, 2, run_sleep},
+    {"make", 5, 7, run_make},           {"release", 4, 4, run_release},
+    {"keepalive", 5, 5, run_keepalive}, {"talk", 4, 4, run_talk},
+    {"list", 1, 1, run_list},           {"sleep", 2, 2, run_sleep},
 };
 
 static int run(struct sockets *sockets, char *line) {
