@@ -3,9 +3,10 @@
  * at most a third of the slots empty, arranged anew in place. */
 #include "ages.h"
 
+#include "hash.h"
+
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define SLOTS_MIN 64
 #define SLOTS_MAX (1u << 20)
@@ -30,8 +31,6 @@ bool ages_has(const struct diag_socket *socket) {
           (socket->state == TCP_FIN_WAIT1 || socket->state == TCP_FIN_WAIT2));
 }
 
-/* Nobody may know the multiplier: it makes hashing universal, so that cookies
- * cannot be picked to meet in one place. */
 static uint32_t home(const struct ages *ages, uint64_t cookie) {
   return (uint32_t)((cookie * ages->multiplier >> 32) * ages->size >> 32);
 }
@@ -115,12 +114,8 @@ void ages_start(struct ages *ages, uint64_t now, bool info,
   ages->now = now;
   ages->info = info;
   ages->stuck_after = stuck_after;
-  if (ages->multiplier == 0) {
-    if (getrandom(&ages->multiplier, sizeof(ages->multiplier), GRND_NONBLOCK) !=
-        sizeof(ages->multiplier))
-      ages->multiplier = UINT64_C(0x9e3779b97f4a7c15);
-    ages->multiplier |= 1;
-  }
+  if (ages->multiplier == 0)
+    ages->multiplier = hash_multiplier();
 }
 
 static uint64_t ms_ago(const struct ages *ages, uint64_t ms) {

@@ -96,6 +96,8 @@ static const struct config_entry options[] = {
      false},
     {"NotifyProcesses", read_boolean,
      offsetof(struct settings, notify_processes), false},
+    {"NotifyPeers", read_boolean, offsetof(struct settings, notify_peers),
+     false},
     {"ReportAcceptQueue", read_report, REPORT_ACCEPT_QUEUE, false},
     {"Counting", read_counting, 0, false},
     {"Filter", config_read_filter, 0, true},

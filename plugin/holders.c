@@ -1,51 +1,79 @@
-/* Adds up stuck sockets by who holds them; notice.c names the largest. */
+/* Finds the largest holders in one pass: the method of Misra and Gries,
+ * "Finding repeated elements" (1982). When there is no place for a new holder,
+ * one socket of each is dropped together with the new one: with so many
+ * different ones that happens to a holder at most once in HOLDERS_NUM + 1
+ * sockets. */
 #include "holders.h"
 
-#include <netinet/tcp.h>
+#include <string.h>
 
-static struct holder *find(struct holders *holders, const struct holder *want) {
-  uint64_t hash = (want->cgroup_id ^ (uint64_t)want->port << 32 ^
-                   (uint64_t)want->state << 50 ^ (uint64_t)want->local << 60) *
-                  UINT64_C(0x9e3779b97f4a7c15);
-  for (size_t i = 0; i < HOLDERS_NUM; i++) {
-    struct holder *h = &holders->holder[((hash >> 32) + i) % HOLDERS_NUM];
-    if (h->state == 0 ||
-        (h->cgroup_id == want->cgroup_id && h->state == want->state &&
-         h->local == want->local && h->port == want->port))
-      return h;
-  }
-  return NULL;
+#define INDEX_NUM (sizeof(((struct holders *)0)->index) / sizeof(uint16_t))
+
+bool holder_is_same(const struct holder *a, const struct holder *b) {
+  return a->service == b->service && a->port == b->port &&
+         a->local == b->local && a->state == b->state;
 }
 
-void holders_add(struct holders *holders, const struct diag_socket *socket) {
-  bool local = socket->local_port < socket->remote_port;
-  struct holder want = {
-      .cgroup_id = socket->cgroup_id,
-      .state = socket->state,
-      .local = local,
-      .port = local ? socket->local_port : socket->remote_port,
-  };
-  struct holder *holder = find(holders, &want);
-  if (holder == NULL)
-    return;
-  want.num = holder->num + 1;
-  want.inode = holder->inode != 0 ? holder->inode : socket->inode;
-  *holder = want;
+/* Its place in the index, or the empty one that it would have. */
+static uint16_t *find(struct holders *holders, const struct holder *whose) {
+  uint64_t hash =
+      (whose->service ^ (uint64_t)whose->port << 32 ^
+       (uint64_t)whose->state << 50 ^ (uint64_t)whose->local << 60) *
+      UINT64_C(0x9e3779b97f4a7c15);
+  size_t i = (size_t)(hash >> 32) % INDEX_NUM;
+  while (holders->index[i] != 0 &&
+         !holder_is_same(&holders->holder[holders->index[i] - 1], whose))
+    i = (i + 1) % INDEX_NUM;
+  return &holders->index[i];
 }
 
-size_t holders_top(const struct holders *holders, uint8_t state,
-                   const struct holder **top, size_t num) {
-  size_t found = 0;
-  for (size_t i = 0; i < HOLDERS_NUM; i++) {
-    const struct holder *h = &holders->holder[i];
-    if (h->state != state)
+static void drop_one_of_each(struct holders *holders) {
+  size_t num = holders->num;
+  holders->num = 0;
+  memset(holders->index, 0, sizeof(holders->index));
+  holders->missed++;
+  for (size_t i = 0; i < num; i++) {
+    struct holder holder = holders->holder[i];
+    if (--holder.num == 0)
       continue;
-    size_t place = found < num ? found++ : num;
-    for (; place > 0 && top[place - 1]->num < h->num; place--)
-      if (place < num)
-        top[place] = top[place - 1];
-    if (place < num)
-      top[place] = h;
+    if (holder.unaccepted > holder.num)
+      holder.unaccepted = holder.num;
+    holders->holder[holders->num] = holder;
+    *find(holders, &holder) = (uint16_t)++holders->num;
   }
-  return found;
+}
+
+void holders_reset(struct holders *holders) {
+  holders->num = 0;
+  holders->missed = 0;
+  memset(holders->total, 0, sizeof(holders->total));
+  memset(holders->index, 0, sizeof(holders->index));
+}
+
+static void count(struct holder *holder, uint64_t age, bool unaccepted) {
+  holder->num++;
+  holder->unaccepted += unaccepted;
+  if (age > holder->oldest)
+    holder->oldest = age;
+}
+
+void holders_add(struct holders *holders, const struct holder *whose,
+                 uint64_t age, bool unaccepted) {
+  count(&holders->total[whose->state], age, unaccepted);
+  uint16_t *place = find(holders, whose);
+  if (*place == 0 && holders->num == HOLDERS_NUM) {
+    drop_one_of_each(holders);
+    return;
+  }
+  if (*place == 0) {
+    holders->holder[holders->num] = (struct holder){
+        .service = whose->service,
+        .cgroup_id = whose->cgroup_id,
+        .port = whose->port,
+        .local = whose->local,
+        .state = whose->state,
+    };
+    *place = (uint16_t)++holders->num;
+  }
+  count(&holders->holder[*place - 1], age, unaccepted);
 }

@@ -1,34 +1,51 @@
-/* Who holds the sockets that are stuck: their control groups and ports, the
- * largest first. */
+/* Who holds the sockets that are stuck: how many each service has, in a fixed
+ * size, however many services there are. */
 #ifndef TCPSTATES_HOLDERS_H
 #define TCPSTATES_HOLDERS_H
 
-#include "diag_msg.h"
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* Sockets in the same state, with the same control group and service. */
-struct holder {
-  uint64_t cgroup_id; /* 0: not known */
-  uint8_t state;      /* TCP_FIN_WAIT2 or TCP_CLOSE_WAIT; 0: no holder */
-  bool local;         /* port is the local one */
-  uint16_t port;      /* the smaller one of both ends: that of the service */
-  uint32_t num;
-  uint32_t inode; /* of one of them; 0: nobody has accepted them yet */
-};
-
+/* This many holders are known at a time. */
 #define HOLDERS_NUM 256
+
+/* The sockets of one service in one state. The service is known by its control
+ * group, or else by its port. */
+struct holder {
+  uint64_t service;    /* stands for its name; 0: not known */
+  uint64_t cgroup_id;  /* one of its control groups; this names no holder */
+  uint16_t port;       /* where it is not known: the service's, else 0 */
+  bool local;          /* it is the local one */
+  uint8_t state;       /* TCP_FIN_WAIT1, TCP_FIN_WAIT2 or TCP_CLOSE_WAIT */
+  uint32_t num;        /* at least */
+  uint32_t unaccepted; /* of them, at least: no program has accepted them */
+  uint64_t oldest;     /* ms, at least */
+};
 
 /* Zero-initialised it is empty. */
 struct holders {
-  struct holder holder[HOLDERS_NUM];
+  struct holder holder[HOLDERS_NUM]; /* in no order */
+  size_t num;
+  struct holder total[TCP_CLOSE_WAIT + 1]; /* of all, exactly, by state */
+  /* A holder has at most this many sockets more than its num says, and one that
+   * is not there has at most this many: never more than 1 in HOLDERS_NUM of all
+   * sockets that were added, and 0 when there were at most HOLDERS_NUM holders.
+   */
+  uint32_t missed;
+  uint16_t index[2 * HOLDERS_NUM]; /* by hash: 1 + its place; 0: empty */
 };
 
-/* Counts a socket. When there are more holders than HOLDERS_NUM, the later ones
- * are left out. */
-void holders_add(struct holders *holders, const struct diag_socket *socket);
+/* Do both name the same holder? */
+bool holder_is_same(const struct holder *a, const struct holder *b);
 
-/* The num holders of this state with the most sockets, in that order.
- * Returns how many there are, at most num. */
-size_t holders_top(const struct holders *holders, uint8_t state,
-                   const struct holder **top, size_t num);
+/* Empties it. */
+void holders_reset(struct holders *holders);
+
+/* Adds a socket of the holder that service, port, local and state name, which
+ * has been stuck for age ms. */
+void holders_add(struct holders *holders, const struct holder *whose,
+                 uint64_t age, bool unaccepted);
 
 #endif

@@ -1,113 +1,279 @@
-/* Decides when to speak of stuck sockets and what to say; tcpstates.c hands it
- * to collectd. */
+/* Says what is known of stuck sockets in words; tcpstates.c sends them. */
 #include "notice.h"
 
-#include <inttypes.h>
+#include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum notice_event notice_update(struct notice *notice, uint64_t stuck,
-                                uint32_t limit) {
-  if (stuck < limit) {
-    bool over = notice->said;
-    *notice = (struct notice){0};
-    return over ? NOTICE_OVER : NOTICE_NONE;
+/* The text names a port that has more than this part of the sockets. */
+#define PORT_PART 10
+#define PORTS_SHOWN 4
+
+const char *notice_state(uint8_t state) {
+  return state == TCP_FIN_WAIT1   ? "FIN_WAIT1"
+         : state == TCP_FIN_WAIT2 ? "FIN_WAIT2"
+                                  : "CLOSE_WAIT";
+}
+
+const char *notice_value(uint8_t state) {
+  return state == TCP_FIN_WAIT1   ? "fin_wait1_stuck"
+         : state == TCP_FIN_WAIT2 ? "fin_wait2_stuck"
+                                  : "close_wait_stuck";
+}
+
+/* A text that grows; what would not fit whole is left out. */
+struct text {
+  char *buf;
+  size_t size;
+  size_t len;
+};
+
+/* Returns whether there was room. */
+__attribute__((format(printf, 2, 3))) static bool add(struct text *text,
+                                                      const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  int len =
+      vsnprintf(text->buf + text->len, text->size - text->len, format, args);
+  va_end(args);
+  if (len < 0 || (size_t)len >= text->size - text->len) {
+    text->buf[text->len] = '\0';
+    return false;
   }
-  if (notice->reads < 2)
-    notice->reads++;
-  if (notice->said || notice->reads < 2)
-    return NOTICE_NONE;
-  notice->said = true;
-  return NOTICE_STUCK;
+  text->len += (size_t)len;
+  return true;
 }
 
 /* "45 s", "12 min", "4 h 12 min", "3 d 4 h" */
-static void format_age(char *buf, size_t size, double seconds) {
-  unsigned long s = (unsigned long)seconds;
+static void add_age(struct text *text, uint64_t ms) {
+  unsigned long long s = ms / 1000;
   if (s < 120)
-    snprintf(buf, size, "%lu s", s);
+    add(text, "%llu s", s);
   else if (s < 7200)
-    snprintf(buf, size, "%lu min", s / 60);
+    add(text, "%llu min", s / 60);
   else if (s < 172800)
-    snprintf(buf, size, "%lu h %lu min", s / 3600, s / 60 % 60);
+    add(text, "%llu h %llu min", s / 3600, s / 60 % 60);
   else
-    snprintf(buf, size, "%lu d %lu h", s / 86400, s / 3600 % 24);
+    add(text, "%llu d %llu h", s / 86400, s / 3600 % 24);
 }
 
-/* A path as a person would tell it: without the "/" in front, container ids as
- * container tools print them, and of a long path only its end. */
-static void shorten_path(char *buf, size_t size, const char *path) {
-  const size_t id_len = 32, shown_len = 12, path_max = 64;
-  size_t len = 0;
-  for (const char *c = path + (path[0] == '/'); *c != '\0';) {
-    size_t hex = strspn(c, "0123456789abcdef");
-    size_t copied = hex >= id_len ? shown_len : hex > 0 ? hex : 1;
-    for (size_t i = 0; i < copied && len + 1 < size; i++)
-      buf[len++] = c[i];
-    c += hex > 0 ? hex : 1;
+/* "of api.service", "on local port 443" */
+static void add_holder(struct text *text, const struct evidence *evidence) {
+  const struct holder *holder = &evidence->holder;
+  if (evidence->everyone)
+    return;
+  if (holder->service == 0)
+    add(text, " %s port %u", holder->local ? "on local" : "to remote",
+        holder->port);
+  else if (strcmp(evidence->name, "root") == 0)
+    add(text, " in the root control group");
+  else
+    add(text, " of %s", evidence->name);
+}
+
+/* What it means, and what ends it. That a connection pool's idle connections
+ * are in CLOSE_WAIT is no fault. */
+static void add_meaning(struct text *text, const struct holder *holder) {
+  switch (holder->state) {
+  case TCP_FIN_WAIT1:
+    add(text, "The peer does not read what was sent before the FIN: it ends "
+              "when the peer reads, or a while after close() here.");
+    break;
+  case TCP_FIN_WAIT2:
+    add(text, "This side has shut down: it ends with close() here or by the "
+              "peer, and not by tcp_fin_timeout.");
+    break;
+  default:
+    if (holder->unaccepted == 0)
+      add(text, "The peers have closed: it ends with close() here, in a "
+                "connection pool at the next use.");
+    else if (holder->unaccepted >= holder->num)
+      add(text, "Not accepted: the program does not call accept(), and the "
+                "peers have closed.");
+    else
+      add(text,
+          "The peers have closed; %u are not accepted: the program does "
+          "not call accept().",
+          holder->unaccepted);
   }
-  buf[len] = '\0';
-  if (len == 0)
-    snprintf(buf, size, "/");
-  if (len > path_max) {
-    const char *end = buf + len - path_max;
-    const char *slash = strchr(end, '/');
-    const char *from = slash == NULL ? end : slash;
-    memmove(buf + 3, from, strlen(from) + 1);
-    memcpy(buf, "...", 3);
+}
+
+/* " Local port 443 (280), 8443 (20), others." of those on one side. */
+static void add_ports_of(struct text *text, const struct evidence *evidence,
+                         bool local) {
+  const struct ranking *ports = &evidence->ports;
+  char buf[128];
+  struct text list = {buf, sizeof(buf), 0};
+  size_t num = 0, shown = 0;
+  for (size_t i = 0; i < ports->num; i++) {
+    const struct ranked *port = &ports->top[i];
+    if (port->local != local)
+      continue;
+    num++;
+    if (shown < PORTS_SHOWN &&
+        (uint64_t)port->num * PORT_PART > evidence->holder.num)
+      shown += add(&list, "%s%u (%u)", shown == 0 ? "" : ", ", port->port,
+                   port->num);
   }
+  if (num == 0)
+    return;
+  if (shown == 0)
+    add(text, " Many %s ports.", local ? "local" : "remote");
+  else
+    add(text, " %s port %s%s.", local ? "Local" : "Remote", buf,
+        shown < num || ports->missed > 0 ? ", others" : "");
 }
 
-/* "30 in system.slice/api.service to remote port 443"; path: NULL: without. */
-static void format_holder(char *buf, size_t size, const struct holder *holder,
-                          const char *path) {
-  char shown[256] = "";
-  if (path != NULL)
-    shorten_path(shown, sizeof(shown), path);
-  snprintf(buf, size, "%u%s%s %s port %u", holder->num,
-           path == NULL ? "" : " in ", shown,
-           holder->local ? "on local" : "to remote", holder->port);
+static void add_process(struct text *text, const struct evidence *evidence,
+                        const struct process *process) {
+  add(text, "%s[%u]", process->command, process->pid);
+  if (process->service[0] != '\0' &&
+      strcmp(process->service, evidence->name) != 0 &&
+      evidence->holder.service != 0)
+    add(text, " of %s", process->service);
+  if (process->num > 0)
+    add(text, " (%u)", process->num);
+  if (process->listens)
+    add(text, " listens");
 }
 
-static const char *meaning(uint8_t state) {
-  return state == TCP_FIN_WAIT2
-             ? "tcp_fin_timeout does not end them: the application has shut "
-               "down its side and not closed the socket."
-             : "The peer has closed; the application here has not, and no "
-               "timeout ends that.";
-}
-
-void notice_text_stuck(char *buf, size_t size,
-                       const struct notice_stuck *what) {
-  const char *end = meaning(what->state);
-  size_t room = size > strlen(end) + 3 ? size - strlen(end) - 3 : 0;
-  char oldest[32];
-  format_age(oldest, sizeof(oldest), what->oldest);
-  int head = snprintf(
-      buf, size, "%" PRIu64 " socket%s %s for more than %lld s (oldest %s)",
-      what->num, what->num == 1 ? "" : "s",
-      what->state == TCP_FIN_WAIT2 ? "held in FIN_WAIT2" : "in CLOSE_WAIT",
-      (long long)what->after, oldest);
-  size_t len = head < 0 || (size_t)head >= size ? strlen(buf) : (size_t)head;
-  for (size_t i = 0; i < what->holders_num; i++) {
-    char holder[320];
-    format_holder(holder, sizeof(holder), what->holders[i], what->paths[i]);
-    if (len + strlen(holder) + 2 > room)
-      format_holder(holder, sizeof(holder), what->holders[i], NULL);
-    if (len + strlen(holder) + 2 > room)
-      break;
-    len += (size_t)snprintf(buf + len, size - len, "%s %s", i == 0 ? ":" : ",",
-                            holder);
+/* " python3[4711] (280), sh[12] of cron.service (20), 3 more." */
+static void add_processes(struct text *text, const struct evidence *evidence) {
+  const struct processes *processes = &evidence->processes;
+  char buf[NOTICE_TEXT_SIZE];
+  struct text list = {buf, sizeof(buf), 0};
+  for (size_t i = 0; i < processes->top_num; i++) {
+    size_t before = list.len;
+    add(&list, "%s", i == 0 ? " " : ", ");
+    add_process(&list, evidence, &processes->top[i]);
+    uint32_t more = processes->num - (uint32_t)i - 1;
+    size_t end = more == 0 ? strlen(".") : strlen(", 4000000 more.");
+    if (text->len + list.len + end >= text->size) {
+      buf[before] = '\0';
+      add(text, i == 0 ? " %s%u processes." : "%s, %u more.", buf, more + 1);
+      return;
+    }
   }
-  size_t more = strlen(what->processes) + 3;
-  if (what->processes[0] != '\0' && len + more <= room)
-    len += (size_t)snprintf(buf + len, size - len, " (%s)", what->processes);
-  snprintf(buf + len, size - len, ". %s", end);
+  if (processes->top_num == 0)
+    return;
+  if (processes->num > processes->top_num)
+    add(text, "%s, %u more.", buf,
+        processes->num - (uint32_t)processes->top_num);
+  else
+    add(text, "%s.", buf);
 }
 
-void notice_text_over(char *buf, size_t size, uint8_t state, uint64_t num,
-                      uint32_t limit) {
-  snprintf(buf, size, "%" PRIu64 " stuck in %s: fewer than %u again.", num,
-           state == TCP_FIN_WAIT2 ? "FIN_WAIT2" : "CLOSE_WAIT", limit);
+static void add_peer(struct text *text, const struct ranked *peer) {
+  char buf[INET6_ADDRSTRLEN] = "?";
+  if (address_is_ipv4(&peer->address))
+    inet_ntop(AF_INET, peer->address.bytes + 12, buf, sizeof(buf));
+  else
+    inet_ntop(AF_INET6, peer->address.bytes, buf, sizeof(buf));
+  add(text, "%s", buf);
+}
+
+/* A further entry of the meta data, which begins where the last one ends. */
+static void begin_meta(struct notice *notice, struct text *values,
+                       const char *name) {
+  if (notice->meta_num > 0)
+    values->len++;
+  values->buf[values->len] = '\0';
+  notice->meta[notice->meta_num].name = name;
+  notice->meta[notice->meta_num++].value = values->buf + values->len;
+}
+
+/* "local 443: 280, remote 5432: 20", "192.0.2.7: 280" */
+static void add_ranking(struct notice *notice, struct text *values,
+                        const char *name, const struct ranking *ranking) {
+  if (ranking->num == 0)
+    return;
+  begin_meta(notice, values, name);
+  for (size_t i = 0; i < ranking->num; i++) {
+    const struct ranked *one = &ranking->top[i];
+    add(values, "%s", i == 0 ? "" : ", ");
+    if (one->port != 0)
+      add(values, "%s %u", one->local ? "local" : "remote", one->port);
+    else
+      add_peer(values, one);
+    add(values, ": %u", one->num);
+  }
+  if (ranking->missed > 0)
+    add(values, ", others: each at most %u", ranking->missed);
+}
+
+static void add_facts(struct notice *notice, const struct evidence *evidence) {
+  const struct holder *holder = &evidence->holder;
+  struct text values = {notice->values, sizeof(notice->values), 0};
+  begin_meta(notice, &values, "state");
+  add(&values, "%s", notice_state(holder->state));
+  begin_meta(notice, &values, "sockets");
+  add(&values, "%s%u", evidence->at_least ? "at least " : "", holder->num);
+  begin_meta(notice, &values, "not_accepted");
+  add(&values, "%u", holder->unaccepted);
+  begin_meta(notice, &values, "oldest_seconds");
+  add(&values, "%llu", (unsigned long long)holder->oldest / 1000);
+  if (evidence->cgroup[0] != '\0') {
+    begin_meta(notice, &values, "control_group");
+    add(&values, "%s", evidence->cgroup);
+  }
+  add_ranking(notice, &values, "ports", &evidence->ports);
+  add_ranking(notice, &values, "peers", &evidence->peers);
+  if (!evidence->searched)
+    return;
+  begin_meta(notice, &values, "processes");
+  const struct processes *processes = &evidence->processes;
+  for (size_t i = 0; i < processes->top_num; i++) {
+    add(&values, "%s", i == 0 ? "" : ", ");
+    add_process(&values, evidence, &processes->top[i]);
+  }
+  if (processes->num > processes->top_num)
+    add(&values, ", %u more", processes->num - (uint32_t)processes->top_num);
+  if (!evidence->complete)
+    add(&values, "%snot all could be read", processes->num > 0 ? "; " : "");
+}
+
+/* Others choose names of processes, control groups and hosts. */
+static void clean(char *text, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if (text[i] != '\0' && (text[i] < ' ' || text[i] > '~'))
+      text[i] = '?';
+}
+
+void notice_warning(struct notice *notice, const struct evidence *evidence) {
+  const struct holder *holder = &evidence->holder;
+  *notice = (struct notice){.event = ALARM_WARNING, .state = holder->state};
+  snprintf(notice->holder, sizeof(notice->holder), "%s", evidence->name);
+  struct text text = {notice->text, sizeof(notice->text), 0};
+  add(&text, "%s%u socket%s", evidence->at_least ? "At least " : "",
+      holder->num, holder->num == 1 ? "" : "s");
+  add_holder(&text, evidence);
+  add(&text, " in %s for more than %u s (oldest ", notice_state(holder->state),
+      evidence->after);
+  add_age(&text, holder->oldest);
+  add(&text, "). ");
+  add_meaning(&text, holder);
+  if (holder->service != 0 || evidence->everyone) {
+    add_ports_of(&text, evidence, true);
+    add_ports_of(&text, evidence, false);
+  }
+  add_processes(&text, evidence);
+  if (evidence->peers.num > 0) {
+    add(&text, " Most to ");
+    add_peer(&text, &evidence->peers.top[0]);
+    add(&text, ".");
+  }
+  add_facts(notice, evidence);
+  clean(notice->text, text.len);
+  clean(notice->values, sizeof(notice->values));
+}
+
+void notice_okay(struct notice *notice, const struct alarm *alarm, uint32_t num,
+                 uint32_t limit) {
+  *notice = (struct notice){.event = ALARM_OKAY, .state = alarm->state};
+  snprintf(notice->holder, sizeof(notice->holder), "%s", alarm->holder);
+  snprintf(notice->text, sizeof(notice->text),
+           "%u stuck in %s: fewer than half of %u, for two reads.", num,
+           notice_state(alarm->state), limit);
 }

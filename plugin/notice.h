@@ -1,51 +1,44 @@
-/* When sockets are stuck: whether there is something to say, and its text. */
+/* The text of a notification of stuck sockets, and its meta data. */
 #ifndef TCPSTATES_NOTICE_H
 #define TCPSTATES_NOTICE_H
 
-#include "holders.h"
+#include "alarm.h"
+#include "evidence.h"
 
 /* What collectd takes for a text, with the NUL byte (NOTIF_MAX_MSG_LEN). */
 #define NOTICE_TEXT_SIZE 256
 
-/* How many holders a text may name by control group and port, and of how many
- * it may name the processes. */
-#define NOTICE_HOLDERS 3
-#define NOTICE_PROCESSES 5
+#define NOTICE_META_NUM 10
+#define NOTICE_META_SIZE 4096
 
-enum notice_event { NOTICE_NONE, NOTICE_STUCK, NOTICE_OVER };
-
-/* What was said of one state. Zero-initialised it is ready for use. */
+/* It must not be moved. */
 struct notice {
-  unsigned reads; /* in a row with enough stuck sockets */
-  bool said;
+  enum alarm_event event; /* ALARM_WARNING or ALARM_OKAY */
+  char holder[SERVICE_NAME_SIZE];
+  uint8_t state; /* TCP_CLOSE_WAIT and so on */
+  char text[NOTICE_TEXT_SIZE];
+  /* All facts, and no text in them is a line of its own: exec makes header
+   * lines of them */
+  struct {
+    const char *name;
+    const char *value;
+  } meta[NOTICE_META_NUM];
+  size_t meta_num;
+  char values[NOTICE_META_SIZE];
 };
 
-/* Takes the number of stuck sockets of one more read. Returns NOTICE_STUCK when
- * it is the second in a row with at least limit of them and that was not said;
- * NOTICE_OVER when it was, and there are fewer. */
-enum notice_event notice_update(struct notice *notice, uint64_t stuck,
-                                uint32_t limit);
+/* The name of the state, and of the value that counts what is stuck in it:
+ * "CLOSE_WAIT", "close_wait_stuck". */
+const char *notice_state(uint8_t state);
+const char *notice_value(uint8_t state);
 
-/* What a text is made of. */
-struct notice_stuck {
-  uint8_t state; /* TCP_FIN_WAIT2 or TCP_CLOSE_WAIT */
-  uint64_t num;
-  int64_t after; /* seconds: stuck are those that are held longer */
-  double oldest; /* seconds */
-  const struct holder *const *holders; /* the largest first */
-  size_t holders_num;
-  /* For each holder its control group's path, of at most 255 characters,
-   * of which a long one is shortened; NULL: not known */
-  const char *const *paths;
-  const char *processes; /* "curl[4711], nginx[80]"; "": not known */
-};
+/* Makes the notification that sockets are stuck. The text says how many, whose,
+ * in which state, for how long, what that means, at which ports and in which
+ * processes; of what does not fit all is in the meta data. */
+void notice_warning(struct notice *notice, const struct evidence *evidence);
 
-/* Writes the text for NOTICE_STUCK. What does not fit is left out from the end
- * of the list of holders, whole. */
-void notice_text_stuck(char *buf, size_t size, const struct notice_stuck *what);
-
-/* Writes the text for NOTICE_OVER: num sockets are stuck still. */
-void notice_text_over(char *buf, size_t size, uint8_t state, uint64_t num,
-                      uint32_t limit);
+/* Makes the one that it is over, as fewer than half of limit are stuck. */
+void notice_okay(struct notice *notice, const struct alarm *alarm, uint32_t num,
+                 uint32_t limit);
 
 #endif

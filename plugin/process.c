@@ -1,69 +1,205 @@
-/* Looks for the holders of sockets under /proc, for the notifications. */
+/* Looks for the holders of sockets under /proc; stuck.c says whose. */
 #include "process.h"
 
+#include "hash.h"
+#include "number.h"
 #include "proc_file.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <stdbool.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool is_one_of(const char *link, const uint32_t *inodes, size_t num) {
-  for (size_t i = 0; i < num; i++) {
-    char want[32];
-    snprintf(want, sizeof(want), "socket:[%u]", inodes[i]);
-    if (inodes[i] != 0 && strcmp(link, want) == 0)
-      return true;
-  }
-  return false;
+/* At most half of the slots are used. */
+#define SLOTS (2 * PROCESS_SOCKETS_MAX)
+
+struct process_socket {
+  uint32_t inode;   /* 0: the slot is empty */
+  uint16_t holds;   /* a bit for each holder */
+  uint16_t listens; /* likewise */
+  uint32_t pid;     /* of the process in which it was found last */
+};
+
+_Static_assert(PROCESS_HOLDERS <= 16, "a bit for each");
+
+/* What one process has. */
+struct found {
+  uint32_t num[PROCESS_HOLDERS];
+  uint16_t listens;
+  uint32_t sum;
+};
+
+int process_sockets_init(struct process_sockets *sockets) {
+  *sockets = (struct process_sockets){.complete = true};
+  sockets->slots = calloc(SLOTS, sizeof(*sockets->slots));
+  if (sockets->slots == NULL)
+    return -ENOMEM;
+  sockets->size = SLOTS;
+  sockets->multiplier = hash_multiplier();
+  return 0;
 }
 
-static bool has_socket(const char *proc, const char *pid,
-                       const uint32_t *inodes, size_t num) {
+void process_sockets_free(struct process_sockets *sockets) {
+  free(sockets->slots);
+  *sockets = (struct process_sockets){0};
+}
+
+/* The slot of the inode, or the empty one that it would be put into. */
+static struct process_socket *find(const struct process_sockets *sockets,
+                                   uint32_t inode) {
+  size_t slot = (inode * sockets->multiplier >> 32) % sockets->size;
+  while (sockets->slots[slot].inode != inode && sockets->slots[slot].inode != 0)
+    slot = (slot + 1) % sockets->size;
+  return &sockets->slots[slot];
+}
+
+void process_sockets_add(struct process_sockets *sockets, uint32_t inode,
+                         unsigned holder, bool listens) {
+  if (inode == 0 || sockets->size == 0)
+    return;
+  struct process_socket *slot = find(sockets, inode);
+  if (slot->inode == 0 && sockets->num == PROCESS_SOCKETS_MAX) {
+    sockets->complete = false;
+    return;
+  }
+  sockets->num += slot->inode == 0;
+  slot->inode = inode;
+  uint16_t bit = (uint16_t)(1u << holder);
+  if (listens)
+    slot->listens |= bit;
+  else
+    slot->holds |= bit;
+}
+
+/* The inode of "socket:[INODE]"; 0: it is something else. */
+static uint32_t parse_link(const char *link, size_t len) {
+  static const char start[] = "socket:[";
+  size_t start_len = sizeof(start) - 1;
+  uint64_t inode;
+  if (len <= start_len || memcmp(link, start, start_len) != 0 ||
+      link[len - 1] != ']' ||
+      number_parse(link + start_len, len - start_len - 1, UINT32_MAX, &inode) !=
+          0)
+    return 0;
+  return (uint32_t)inode;
+}
+
+/* Reads at most max descriptors of the process. Returns how many it has read,
+ * or -errno of opendir(3). */
+static int read_descriptors(const char *proc, uint32_t pid,
+                            const struct process_sockets *sockets, int max,
+                            struct found *found) {
   char path[256];
-  snprintf(path, sizeof(path), "%.200s/%.20s/fd", proc, pid);
+  snprintf(path, sizeof(path), "%.200s/%u/fd", proc, pid);
   DIR *dir = opendir(path);
   if (dir == NULL)
-    return false;
-  bool found = false;
+    return -errno;
+  int num = 0;
   const struct dirent *entry;
-  while (!found && (entry = readdir(dir)) != NULL) {
-    char link[64];
-    ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
-    if (len < 0)
+  while (num < max && (entry = readdir(dir)) != NULL) {
+    if (entry->d_name[0] == '.')
       continue;
-    link[len] = '\0';
-    found = is_one_of(link, inodes, num);
+    char link[64];
+    ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
+    num++;
+    uint32_t inode = len <= 0 ? 0 : parse_link(link, (size_t)len);
+    struct process_socket *slot = inode == 0 ? NULL : find(sockets, inode);
+    /* A process may have several descriptors of one. */
+    if (slot == NULL || slot->inode == 0 || slot->pid == pid)
+      continue;
+    slot->pid = pid;
+    for (unsigned i = 0; i < PROCESS_HOLDERS; i++)
+      found->num[i] += slot->holds >> i & 1;
+    found->listens |= slot->listens;
+    found->sum++;
   }
   closedir(dir);
-  return found;
+  return num;
 }
 
-void process_find(const char *proc, const uint32_t *inodes, size_t num,
-                  char *buf, size_t size) {
-  buf[0] = '\0';
-  DIR *dir = opendir(proc);
-  if (dir == NULL)
-    return;
+/* Reads a small file of the process; "" where that fails. */
+static void read_text(const char *proc, uint32_t pid, const char *file,
+                      char *buf, size_t size) {
+  char path[256];
+  snprintf(path, sizeof(path), "%.200s/%u/%s", proc, pid, file);
+  if (proc_file_read(path, buf, size) != 0)
+    buf[0] = '\0';
+}
+
+static void describe(const char *proc, struct process *process) {
+  /* "0::/PATH" is the line of cgroup v2, cgroups(7). */
+  char text[4096];
+  read_text(proc, process->pid, "cgroup", text, sizeof(text));
+  char *line = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
+  if (line != NULL) {
+    line += line[0] == '\n' ? 4 : 3;
+    line[strcspn(line, "\n")] = '\0';
+    service_name(process->service, line);
+  }
+  char comm[128];
+  read_text(proc, process->pid, "comm", comm, sizeof(comm));
   size_t len = 0;
+  /* Anybody may name a process. */
+  for (const char *c = comm;
+       *c != '\n' && *c != '\0' && len < sizeof(process->command) - 1; c++)
+    process->command[len++] = *c >= ' ' && *c <= '~' ? *c : '?';
+  process->command[len] = '\0';
+}
+
+/* Puts it where those with more sockets are before it. */
+static void rank(struct processes *holder, const struct process *process) {
+  holder->num++;
+  size_t place =
+      holder->top_num < PROCESS_TOP ? holder->top_num++ : PROCESS_TOP;
+  for (; place > 0 && holder->top[place - 1].num < process->num; place--)
+    if (place < PROCESS_TOP)
+      holder->top[place] = holder->top[place - 1];
+  if (place < PROCESS_TOP)
+    holder->top[place] = *process;
+}
+
+struct process_search process_find(const char *proc,
+                                   const struct process_sockets *sockets,
+                                   struct processes *holders, size_t num) {
+  struct process_search search = {.complete = sockets->complete};
+  memset(holders, 0, num * sizeof(*holders));
+  for (size_t i = 0; i < sockets->size; i++)
+    sockets->slots[i].pid = 0;
+  if (sockets->num == 0)
+    return search;
+  DIR *dir = opendir(proc);
+  if (dir == NULL) {
+    search.error = -errno;
+    return search;
+  }
+  int left = PROCESS_DESCRIPTORS_MAX;
   const struct dirent *entry;
-  while (len < size && (entry = readdir(dir)) != NULL) {
-    if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
-        !has_socket(proc, entry->d_name, inodes, num))
+  while (left > 0 && (entry = readdir(dir)) != NULL) {
+    uint64_t pid;
+    const char *name = entry->d_name;
+    if (number_parse(name, strlen(name), INT32_MAX, &pid) != 0 || pid == 0)
       continue;
-    char path[512], command[64];
-    snprintf(path, sizeof(path), "%.200s/%.20s/comm", proc, entry->d_name);
-    if (proc_file_read(path, command, sizeof(command)) != 0)
+    struct found found = {.sum = 0};
+    int max = left < PROCESS_DESCRIPTORS_EACH ? left : PROCESS_DESCRIPTORS_EACH;
+    int err = read_descriptors(proc, (uint32_t)pid, sockets, max, &found);
+    search.refused += err == -EACCES || err == -EPERM;
+    search.error = err == -ENOMEM ? err : search.error;
+    left -= err > 0 ? err : 0;
+    search.complete = search.complete && err < max;
+    search.found += found.sum;
+    if (found.sum == 0)
       continue;
-    command[strcspn(command, "\n")] = '\0';
-    int more = snprintf(buf + len, size - len, "%s%s[%s]", len == 0 ? "" : ", ",
-                        command, entry->d_name);
-    if ((size_t)more >= size - len)
-      buf[len] = '\0';
-    len += (size_t)more;
+    struct process process = {.pid = (uint32_t)pid};
+    describe(proc, &process);
+    for (size_t i = 0; i < num; i++) {
+      process.num = found.num[i];
+      process.listens = found.listens >> i & 1;
+      if (process.num > 0 || process.listens)
+        rank(&holders[i], &process);
+    }
   }
   closedir(dir);
+  return search;
 }

@@ -1,15 +1,75 @@
-/* Processes that hold sockets. */
+/* Which processes hold sockets: looked up in /proc by their inodes, for the
+ * notifications. */
 #ifndef TCPSTATES_PROCESS_H
 #define TCPSTATES_PROCESS_H
 
+#include "service.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Writes which processes have sockets with these inodes open, each process
- * once, as "COMMAND[PID], ..."; inode 0 is none. proc is where procfs is
- * mounted. Needs the right to look into the processes (CAP_SYS_PTRACE, or the
- * same user): it leaves out those that it may not see. */
-void process_find(const char *proc, const uint32_t *inodes, size_t num,
-                  char *buf, size_t size);
+/* Others decide how many processes and descriptors there are. This many sockets
+ * are looked for, this many descriptors are read in one search, and this many
+ * of one process. */
+#define PROCESS_SOCKETS_MAX 65536
+#define PROCESS_DESCRIPTORS_MAX 262144
+#define PROCESS_DESCRIPTORS_EACH 65536
+
+/* Sockets are looked for on behalf of this many holders in one search, and this
+ * many processes are told for each. */
+#define PROCESS_HOLDERS 8
+#define PROCESS_TOP 8
+
+/* The sockets to look for, by inode. */
+struct process_sockets {
+  struct process_socket *slots; /* an open hash table */
+  size_t size;
+  size_t num;
+  uint64_t multiplier;
+  bool complete; /* no more than PROCESS_SOCKETS_MAX were added */
+};
+
+/* A process with sockets of a holder. */
+struct process {
+  uint32_t pid;
+  uint32_t num;     /* of them; those that others have as well count, too */
+  bool listens;     /* it has a listener of a holder */
+  char command[32]; /* printable */
+  char service[SERVICE_NAME_SIZE]; /* of its own control group; "": not known */
+};
+
+/* Those of one holder. */
+struct processes {
+  struct process top[PROCESS_TOP]; /* with the most sockets first */
+  size_t top_num;
+  uint32_t num; /* of all of its processes */
+};
+
+/* How the search went. */
+struct process_search {
+  int error;        /* 0; -ENOMEM, or -errno of opendir(3): nothing was found */
+  uint32_t found;   /* descriptors of these sockets */
+  uint32_t refused; /* processes that it may not look into */
+  bool complete;    /* it read all descriptors that it may read */
+};
+
+/* Makes room for the sockets. Returns 0 or -ENOMEM; to be freed in any case. */
+int process_sockets_init(struct process_sockets *sockets);
+
+/* Adds a socket of the holder of this number, below PROCESS_HOLDERS; inode 0 is
+ * none. listens: it is the listener through which others come. One that is
+ * there stays, and belongs to this holder as well. */
+void process_sockets_add(struct process_sockets *sockets, uint32_t inode,
+                         unsigned holder, bool listens);
+
+void process_sockets_free(struct process_sockets *sockets);
+
+/* Finds the processes that have the sockets open, holder by holder: num of
+ * them. proc is where procfs is mounted. Needs the right to look into the
+ * processes (CAP_SYS_PTRACE, or the same user). */
+struct process_search process_find(const char *proc,
+                                   const struct process_sockets *sockets,
+                                   struct processes *holders, size_t num);
 
 #endif

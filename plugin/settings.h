@@ -21,9 +21,6 @@ enum settings_report {
   REPORT_ACCEPT_QUEUE = 1 << 7,
 };
 
-/* The states whose sockets can be stuck. */
-#define SETTINGS_STATES_AGED (1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT)
-
 /* A set of sockets that is counted on its own. */
 struct group {
   char *name; /* the plugin_instance */
@@ -35,6 +32,10 @@ enum settings_choice { CHOICE_DEFAULT, CHOICE_FALSE, CHOICE_TRUE };
 
 struct settings_namespace;
 
+/* The states whose sockets can be stuck: ages.h. */
+#define SETTINGS_STATES_AGED                                                   \
+  (1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT)
+
 /* Made by settings_init(), then filled by config_block(), one call for each
  * block, then completed by config_finish(). */
 struct settings {
@@ -44,6 +45,7 @@ struct settings {
   uint32_t stuck_after;                   /* seconds, greater than 0 */
   uint32_t notify_stuck; /* notify from so many stuck sockets on; 0: never */
   bool notify_processes; /* and name processes */
+  bool notify_peers;     /* and remote addresses */
   bool dump;             /* Counting "dump": of all sockets, however many */
   bool no_group;         /* none is selected: hence the listening ports */
   struct group *groups;  /* in the order of configuration */
@@ -70,8 +72,8 @@ struct settings_namespace {
 /* The settings of an empty configuration. */
 void settings_init(struct settings *settings);
 
-/* Do values or notifications need to know how long sockets have been in
- * FIN_WAIT2 and CLOSE_WAIT? */
+/* Do values or notifications need to know for how long sockets have been stuck?
+ */
 bool settings_need_ages(const struct settings *settings);
 
 /* The states of sockets that the values need, as a bit mask of

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Bound-only sockets can be asked for since this release. */
@@ -102,8 +103,16 @@ static bool has_own_table(const struct snapshot_reader *reader) {
          proc_text_sysctl(text, &entries, 1) == 0 && entries > 0;
 }
 
-static void read_files(const struct snapshot_reader *reader,
-                       struct snapshot *s) {
+/* The ports that a client is given. */
+static void read_port_range(struct snapshot_reader *reader,
+                            struct snapshot *s) {
+  int64_t range[2] = {32768, 60999};
+  read_sysctl(reader, s, "/proc/sys/net/ipv4/ip_local_port_range", range, 2);
+  reader->stuck->whose.ephemeral =
+      (struct port_range){(uint16_t)range[0], (uint16_t)range[1]};
+}
+
+static void read_files(struct snapshot_reader *reader, struct snapshot *s) {
   unsigned report = reader->settings->report;
   if (report & REPORT_FIN_TIMEOUT)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_fin_timeout",
@@ -116,6 +125,8 @@ static void read_files(const struct snapshot_reader *reader,
                 &s->tcp_max_tw_buckets, 1);
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_mem", s->tcp_mem, 3);
   }
+  if (reader->stuck != NULL)
+    read_port_range(reader, s);
 }
 
 static bool kernel_is_at_least(unsigned major, unsigned minor) {
@@ -135,7 +146,7 @@ static int find_listening_ports(struct snapshot_reader *reader) {
   memset(&reader->listening, 0, sizeof(reader->listening));
   int err =
       diag_dump_run(&reader->dump, &request, note_listener, &reader->listening);
-  if (err == 0)
+  if (err == 0 && reader->settings->listening_ports == CHOICE_TRUE)
     err = group_index_listen(&reader->index, &reader->listening);
   return err < 0 ? err : 0;
 }
@@ -175,9 +186,19 @@ static int find_cgroups(struct snapshot_reader *reader) {
   return err;
 }
 
+static uint64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static int count_once(struct snapshot_reader *reader, struct snapshot *s,
                       const struct plan_task *task, struct plan_sums *sums) {
   struct plan *plan = &reader->plan;
+  ages_start(&reader->ages, now_ms(), task->info,
+             (uint64_t)reader->settings->stuck_after * 1000);
+  if (reader->stuck != NULL)
+    whose_start(&reader->stuck->whose);
   int changed = plan_make(plan, task, sums);
   if (changed > 0)
     plan_describe(plan, task, s->method, sizeof(s->method));
@@ -195,9 +216,11 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
     if (err == -EINVAL && plan->requests[i].bytecode != NULL)
       plan->no_bytecode = true;
   }
-  if (err == 0)
-    plan_complete(plan, task, sums, &reader->tally);
-  return err;
+  if (err != 0)
+    return err;
+  ages_finish(&reader->ages);
+  plan_complete(plan, task, sums, &reader->tally);
+  return 0;
 }
 
 static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
@@ -209,7 +232,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
       .index = &reader->index,
       .all = settings->all_ports_summary == CHOICE_TRUE,
       .dump = settings->dump,
-      .info = settings_need_ages(settings),
+      .info = settings_need_ages(settings) && ages_need_info(&reader->ages),
       .all_aged = settings->notify_stuck > 0,
       .states = states,
   };
@@ -224,7 +247,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   while (again) {
     bool bytecode = !reader->plan.no_bytecode;
     bool had_sums = plan_sums_known(&sums);
-    err = settings->listening_ports == CHOICE_TRUE
+    err = settings->listening_ports == CHOICE_TRUE || reader->stuck != NULL
               ? find_listening_ports(reader)
               : 0;
     if (err == 0)
@@ -233,7 +256,27 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
     again = (bytecode && reader->plan.no_bytecode) ||
             (had_sums && !plan_sums_known(&sums));
   }
+  s->ages_lost = reader->ages.lost > 0;
+  const struct stuck_read read = {settings, &reader->ages, &reader->dump,
+                                  reader->proc};
+  if (err == 0 && reader->stuck != NULL) {
+    stuck_update(reader->stuck, &read);
+    s->stuck = reader->stuck;
+  }
   return err;
+}
+
+static int open_stuck(struct snapshot_reader *reader) {
+  reader->stuck = calloc(1, sizeof(*reader->stuck));
+  if (reader->stuck == NULL) {
+    group_index_free(&reader->index);
+    return -ENOMEM;
+  }
+  reader->stuck->whose.tree = reader->cgroups;
+  reader->stuck->whose.listening = &reader->listening;
+  reader->tally.whose = &reader->stuck->whose;
+  reader->tally.holders = &reader->stuck->holders;
+  return 0;
 }
 
 int snapshot_open(struct snapshot_reader *reader,
@@ -244,10 +287,12 @@ int snapshot_open(struct snapshot_reader *reader,
   reader->settings = settings;
   reader->plan.threshold = PLAN_THRESHOLD;
   reader->cgroups = cgroups;
-  if (settings->notify_stuck > 0)
-    reader->tally.holders = &reader->holders;
+  if (settings_need_ages(settings))
+    reader->tally.ages = &reader->ages;
   int err =
       group_index_init(&reader->index, settings->groups, settings->groups_num);
+  if (err == 0 && settings->notify_stuck > 0)
+    err = open_stuck(reader);
   bool ask = false;
   for (size_t i = 0; i < settings->groups_num; i++)
     ask = ask || settings->groups[i].filter.cgroups.num > 0;
@@ -258,7 +303,7 @@ int snapshot_open(struct snapshot_reader *reader,
       calloc(settings->groups_num, sizeof(*reader->cgroup_ids));
   if (reader->cgroup_ids != NULL)
     return 0;
-  group_index_free(&reader->index);
+  snapshot_close(reader);
   return -ENOMEM;
 }
 
@@ -266,7 +311,6 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
   *out = (struct snapshot){
       .index = &reader->index,
       .tally = &reader->tally,
-      .cgroups = reader->cgroups,
       .sockstat = unknown_sockstat,
       .tcp_fin_timeout = PROC_UNKNOWN,
       .tcp_max_tw_buckets = PROC_UNKNOWN,
@@ -286,6 +330,11 @@ void snapshot_close(struct snapshot_reader *reader) {
   group_index_free(&reader->index);
   tally_free(&reader->tally);
   plan_free(&reader->plan);
+  ages_free(&reader->ages);
+  if (reader->stuck != NULL)
+    stuck_free(reader->stuck);
+  free(reader->stuck);
+  reader->stuck = NULL;
   for (size_t i = 0;
        reader->cgroup_ids != NULL && i < reader->settings->groups_num; i++)
     free(reader->cgroup_ids[i].ids);

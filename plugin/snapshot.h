@@ -6,6 +6,7 @@
 #include "diag_dump.h"
 #include "plan.h"
 #include "proc_text.h"
+#include "stuck.h"
 
 /* What one look has found. */
 struct snapshot {
@@ -15,7 +16,8 @@ struct snapshot {
   bool closed_known; /* this kernel tells bound-only sockets */
   const struct group_index *index;
   const struct tally *tally;
-  struct cgroup_tree *cgroups; /* for their names */
+  const struct stuck *stuck; /* its notices; NULL: there can be none */
+  bool ages_lost; /* of some stuck sockets only tcp_info's age is known */
   /* How the sockets are counted and why, when it is another method than in the
    * read before; else "" */
   char method[PLAN_TEXT_SIZE];
@@ -42,7 +44,8 @@ struct snapshot_reader {
   struct port_bitmap listening;
   struct group_index index;
   struct tally tally;
-  struct holders holders;
+  struct ages ages;
+  struct stuck *stuck; /* NULL: nobody is to be notified */
   struct plan plan;
   struct cgroup_tree *cgroups;
   struct id_list *cgroup_ids; /* of each group; NULL: none asks for any */

@@ -17,16 +17,18 @@ int tally_reset(struct tally *tally, const struct group_index *index) {
   tally->index = index;
   memset(&tally->all, 0, sizeof(tally->all));
   if (tally->holders != NULL)
-    *tally->holders = (struct holders){0};
+    holders_reset(tally->holders);
   if (num > 0)
     memset(tally->groups, 0, num * sizeof(*tally->groups));
   return 0;
 }
 
-/* Who is being counted. */
+/* What is being counted. */
 struct counted {
   struct tally *tally;
   const struct diag_socket *socket;
+  bool aged;    /* it can be stuck */
+  uint64_t age; /* ms */
 };
 
 static void count_queue(struct tally_counts *counts,
@@ -51,6 +53,9 @@ static void count(struct tally_counts *counts,
   case TCP_LISTEN:
     count_queue(counts, socket);
     break;
+  case TCP_CLOSE_WAIT:
+    counts->close_wait_unaccepted += !owned;
+    break;
   case TCP_FIN_WAIT2:
     if (owned)
       counts->fin_wait2_held++;
@@ -71,44 +76,44 @@ static void count(struct tally_counts *counts,
   }
 }
 
-static bool is_stuck(const struct tally *tally,
-                     const struct diag_socket *socket) {
-  bool held = socket->state == TCP_FIN_WAIT2 && socket->inode != 0;
-  return socket->has_age && (held || socket->state == TCP_CLOSE_WAIT) &&
-         socket->age > tally->stuck_after;
+static void count_age(struct tally_counts *counts, uint8_t state, uint64_t age,
+                      bool stuck) {
+  uint64_t *num = state == TCP_FIN_WAIT1   ? &counts->fin_wait1_stuck
+                  : state == TCP_FIN_WAIT2 ? &counts->fin_wait2_stuck
+                                           : &counts->close_wait_stuck;
+  uint64_t *oldest = state == TCP_FIN_WAIT1   ? &counts->fin_wait1_oldest
+                     : state == TCP_FIN_WAIT2 ? &counts->fin_wait2_oldest
+                                              : &counts->close_wait_oldest;
+  *num += stuck;
+  if (age > *oldest)
+    *oldest = age;
 }
 
-static void count_age(const struct tally *tally, struct tally_counts *counts,
-                      const struct diag_socket *socket) {
-  if (!socket->has_age)
-    return;
-  bool stuck = is_stuck(tally, socket);
-  if (socket->state == TCP_CLOSE_WAIT) {
-    counts->close_wait_stuck += stuck;
-    if (socket->age > counts->close_wait_oldest)
-      counts->close_wait_oldest = socket->age;
-  } else if (socket->state == TCP_FIN_WAIT2 && socket->inode != 0) {
-    counts->fin_wait2_stuck += stuck;
-    if (socket->age > counts->fin_wait2_oldest)
-      counts->fin_wait2_oldest = socket->age;
-  }
+static void count_all(struct tally_counts *counts, const struct counted *c) {
+  count(counts, c->socket);
+  if (c->aged)
+    count_age(counts, c->socket->state, c->age, c->age > c->tally->stuck_after);
 }
 
 static void count_group(uint32_t group, void *data) {
   const struct counted *c = data;
-  count(&c->tally->groups[group], c->socket);
-  count_age(c->tally, &c->tally->groups[group], c->socket);
+  count_all(&c->tally->groups[group], c);
 }
 
 int tally_socket(const struct diag_socket *socket, void *data) {
   struct tally *tally = data;
-  count(&tally->all, socket);
-  count_age(tally, &tally->all, socket);
-  if (tally->holders != NULL && is_stuck(tally, socket))
-    holders_add(tally->holders, socket);
+  struct counted c = {tally, socket, false, 0};
+  if (tally->ages != NULL && ages_has(socket)) {
+    c.aged = true;
+    c.age = ages_meet(tally->ages, socket);
+  }
+  count_all(&tally->all, &c);
+  if (tally->holders != NULL && c.age > tally->stuck_after) {
+    struct holder holder = whose_holder(tally->whose, socket);
+    holders_add(tally->holders, &holder, c.age, socket->inode == 0);
+  }
   if (group_index_num(tally->index) > 0)
-    group_index_find(tally->index, socket, count_group,
-                     &(struct counted){tally, socket});
+    group_index_find(tally->index, socket, count_group, &c);
   return 0;
 }
 

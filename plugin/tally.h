@@ -2,9 +2,10 @@
 #ifndef TCPSTATES_TALLY_H
 #define TCPSTATES_TALLY_H
 
-#include "diag_msg.h"
+#include "ages.h"
 #include "group_index.h"
 #include "holders.h"
+#include "whose.h"
 
 #include <netinet/tcp.h>
 
@@ -17,10 +18,14 @@ struct tally_counts {
   uint64_t orphaned; /* full sockets without owner, as sockstat's "orphan" */
   uint64_t fin_wait2_minisockets;
   uint64_t request_socks;
-  /* Held in FIN_WAIT2, and in CLOSE_WAIT, for longer than stuck_after. */
+  uint64_t close_wait_unaccepted; /* no program has accepted them */
+  /* With an owner in FIN_WAIT1 and FIN_WAIT2, and in CLOSE_WAIT, for longer
+   * than stuck_after. */
+  uint64_t fin_wait1_stuck;
   uint64_t fin_wait2_stuck;
   uint64_t close_wait_stuck;
-  uint64_t fin_wait2_oldest; /* ms, a lower bound; 0: there is none */
+  uint64_t fin_wait1_oldest; /* ms, a lower bound; 0: there is none */
+  uint64_t fin_wait2_oldest;
   uint64_t close_wait_oldest;
   uint64_t accept_queue; /* connections that wait for accept() */
   uint64_t accept_queue_limit;
@@ -28,7 +33,10 @@ struct tally_counts {
 };
 
 struct tally {
-  uint64_t stuck_after;    /* ms; set by the caller */
+  /* The caller's: */
+  uint64_t stuck_after;    /* ms */
+  struct ages *ages;       /* of this read; NULL: they are not asked for */
+  struct whose *whose;     /* likewise */
   struct holders *holders; /* of what is stuck; NULL: not asked for */
   const struct group_index *index;
   struct tally_counts all;     /* every socket */

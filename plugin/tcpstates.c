@@ -22,7 +22,9 @@ struct view {
   const char *name; /* NULL: that of the daemon */
   char label[80];   /* what log lines begin with: "namespace NAME: ", or "" */
   const struct settings *settings;
-  struct stuck stuck;
+  bool said_ages;
+  bool said_cgroups;
+  bool said_processes;
   struct trouble no_entry;
   struct trouble no_sockets;
   struct trouble no_file;
@@ -149,23 +151,50 @@ static struct dispatch make_dispatch(const struct view *view, cdtime_t time) {
   return d;
 }
 
+static void dispatch_notice(const struct notice *notice,
+                            const struct view *view, cdtime_t time) {
+  notification_t n = {.time = time};
+  _Static_assert(sizeof(n.message) == NOTICE_TEXT_SIZE, "it is cut");
+  n.severity = notice->event == ALARM_WARNING ? NOTIF_WARNING : NOTIF_OKAY;
+  sstrncpy(n.message, notice->text, sizeof(n.message));
+  sstrncpy(n.host, hostname_g, sizeof(n.host));
+  sstrncpy(n.plugin, "tcpstates", sizeof(n.plugin));
+  set_instance(n.plugin_instance, sizeof(n.plugin_instance), notice->holder,
+               view);
+  sstrncpy(n.type, "current_connections", sizeof(n.type));
+  sstrncpy(n.type_instance, notice_value(notice->state),
+           sizeof(n.type_instance));
+  for (size_t i = 0; i < notice->meta_num; i++)
+    plugin_notification_meta_add_string(&n, notice->meta[i].name,
+                                        notice->meta[i].value);
+  plugin_dispatch_notification(&n);
+  if (n.meta != NULL)
+    plugin_notification_meta_free(n.meta);
+}
+
+/* What is not said again. */
+static void inform_once(bool *said, const struct view *view, const char *text) {
+  if (!*said && text[0] != '\0')
+    P_WARNING("%s%s.", view->label, text);
+  *said = *said || text[0] != '\0';
+}
+
 static void notify(const struct snapshot *snapshot, struct view *view,
                    cdtime_t time) {
-  for (enum stuck_state state = 0; state < STUCK_STATES; state++) {
-    notification_t n = {.time = time};
-    _Static_assert(sizeof(n.message) == NOTICE_TEXT_SIZE, "it is cut");
-    enum notice_event event = stuck_update(&view->stuck, state, view->settings,
-                                           snapshot, "/proc", n.message);
-    if (event == NOTICE_NONE)
-      continue;
-    n.severity = event == NOTICE_STUCK ? NOTIF_WARNING : NOTIF_OKAY;
-    sstrncpy(n.host, hostname_g, sizeof(n.host));
-    sstrncpy(n.plugin, "tcpstates", sizeof(n.plugin));
-    set_instance(n.plugin_instance, sizeof(n.plugin_instance), "all", view);
-    sstrncpy(n.type, "current_connections", sizeof(n.type));
-    sstrncpy(n.type_instance, stuck_name(state), sizeof(n.type_instance));
-    plugin_dispatch_notification(&n);
-  }
+  if (snapshot->ages_lost)
+    inform_once(&view->said_ages, view,
+                "too many sockets can be stuck, or memory is short: the age of "
+                "some is tcp_info's, which begins anew with each probe");
+  const struct stuck *stuck = snapshot->stuck;
+  if (stuck == NULL)
+    return;
+  for (size_t i = 0; i < stuck->notices_num; i++)
+    dispatch_notice(&stuck->notices[i], view, time);
+  char text[256];
+  stuck_missing_cgroups(stuck, text, sizeof(text));
+  inform_once(&view->said_cgroups, view, text);
+  stuck_missing_processes(stuck, text, sizeof(text));
+  inform_once(&view->said_processes, view, text);
 }
 
 static const char *file_strerror(int err) {

@@ -1,17 +1,15 @@
 /* Fuzzes the way of the kernel's answers: diag_dump.c, diag_msg.c, tally.c,
- * metrics.c, holders.c and notice.c, from the receive to the value. The bytes
- * are what one netlink socket receives, one after the other:
- *   length (16 bits, little-endian), then so many bytes; or
- *   a length of more than RECEIVE_MAX: the receive fails, its low 7 bits are
- *   the errno.
- * record.c writes what a kernel really sends in this form. Sequence number and
- * port id are those of the first message, so that recordings are answers. The
- * functions below __wrap_ take the place of the C library's and libmnl's. */
+ * metrics.c, ages.c, whose.c and holders.c, from the receive to the value. The
+ * bytes are what one netlink socket receives, one after the other: length (16
+ * bits, little-endian), then so many bytes; or a length of more than
+ * RECEIVE_MAX: the receive fails, its low 7 bits are the errno. record.c writes
+ * what a kernel really sends in this form. Sequence number and port id are
+ * those of the first message, so that recordings are answers. The functions
+ * below __wrap_ take the place of the C library's and libmnl's. */
 #include "fuzz.h"
 
 #include "diag_dump.h"
 #include "metrics.h"
-#include "notice.h"
 #include "socket_model.h"
 
 #include <arpa/inet.h>
@@ -228,6 +226,9 @@ static bool model_attributes(struct diag_socket *socket, const uint8_t *data,
     if (type == INET_DIAG_INFO && payload_len >= age + 4) {
       socket->has_age = true;
       socket->age = u32_at(payload + age);
+      socket->idle = u32_at(payload + age - 4);
+      if (u32_at(payload + age - 12) < socket->idle)
+        socket->idle = u32_at(payload + age - 12);
     }
     if (type == INET_DIAG_CGROUP_ID && payload_len < 8)
       return false;
@@ -252,6 +253,7 @@ static int model_socket(struct model *model, const uint8_t *data, size_t len) {
       .queue = u32_at(data + 56),
       .queue_limit = u32_at(data + 60),
       .inode = u32_at(data + 68),
+      .cookie = u32_at(data + 44) | (uint64_t)u32_at(data + 48) << 32,
   };
   if (socket.state < 1 || socket.state > 11)
     return -EBADMSG;
@@ -360,7 +362,8 @@ static int take_socket(const struct diag_socket *socket, void *data) {
        "socket %zu", check->num);
   NEED(socket->queue == want->queue &&
            socket->queue_limit == want->queue_limit &&
-           socket->has_age == want->has_age && socket->age == want->age,
+           socket->has_age == want->has_age && socket->age == want->age &&
+           socket->idle == want->idle && socket->cookie == want->cookie,
        "socket %zu", check->num);
   if (socket->state == TCP_LISTEN)
     port_bitmap_add(&check->listening, socket->local_port);
@@ -372,12 +375,19 @@ static int take_socket(const struct diag_socket *socket, void *data) {
 /* What a read keeps. The groups are made once, they are always the same. */
 static struct settings settings;
 static struct group_index group_index;
+static uint64_t now = 1000000; /* ms */
+static struct ages ages;
+static struct port_bitmap nobody;
+static struct whose whose = {.listening = &nobody};
 static struct holders holders;
 static struct tally tally;
 static struct diag_dump dump;
 
 static void begin(void) {
-  tally = (struct tally){.stuck_after = STUCK_AFTER, .holders = &holders};
+  tally = (struct tally){.stuck_after = STUCK_AFTER,
+                         .ages = &ages,
+                         .whose = &whose,
+                         .holders = &holders};
   if (group_index.groups != NULL)
     return;
   static const char *const filters[] = {
@@ -412,10 +422,22 @@ static void check_counts(const char *name, const struct tally_counts *counts,
                        : port == 0 || socket->local_port == port)
       model_count(&want, socket, STUCK_AFTER);
   }
-  const uint32_t *is = (const void *)counts, *should = (const void *)&want;
+  /* The ages are those of the table. */
+  NEED(counts->fin_wait1_stuck <= counts->state[TCP_FIN_WAIT1] &&
+           counts->fin_wait2_stuck <= counts->fin_wait2_held &&
+           counts->close_wait_stuck <= counts->state[TCP_CLOSE_WAIT],
+       "%s: more are stuck than there are", name);
+  struct tally_counts is = *counts;
+  is.fin_wait1_stuck = want.fin_wait1_stuck;
+  is.fin_wait2_stuck = want.fin_wait2_stuck;
+  is.close_wait_stuck = want.close_wait_stuck;
+  is.fin_wait1_oldest = want.fin_wait1_oldest;
+  is.fin_wait2_oldest = want.fin_wait2_oldest;
+  is.close_wait_oldest = want.close_wait_oldest;
+  const uint64_t *count = (const void *)&is, *should = (const void *)&want;
   for (size_t i = 0; i < sizeof(want) / sizeof(*should); i++)
-    NEED(is[i] == should[i], "%s: count %zu is %u, not %u", name, i, is[i],
-         should[i]);
+    NEED(count[i] == should[i], "%s: count %zu is %" PRIu64 ", not %" PRIu64,
+         name, i, count[i], should[i]);
 }
 
 static void check_tally(const struct model *model) {
@@ -451,37 +473,23 @@ static void check_metrics(int err) {
                                     .tcp_mem = {1, 2, 30}};
   size_t num = metrics_each(&settings, &snapshot, check_metric, NULL);
   size_t groups = group_index_num(&group_index);
-  NEED(err == 0 ? num >= 21 + 17 * groups : num < 21, "%zu values", num);
+  NEED(err == 0 ? num >= 24 + 20 * groups : num < 21, "%zu values", num);
 }
 
-static void check_notice(uint8_t state, uint64_t num) {
-  const struct holder *top[NOTICE_PROCESSES];
-  size_t found = holders_top(&holders, state, top, NOTICE_PROCESSES);
-  NEED((found > 0) == (num > 0), "%zu holders of %" PRIu64, found, num);
-  uint32_t held = 0;
-  for (size_t i = 0; i < found; i++) {
-    NEED(top[i]->num > 0 && (i == 0 || top[i]->num <= top[i - 1]->num),
-         "holder %zu", i);
-    held += top[i]->num;
-  }
-  NEED(held <= num, "%u are held of %" PRIu64, held, num);
-  static const char *const paths[NOTICE_HOLDERS] = {NULL, "/a", NULL};
-  const struct notice_stuck what = {
-      .state = state,
-      .num = num,
-      .after = 60,
-      .oldest =
-          1e-3 * (double)(state == TCP_FIN_WAIT2 ? tally.all.fin_wait2_oldest
-                                                 : tally.all.close_wait_oldest),
-      .holders = top,
-      .holders_num = found < NOTICE_HOLDERS ? found : NOTICE_HOLDERS,
-      .paths = paths,
-      .processes = ""};
-  char text[NOTICE_TEXT_SIZE];
-  memset(text, '#', sizeof(text));
-  notice_text_stuck(text, sizeof(text), &what);
-  size_t len = strnlen(text, sizeof(text));
-  NEED(len < sizeof(text) && text[len - 1] == '.', "%.256s", text);
+/* All that is stuck is somebody's. */
+static void check_holders(void) {
+  uint64_t num[TCP_CLOSE_WAIT + 1] = {0};
+  for (size_t i = 0; i < holders.num; i++)
+    num[holders.holder[i].state] += holders.holder[i].num;
+  const struct tally_counts *all = &tally.all;
+  NEED(holders.total[TCP_FIN_WAIT1].num == all->fin_wait1_stuck &&
+           holders.total[TCP_FIN_WAIT2].num == all->fin_wait2_stuck &&
+           holders.total[TCP_CLOSE_WAIT].num == all->close_wait_stuck,
+       "%u are held", holders.total[TCP_CLOSE_WAIT].num);
+  NEED(holders.missed > 0 ? num[TCP_CLOSE_WAIT] <= all->close_wait_stuck
+                          : num[TCP_CLOSE_WAIT] == all->close_wait_stuck,
+       "%" PRIu64 " are held of %" PRIu64, num[TCP_CLOSE_WAIT],
+       all->close_wait_stuck);
 }
 
 /* One dump, by what there is in the bytes. */
@@ -501,6 +509,8 @@ static void run_dump(const uint8_t *data, size_t size) {
   model_dump(&model, dump.seq + 1, kernel.portid, 32768);
   check.model = &model;
   NEED(tally_reset(&tally, &group_index) == 0, "no memory");
+  now += 10000;
+  ages_start(&ages, now, true, STUCK_AFTER);
   if (dump.buf != NULL)
     ASAN_UNPOISON_MEMORY_REGION(dump.buf, dump.size);
   const struct diag_request request = {
@@ -518,8 +528,9 @@ static void run_dump(const uint8_t *data, size_t size) {
   NEED(text == NULL || text[0] != '\0', "%d", err);
   check_tally(&model);
   check_metrics(err);
-  check_notice(TCP_FIN_WAIT2, tally.all.fin_wait2_stuck);
-  check_notice(TCP_CLOSE_WAIT, tally.all.close_wait_stuck);
+  check_holders();
+  if (err == 0)
+    ages_finish(&ages);
   /* As snapshot.c, which dumps the listeners alone first. */
   if (err == 0 && tally.all.state[TCP_LISTEN] == model.num)
     NEED(group_index_listen(&group_index, &check.listening) >= 0, "no memory");
@@ -564,6 +575,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   diag_dump_close(&dump);
   NEED(!kernel.is_open, "the socket is left open");
   tally_free(&tally);
+  ages_free(&ages);
   NEED(group_index_listen(&group_index, &(struct port_bitmap){{0}}) >= 0,
        "no memory");
   return 0;

@@ -1,5 +1,6 @@
-/* Fuzzes proc_text.c, number.c, process.c, notice.c and holders.c: texts that
- * the kernel and processes write, and what is said of them. The first byte says
+/* Fuzzes proc_text.c, number.c, process.c, service.c, notice.c, alarm.c and
+ * holders.c: texts that the kernel and processes write, and what is said of
+ * them. The first byte says
  * what the others are; each result is compared with what the header says,
  * worked out in another way. The functions below __wrap_ take the place of the
  * C library's, for a /proc made of bytes.
@@ -146,8 +147,8 @@ static void fuzz_release(const char *text, unsigned major, unsigned minor) {
 }
 
 /* A /proc of the bytes: NUL-terminated texts, "P" and the name of a directory,
- * then for that one "C" and its comm, "L" and the target of a link in its fd.
- */
+ * then for that one "C" and its comm, "G" and its cgroup, "L" and the target of
+ * a link in its fd. */
 #define PROC "/a/fake/proc"
 #define LINES_MAX 64
 
@@ -182,9 +183,9 @@ static size_t find_path(const char *path, const char *rest) {
   return find_process(path + start, len - tail - start);
 }
 
-static const char *find_comm(size_t process) {
+static const char *find_line(size_t process, char kind) {
   for (size_t i = process + 1; i < proc.num && proc.lines[i][0] != 'P'; i++)
-    if (proc.lines[i][0] == 'C')
+    if (proc.lines[i][0] == kind)
       return proc.lines[i] + 1;
   return NULL;
 }
@@ -229,6 +230,12 @@ struct dirent *__wrap_readdir(DIR *dir) {
   return NULL;
 }
 
+/* With 64-bit offsets it is called so. */
+struct dirent *__wrap_readdir64(DIR *dir);
+struct dirent *__wrap_readdir64(DIR *dir) {
+  return __wrap_readdir(dir);
+}
+
 int __real_closedir(DIR *dir);
 int __wrap_closedir(DIR *dir);
 int __wrap_closedir(DIR *dir) {
@@ -261,59 +268,83 @@ ssize_t __wrap_readlinkat(int fd, const char *name, char *buf, size_t size) {
 
 int __wrap_proc_file_read(const char *path, char *buf, size_t size);
 int __wrap_proc_file_read(const char *path, char *buf, size_t size) {
-  size_t process = find_path(path, "/comm");
-  const char *comm = process < proc.num ? find_comm(process) : NULL;
+  bool comm = strcmp(path + strlen(path) - strlen("/comm"), "/comm") == 0;
+  size_t process = find_path(path, comm ? "/comm" : "/cgroup");
+  const char *text =
+      process < proc.num ? find_line(process, comm ? 'C' : 'G') : NULL;
   buf[0] = '\0';
-  if (comm == NULL || strlen(comm) >= size)
-    return comm == NULL ? -ENOENT : -EFBIG;
-  snprintf(buf, size, "%s", comm);
+  if (text == NULL || strlen(text) >= size)
+    return text == NULL ? -ENOENT : -EFBIG;
+  snprintf(buf, size, "%s", text);
   return 0;
 }
 
-/* Has the process of this line a socket? */
-static bool model_holds(size_t line, const uint32_t *inodes, size_t num) {
-  for (size_t i = line + 1; i < proc.num && proc.lines[i][0] != 'P'; i++)
-    for (size_t j = 0; j < num && proc.lines[i][0] == 'L'; j++) {
-      char want[32];
-      snprintf(want, sizeof(want), "Lsocket:[%u]", inodes[j]);
-      if (inodes[j] != 0 && strcmp(proc.lines[i], want) == 0)
-        return true;
-    }
+/* What is looked for: of the first holder, and of the second. */
+static const uint32_t wanted[2][2] = {{1, 10}, {10, UINT32_MAX}};
+#define LISTENER 7 /* of the second */
+
+static bool model_has(size_t line, uint32_t inode) {
+  char want[32];
+  snprintf(want, sizeof(want), "Lsocket:[%u]", inode);
+  for (size_t i = line + 1; i < proc.num && proc.lines[i][0] != 'P'; i++) {
+    const char *link = proc.lines[i];
+    /* A number may have zeros before it. */
+    size_t zeros =
+        strncmp(link, "Lsocket:[", 9) == 0 ? strspn(link + 9, "0") : 0;
+    char plain[512];
+    snprintf(plain, sizeof(plain), "%.9s%s", link,
+             strlen(link) < 9 ? "" : link + 9 + zeros);
+    /* No link is longer. */
+    if (link[0] == 'L' && strlen(link + 1) <= 64 && strcmp(plain, want) == 0)
+      return true;
+  }
   return false;
 }
 
-/* All of them that fit, each whole. */
-static void model_find(const uint32_t *inodes, size_t num, char *buf,
-                       size_t size) {
-  size_t len = 0;
-  buf[0] = '\0';
+/* The process of the entry, by the number that its name is; num: none. */
+static size_t model_process(const char *name) {
+  uint64_t pid;
+  if (!model_number(name, strlen(name), "2147483647", &pid) || pid == 0)
+    return proc.num;
+  char plain[32];
+  int len = snprintf(plain, sizeof(plain), "%u", (unsigned)pid);
+  return find_process(plain, (size_t)len);
+}
+
+static void check_found(const struct processes *found, unsigned holder) {
+  uint32_t num = 0, most = 0;
   for (size_t i = 0; i < proc.num; i++) {
-    const char *name = proc.lines[i] + 1;
-    if (proc.lines[i][0] != 'P' || strchr("123456789", name[0]) == NULL ||
-        name[0] == '\0')
+    if (proc.lines[i][0] != 'P')
       continue;
-    /* No process has a number of more than 20 digits. */
-    size_t process = find_process(name, strnlen(name, 20));
-    const char *comm = process < proc.num ? find_comm(process) : NULL;
-    if (comm == NULL || strlen(comm) >= 64 ||
-        !model_holds(process, inodes, num))
+    size_t process = model_process(proc.lines[i] + 1);
+    if (process == proc.num)
       continue;
-    char entry[512];
-    int more =
-        snprintf(entry, sizeof(entry), "%s%.*s[%s]", len == 0 ? "" : ", ",
-                 (int)strcspn(comm, "\n"), comm, name);
-    if (len + (size_t)more >= size)
-      return;
-    memcpy(buf + len, entry, (size_t)more + 1);
-    len += (size_t)more;
+    uint32_t has = 0;
+    for (size_t j = 0; j < 2; j++)
+      has += model_has(process, wanted[holder][j]);
+    bool listens = holder == 1 && model_has(process, LISTENER);
+    num += has > 0 || listens;
+    most = has > most ? has : most;
+  }
+  /* What is there twice under one number is read twice, and has the same. */
+  NEED(found->num <= num && (found->num > 0) == (num > 0), "%u, not %u",
+       found->num, num);
+  NEED(found->top_num == (found->num < PROCESS_TOP ? found->num : PROCESS_TOP),
+       "%zu of %u", found->top_num, found->num);
+  NEED(found->top_num == 0 || found->top[0].num == most, "%u, not %u",
+       found->top[0].num, most);
+  for (size_t i = 0; i < found->top_num; i++) {
+    const struct process *process = &found->top[i];
+    NEED(i == 0 || process->num <= process[-1].num, "process %zu", i);
+    for (const char *c = process->command; *c != '\0'; c++)
+      NEED(*c >= ' ' && *c <= '~', "%s", process->command);
   }
 }
 
-static void fuzz_process(const uint8_t *data, size_t size, size_t buf_size) {
-  static const uint32_t inodes[] = {1, 0, 10, UINT32_MAX};
-  char *text = strndup((const char *)data, size);
-  char *all = malloc(size + 1), *buf = malloc(buf_size), want[512];
-  NEED(text != NULL && all != NULL && buf != NULL, "no memory");
+static void fuzz_process(const uint8_t *data, size_t size) {
+  char *all = malloc(size + 1);
+  struct process_sockets sockets;
+  NEED(all != NULL && process_sockets_init(&sockets) == 0, "no memory");
   if (size > 0)
     memcpy(all, data, size);
   all[size] = '\0';
@@ -323,164 +354,178 @@ static void fuzz_process(const uint8_t *data, size_t size, size_t buf_size) {
     /* A name is no longer than this. */
     if (all[pos] != '\0' && strlen(all + pos) <= 256)
       proc.lines[proc.num++] = all + pos;
-  memset(buf, '#', buf_size);
+  for (unsigned holder = 0; holder < 2; holder++)
+    for (size_t i = 0; i < 2; i++)
+      process_sockets_add(&sockets, wanted[holder][i], holder, false);
+  process_sockets_add(&sockets, LISTENER, 1, true);
+  process_sockets_add(&sockets, 0, 1, false);
+  struct processes found[2];
   proc.active = true;
-  process_find(PROC, inodes, 4, buf, buf_size);
+  struct process_search search = process_find(PROC, &sockets, found, 2);
   proc.active = false;
   NEED(!dirs[0].used && !dirs[1].used, "a directory is left open");
-  model_find(inodes, 4, want, buf_size);
-  NEED(strcmp(buf, want) == 0, "%s, not %s", buf, want);
-  free(buf);
+  NEED(search.error == (proc.num == 0 ? -ENOENT : 0) && search.complete, "%d",
+       search.error);
+  check_found(&found[0], 0);
+  check_found(&found[1], 1);
+  process_sockets_free(&sockets);
   free(all);
-  free(text);
+}
+
+static void fuzz_service(const char *text) {
+  char name[SERVICE_NAME_SIZE];
+  memset(name, '#', sizeof(name));
+  service_name(name, text);
+  size_t len = strnlen(name, sizeof(name));
+  NEED(len > 0 && len < sizeof(name), "%zu", len);
+  for (const char *c = name; *c != '\0'; c++)
+    NEED(*c >= ' ' && *c <= '~' && *c != '/', "%s", name);
+  NEED(strcmp(name, "all") != 0 && strcmp(name, "machine") != 0, "%s", name);
+}
+
+static void random_text(struct random_source *source, char *text, size_t size) {
+  size_t len = random_below(source, size);
+  for (size_t i = 0; i < len; i++)
+    text[i] = (char)(1 + random_below(source, 255));
+  text[len] = '\0';
+}
+
+static void random_ranking(struct random_source *source,
+                           struct ranking *ranking) {
+  size_t num = random_below(source, 60);
+  for (size_t i = 0; i < num; i++)
+    ranking_add(ranking,
+                &(struct ranked){.port = (uint16_t)random_below(source, 40),
+                                 .local = random_below(source, 2)});
+  ranking_sort(ranking);
+  NEED(ranking->num <= RANKING_NUM && ranking->missed <= num / RANKING_NUM,
+       "%zu, %u missed", ranking->num, ranking->missed);
 }
 
 /* The text for a person, of whatever processes and control groups are called.
  */
 static void fuzz_notice(const uint8_t *data, size_t size) {
+  static const uint8_t states[] = {TCP_FIN_WAIT1, TCP_FIN_WAIT2,
+                                   TCP_CLOSE_WAIT};
   struct random_source source = random_bytes(data, size);
-  struct holder holder[NOTICE_HOLDERS];
-  const struct holder *holders[NOTICE_HOLDERS];
-  const char *paths[NOTICE_HOLDERS];
-  char text[NOTICE_HOLDERS + 1][256];
-  for (size_t i = 0; i <= NOTICE_HOLDERS; i++) {
-    size_t len = random_below(&source, 256);
-    static const char often[] = "/0123456789abcdefg.-";
-    for (size_t j = 0; j < len; j++) {
-      unsigned c = random_below(&source, 256);
-      text[i][j] = c % 4 != 0 ? often[c / 4 % (sizeof(often) - 1)] : (char)c;
-    }
-    text[i][len] = '\0';
-  }
-  for (size_t i = 0; i < NOTICE_HOLDERS; i++) {
-    holder[i] = (struct holder){
-        .num = random_below(&source, UINT32_MAX),
-        .local = random_below(&source, 2),
-        .port = (uint16_t)random_below(&source, UINT16_MAX + 1)};
-    holders[i] = &holder[i];
-    paths[i] = random_below(&source, 4) == 0 ? NULL : text[i];
-  }
-  const struct notice_stuck what = {
-      .state = random_below(&source, 2) ? TCP_FIN_WAIT2 : TCP_CLOSE_WAIT,
-      .num = random_below(&source, UINT32_MAX),
+  struct evidence evidence = {
+      .everyone = random_below(&source, 4) == 0,
+      .holder = {.service = random_below(&source, 2),
+                 .port = (uint16_t)random_below(&source, UINT16_MAX + 1),
+                 .local = random_below(&source, 2),
+                 .state = states[random_below(&source, 3)],
+                 .num = random_below(&source, UINT32_MAX),
+                 .unaccepted = random_below(&source, 3),
+                 .oldest = random_below(&source, UINT32_MAX)},
+      .at_least = random_below(&source, 2),
       .after = random_below(&source, INT32_MAX),
-      .oldest = 1e-3 * random_below(&source, UINT32_MAX),
-      .holders = holders,
-      .holders_num = random_below(&source, NOTICE_HOLDERS + 1),
-      .paths = paths,
-      .processes = text[NOTICE_HOLDERS]};
-  char *buf = malloc(NOTICE_TEXT_SIZE), start[64];
-  NEED(buf != NULL, "no memory");
-  memset(buf, '#', NOTICE_TEXT_SIZE);
-  notice_text_stuck(buf, NOTICE_TEXT_SIZE, &what);
-  size_t len = strnlen(buf, NOTICE_TEXT_SIZE);
-  NEED(len < NOTICE_TEXT_SIZE, "no end");
-  snprintf(start, sizeof(start), "%" PRIu64 " socket%s ", what.num,
-           what.num == 1 ? "" : "s");
-  NEED(strncmp(buf, start, strlen(start)) == 0, "%s", buf);
-  /* It says what that means, whatever was left out. */
-  const char *end = what.state == TCP_FIN_WAIT2 ? "and not closed the socket."
-                                                : "and no timeout ends that.";
-  NEED(len > strlen(end) && strcmp(buf + len - strlen(end), end) == 0, "%s",
-       buf);
-  notice_text_over(buf, NOTICE_TEXT_SIZE, what.state, what.num, holder[0].num);
-  len = strnlen(buf, NOTICE_TEXT_SIZE);
-  NEED(len < NOTICE_TEXT_SIZE && buf[len - 1] == '.', "%.256s", buf);
-  free(buf);
+      .searched = random_below(&source, 2),
+      .complete = random_below(&source, 2),
+  };
+  random_text(&source, evidence.name, sizeof(evidence.name));
+  random_text(&source, evidence.cgroup, sizeof(evidence.cgroup));
+  random_ranking(&source, &evidence.ports);
+  random_ranking(&source, &evidence.peers);
+  struct processes *processes = &evidence.processes;
+  processes->top_num = random_below(&source, PROCESS_TOP + 1);
+  processes->num = (uint32_t)processes->top_num + random_below(&source, 2);
+  for (size_t i = 0; i < processes->top_num; i++) {
+    struct process *process = &processes->top[i];
+    *process = (struct process){.pid = random_below(&source, INT32_MAX),
+                                .num = random_below(&source, UINT32_MAX),
+                                .listens = random_below(&source, 2)};
+    random_text(&source, process->command, sizeof(process->command));
+    random_text(&source, process->service, sizeof(process->service));
+  }
+  struct notice *notice = malloc(sizeof(*notice));
+  NEED(notice != NULL, "no memory");
+  memset(notice, '#', sizeof(*notice));
+  notice_warning(notice, &evidence);
+  size_t len = strnlen(notice->text, sizeof(notice->text));
+  NEED(len < sizeof(notice->text) && notice->text[len - 1] == '.', "%.256s",
+       notice->text);
+  char head[32];
+  snprintf(head, sizeof(head), "%s%u socket",
+           evidence.at_least ? "At least " : "", evidence.holder.num);
+  NEED(strncmp(notice->text, head, strlen(head)) == 0, "%s", notice->text);
+  for (const char *c = notice->text; *c != '\0'; c++)
+    NEED(*c >= ' ' && *c <= '~', "%s", notice->text);
+  NEED(notice->meta_num >= 4 && notice->meta_num <= NOTICE_META_NUM, "%zu",
+       notice->meta_num);
+  for (size_t i = 0; i < notice->meta_num; i++)
+    for (const char *c = notice->meta[i].value; *c != '\0'; c++)
+      NEED(*c >= ' ' && *c <= '~' &&
+               c < notice->values + sizeof(notice->values),
+           "%s", notice->meta[i].value);
+  free(notice);
 }
 
-/* It speaks in the second read in a row, once, and when it is over. */
-static void fuzz_notices(const uint8_t *data, size_t size, uint32_t limit) {
-  struct notice notice = {.reads = 0};
-  bool said = false;
+/* It speaks in the second read in a row, at each doubling, and in the second
+ * read in a row with less than half. */
+static void fuzz_alarm(const uint8_t *data, size_t size, uint32_t limit) {
+  struct alarm alarm = {.said = 0};
+  uint32_t said = 0;
   for (size_t i = 0; i < size; i++) {
-    enum notice_event want = NOTICE_NONE;
-    if (data[i] < limit && said)
-      want = NOTICE_OVER;
-    if (data[i] >= limit && !said && i > 0 && data[i - 1] >= limit)
-      want = NOTICE_STUCK;
-    said = want == NOTICE_STUCK || (said && want != NOTICE_OVER);
-    enum notice_event is = notice_update(&notice, data[i], limit);
+    enum alarm_event want = ALARM_NONE;
+    bool twice = i > 0;
+    if (said == 0 && twice && data[i] >= limit && data[i - 1] >= limit)
+      want = ALARM_WARNING;
+    else if (said > 0 && data[i] >= 2 * said)
+      want = ALARM_WARNING;
+    else if (said > 0 && 2 * data[i] < limit && 2 * data[i - 1] < limit)
+      want = ALARM_OKAY;
+    enum alarm_event is = alarm_update(&alarm, data[i], data[i], limit);
     NEED(is == want, "read %zu: %d, not %d", i, is, want);
+    if (want != ALARM_NONE)
+      alarm_said(&alarm, want, data[i]);
+    said = want == ALARM_WARNING ? data[i] : want == ALARM_OKAY ? 0 : said;
   }
 }
 
-#define SOCKETS_MAX 700
+#define SOCKETS_MAX 3000
+#define SERVICES 1000
 
-static bool same_holder(const struct holder *holder,
-                        const struct diag_socket *socket) {
-  bool local = socket->local_port < socket->remote_port;
-  return holder->state == socket->state && holder->local == local &&
-         holder->port == (local ? socket->local_port : socket->remote_port) &&
-         holder->cgroup_id == socket->cgroup_id;
-}
-
-#define PORTS 256
-#define CGROUPS 4
-
-/* How many holders these have. */
-static size_t count_holders(const struct diag_socket *sockets, size_t num,
-                            uint8_t state) {
-  bool seen[2][PORTS][CGROUPS] = {{{false}}};
-  size_t holders = 0;
-  for (size_t i = 0; i < num; i++) {
-    uint16_t local = sockets[i].local_port, remote = sockets[i].remote_port;
-    bool *is = &seen[local < remote][local < remote ? local : remote]
-                    [sockets[i].cgroup_id];
-    holders += sockets[i].state == state && !*is;
-    *is = *is || sockets[i].state == state;
-  }
-  return holders;
-}
-
-/* No more holders than there is room for, and each with all its sockets. */
+/* Each holder's number is right but for what is missed, and that is bounded. */
 static void fuzz_holders(const uint8_t *data, size_t size) {
   static struct holders holders;
-  static struct diag_socket sockets[SOCKETS_MAX];
+  static uint32_t truth[SERVICES];
   struct random_source source = random_bytes(data, size);
-  holders = (struct holders){.holder = {{.num = 0}}};
-  size_t num = random_below(&source, SOCKETS_MAX + 1);
-  unsigned ports = random_below(&source, PORTS) + 1;
-  for (size_t i = 0; i < num; i++) {
-    sockets[i] = (struct diag_socket){
-        .state = random_below(&source, 4) ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2,
-        .local_port = (uint16_t)random_below(&source, ports),
-        .remote_port = (uint16_t)random_below(&source, ports),
-        .inode = random_below(&source, 4),
-        .cgroup_id = random_below(&source, CGROUPS)};
-    holders_add(&holders, &sockets[i]);
+  memset(truth, 0, sizeof(truth));
+  holders_reset(&holders);
+  uint32_t num = random_below(&source, SOCKETS_MAX + 1);
+  unsigned services = random_below(&source, SERVICES) + 1;
+  for (uint32_t i = 0; i < num; i++) {
+    unsigned service = random_below(&source, services);
+    /* Half of them are of one in ten. */
+    if (random_below(&source, 2) == 0)
+      service /= 10;
+    truth[service]++;
+    const struct holder whose = {.service = service + 1,
+                                 .state = TCP_CLOSE_WAIT};
+    holders_add(&holders, &whose, service, service % 2);
   }
-  const struct holder *top[HOLDERS_NUM];
-  size_t found = holders_top(&holders, TCP_CLOSE_WAIT, top, HOLDERS_NUM);
-  const struct holder *other[HOLDERS_NUM];
-  size_t others = holders_top(&holders, TCP_FIN_WAIT2, other, HOLDERS_NUM);
-  size_t kinds = count_holders(sockets, num, TCP_CLOSE_WAIT);
-  size_t other_kinds = count_holders(sockets, num, TCP_FIN_WAIT2);
-  if (kinds + other_kinds <= HOLDERS_NUM)
-    NEED(found == kinds && others == other_kinds, "%zu of %zu, %zu of %zu",
-         found, kinds, others, other_kinds);
-  else
-    NEED(found + others == HOLDERS_NUM, "%zu and %zu", found, others);
-  for (size_t i = 0; i < found; i += i < NOTICE_PROCESSES ? 1 : 50) {
-    uint32_t want = 0;
-    for (size_t j = 0; j < num; j++)
-      want += same_holder(top[i], &sockets[j]);
-    NEED(top[i]->num == want, "holder %zu: %u sockets, not %u", i, top[i]->num,
-         want);
-    NEED(i == 0 || want <= top[i - 1]->num, "holder %zu", i);
+  NEED(holders.missed <= num / (HOLDERS_NUM + 1), "%u missed of %u",
+       holders.missed, num);
+  NEED(holders.total[TCP_CLOSE_WAIT].num == num, "%u, not %u",
+       holders.total[TCP_CLOSE_WAIT].num, num);
+  for (size_t i = 0; i < holders.num; i++) {
+    const struct holder *holder = &holders.holder[i];
+    uint32_t *want = &truth[holder->service - 1];
+    NEED(holder->num > 0 && holder->num <= *want &&
+             *want <= holder->num + holders.missed,
+         "%u, not %u", holder->num, *want);
+    NEED(holder->unaccepted == ((holder->service - 1) % 2 ? holder->num : 0),
+         "%u", holder->unaccepted);
+    *want = 0;
   }
-  /* Fewer of them are the first of these. */
-  const struct holder *few[NOTICE_PROCESSES];
-  size_t few_found = holders_top(&holders, TCP_CLOSE_WAIT, few, 5);
-  NEED(few_found == (found < 5 ? found : 5), "%zu of %zu", few_found, found);
-  for (size_t i = 0; i < few_found; i++)
-    NEED(few[i]->num == top[i]->num, "holder %zu", i);
+  for (size_t i = 0; i < SERVICES; i++)
+    NEED(truth[i] <= holders.missed, "%u are missing", truth[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 3)
     return 0;
-  unsigned what = data[0] % 8, a = data[1], b = data[2];
+  unsigned what = data[0] % 9, a = data[1], b = data[2];
   const uint8_t *rest = what == 0 || what == 1 ? data + 1 : data + 3;
   size -= (size_t)(rest - data);
   char *text = strndup((const char *)rest, size);
@@ -494,13 +539,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (what == 3)
     fuzz_release(text, a, b);
   if (what == 4)
-    fuzz_process(rest, size, a + 1);
+    fuzz_process(rest, size);
   if (what == 5)
     fuzz_notice(rest, size);
   if (what == 6)
-    fuzz_notices(rest, size, a + 1);
+    fuzz_alarm(rest, size, a + 1);
   if (what == 7)
     fuzz_holders(rest, size);
+  if (what == 8)
+    fuzz_service(text);
   free(text);
   return 0;
 }

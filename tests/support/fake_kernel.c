@@ -58,6 +58,9 @@ static struct diag_socket new_socket(const struct fake_kernel *kernel,
       full ? cgroup_ids[random_below(source, NUM(cgroup_ids))] : 0;
   if (full && (socket.state == TCP_FIN_WAIT2 || socket.state == TCP_CLOSE_WAIT))
     socket.age = random_below(source, 256) * 16;
+  socket.idle = socket.age + random_below(source, 2);
+  static uint64_t cookies;
+  socket.cookie = ++cookies;
   socket.has_age = full;
   if (socket.state == TCP_LISTEN) {
     socket.queue = socket.local_port % 7;
@@ -115,7 +118,8 @@ size_t fake_kernel_dump(const struct fake_kernel *kernel,
       continue;
     socket.has_age =
         request->info && !socket.minisocket && !socket.request_sock;
-    socket.age = socket.has_age ? socket.age : 0;
+    if (!socket.has_age)
+      socket.age = socket.idle = 0;
     num++;
     if (cb(&socket, data) != 0)
       ck_abort_msg("a socket is not taken");

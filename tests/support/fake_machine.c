@@ -89,7 +89,12 @@ void fake_machine_start(void) {
       {.state = TCP_LISTEN, .inode = 3, .local_port = 443},
       {.state = TCP_LISTEN, .inode = 4, .local_port = 8080},
       {.state = TCP_CLOSE, .inode = 5, .local_port = 9000},
-      {.state = TCP_CLOSE_WAIT, .inode = 6, .local_port = 443, .age = 66000},
+      {.state = TCP_CLOSE_WAIT,
+       .inode = 6,
+       .local_port = 443,
+       .cookie = 7,
+       .age = 66000,
+       .idle = 66000},
   };
   memset(&machine, 0, sizeof(machine));
   machine.proc = temp_tree_make();

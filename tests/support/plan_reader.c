@@ -146,6 +146,9 @@ int reader_read(struct reader *r, const struct plan_sums *sums) {
   check_requests(r, early);
 
   r->tally.stuck_after = r->kernel.stuck_after;
+  r->tally.ages = &r->ages;
+  ages_start(&r->ages, UINT64_C(12800000000), r->task.info,
+             r->kernel.stuck_after);
   counted = r;
   int reset = tally_reset(&r->tally, &r->index);
   counted = NULL;
@@ -157,6 +160,7 @@ int reader_read(struct reader *r, const struct plan_sums *sums) {
   for (size_t i = 0; i < r->plan.requests_num; i++)
     r->dumped += fake_kernel_dump(&r->kernel, &r->plan.requests[i],
                                   tally_socket, &r->tally);
+  ages_finish(&r->ages);
   plan_complete(&r->plan, &r->task, sums, &r->tally);
   return changed;
 }
@@ -256,5 +260,6 @@ void reader_free(struct reader *r) {
   settings_free(&r->settings);
   model_index_free(&r->index);
   tally_free(&r->tally);
+  ages_free(&r->ages);
   plan_free(&r->plan);
 }

@@ -17,6 +17,7 @@ struct reader {
   struct group_index index;
   struct port_bitmap listening;
   struct tally tally;
+  struct ages ages;
   struct plan plan;
   struct plan_task task;
 

@@ -392,10 +392,14 @@ char *model_socket_text(const struct diag_socket *socket) {
   return text;
 }
 
-/* Adds a socket of a state that sockets can be stuck in. */
+/* Adds a socket of a state that sockets can be stuck in, which ages.c has never
+ * met before. */
 static void count_age(const struct diag_socket *socket, uint32_t stuck_after,
                       uint64_t *stuck, uint64_t *oldest) {
-  uint32_t age = socket->has_age ? socket->age : 0;
+  uint32_t age = socket->age < socket->idle ? socket->age : socket->idle;
+  if (!socket->has_age || socket->state == TCP_FIN_WAIT1)
+    age = 0;
+  age -= age % 128;
   *stuck += age > stuck_after;
   if (age > *oldest)
     *oldest = age;
@@ -419,6 +423,10 @@ void model_count(struct tally_counts *counts, const struct diag_socket *socket,
   counts->orphaned += orphan && !socket->minisocket &&
                       (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
                        state == TCP_LAST_ACK || state == TCP_CLOSING);
+  counts->close_wait_unaccepted += state == TCP_CLOSE_WAIT && orphan;
+  if (state == TCP_FIN_WAIT1 && !orphan)
+    count_age(socket, stuck_after, &counts->fin_wait1_stuck,
+              &counts->fin_wait1_oldest);
   if (state == TCP_CLOSE_WAIT)
     count_age(socket, stuck_after, &counts->close_wait_stuck,
               &counts->close_wait_oldest);

@@ -1,300 +1,502 @@
-/* tally.c and metrics.c: how long sockets have been stuck, and how full accept
- * queues are. */
-#include "metrics.h"
+/* ages.c: how long sockets have been stuck, whatever probes they answer; with a
+ * simulated clock and simulated sockets. */
+#include "ages.h"
 
 #include "check_main.h"
 
-#include <inttypes.h>
-#include <math.h>
+#include <malloc.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
-#define STUCK_AFTER 60000 /* ms */
+#define SECOND UINT64_C(1000)
+#define DAY (86400 * SECOND)
+#define WRAP (UINT64_C(1) << 32) /* ms: where tcp_info's times begin anew */
+#define STUCK_AFTER (60 * SECOND)
 
-static struct port_range ranges[] = {{443, 443}, {5432, 5432}};
-static struct group groups[] = {
-    {(char[]){"443-local"}, {.local_ports = {&ranges[0], 1}}},
-    {(char[]){"5432-remote"}, {.remote_ports = {&ranges[1], 1}}},
-};
+static struct ages ages;
 
-static struct group_index group_index;
-static struct tally tally;
-static struct holders holders;
+/* Allocations of the code under test. */
+static size_t allocations;
+static bool fail_allocations;
+void *__wrap_realloc(void *old, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size) {
+  allocations++;
+  return fail_allocations ? NULL : __real_realloc(old, size);
+}
 
 static void start(void) {
-  tally = (struct tally){.stuck_after = STUCK_AFTER};
-  memset(&holders, 0, sizeof(holders));
-  ck_assert_int_eq(group_index_init(&group_index, groups, CASES(groups)), 0);
-  ck_assert_int_eq(tally_reset(&tally, &group_index), 0);
+  memset(&ages, 0, sizeof(ages));
+  allocations = 0;
+  fail_allocations = false;
 }
 
-static void end(void) {
-  tally_free(&tally);
-  group_index_free(&group_index);
+static void end(void) { ages_free(&ages); }
+
+/* A socket as it really is. */
+struct truth {
+  uint64_t cookie;
+  uint8_t state;
+  uint64_t entered; /* ms, as all times */
+  uint64_t data;    /* data came or went */
+  uint64_t ack;     /* any ACK came in */
+};
+
+/* The socket as the kernel tells it. */
+static struct diag_socket tell(const struct truth *truth, uint64_t now,
+                               bool info) {
+  return (struct diag_socket){
+      .state = truth->state,
+      .inode = 4711,
+      .cookie = truth->cookie,
+      .has_age = info,
+      .age = info ? (uint32_t)(now - truth->ack) : 0,
+      .idle = info ? (uint32_t)(now - truth->data) : 0,
+  };
 }
 
-/* In the first group. */
-#define SOCKET(...)                                                            \
-  (struct diag_socket) { .local_port = 443, .remote_port = 50000, __VA_ARGS__ }
+static uint64_t true_age(const struct truth *truth, uint64_t now) {
+  return now - (truth->entered > truth->data ? truth->entered : truth->data);
+}
 
+static uint64_t meet(const struct truth *truth, uint64_t now, bool info) {
+  struct diag_socket socket = tell(truth, now, info);
+  uint64_t age = ages_meet(&ages, &socket);
+  ck_assert_uint_eq(ages_find(&ages, &socket), age);
+  return age;
+}
+
+/* One read that meets this socket alone. */
+static uint64_t read_one(const struct truth *truth, uint64_t now, bool info) {
+  ages_start(&ages, now, info, STUCK_AFTER);
+  uint64_t age = meet(truth, now, info);
+  ages_finish(&ages);
+  return age;
+}
+
+static void check_age(const char *name, uint64_t age, uint64_t truth) {
+  ck_assert_msg(age <= truth && age + SECOND > truth, "%s: %llu ms, not %llu",
+                name, (unsigned long long)age, (unsigned long long)truth);
+}
+
+static const struct {
+  uint8_t state;
+  bool owned;
+  bool has;
+} states[] = {
+    {TCP_ESTABLISHED, true, false}, {TCP_FIN_WAIT1, true, true},
+    {TCP_FIN_WAIT1, false, false},  {TCP_FIN_WAIT2, true, true},
+    {TCP_FIN_WAIT2, false, false},  {TCP_CLOSE_WAIT, true, true},
+    {TCP_CLOSE_WAIT, false, true},  {TCP_LAST_ACK, true, false},
+    {TCP_CLOSING, true, false},     {TCP_TIME_WAIT, false, false},
+};
+
+START_TEST(what_somebody_has_to_close_can_be_stuck) {
+  const struct diag_socket socket = {.state = states[_i].state,
+                                     .inode = states[_i].owned ? 7 : 0};
+  ck_assert_int_eq(ages_has(&socket), states[_i].has);
+}
+END_TEST
+
+/* Seconds before the first read. */
 static const struct {
   const char *name;
   uint8_t state;
-  uint32_t inode;
-  bool has_age;
-  uint32_t age;
-  struct {
-    uint32_t held, waiting;               /* stuck, of each state */
-    uint32_t oldest_held, oldest_waiting; /* ms */
-  } counted;
-} aged[] = {
-    {"held, young", TCP_FIN_WAIT2, 9, true, 1, {0, 0, 1, 0}},
-    {"held, below", TCP_FIN_WAIT2, 9, true, 59999, {0, 0, 59999, 0}},
-    {"held, at the limit", TCP_FIN_WAIT2, 9, true, 60000, {0, 0, 60000, 0}},
-    {"held, above", TCP_FIN_WAIT2, 9, true, 60001, {1, 0, 60001, 0}},
-    {"held, oldest of all",
-     TCP_FIN_WAIT2,
-     9,
-     true,
-     UINT32_MAX,
-     {1, 0, UINT32_MAX, 0}},
-    {"held, age 0", TCP_FIN_WAIT2, 9, true, 0, {0, 0, 0, 0}},
-    {"held, age unknown", TCP_FIN_WAIT2, 9, false, 99999, {0, 0, 0, 0}},
-    {"orphan", TCP_FIN_WAIT2, 0, true, 99999, {0, 0, 0, 0}},
-    {"CLOSE_WAIT, at the limit",
-     TCP_CLOSE_WAIT,
-     9,
-     true,
-     60000,
-     {0, 0, 0, 60000}},
-    {"CLOSE_WAIT, above", TCP_CLOSE_WAIT, 9, true, 60001, {0, 1, 0, 60001}},
-    {"CLOSE_WAIT that nobody has accepted",
-     TCP_CLOSE_WAIT,
-     0,
-     true,
-     60001,
-     {0, 1, 0, 60001}},
-    {"CLOSE_WAIT, age unknown", TCP_CLOSE_WAIT, 9, false, 99999, {0, 0, 0, 0}},
-    {"ESTABLISHED", TCP_ESTABLISHED, 9, true, 99999, {0, 0, 0, 0}},
-    {"FIN_WAIT1", TCP_FIN_WAIT1, 9, true, 99999, {0, 0, 0, 0}},
-    {"LAST_ACK", TCP_LAST_ACK, 9, true, 99999, {0, 0, 0, 0}},
-    {"CLOSING", TCP_CLOSING, 9, true, 99999, {0, 0, 0, 0}},
-    {"LISTEN", TCP_LISTEN, 9, true, 99999, {0, 0, 0, 0}},
-    {"bound only", TCP_CLOSE, 9, true, 99999, {0, 0, 0, 0}},
+  bool info;
+  uint64_t entered, data, ack;
+  uint64_t expected;
+} news[] = {
+    {"no probes", TCP_CLOSE_WAIT, true, 500, 900, 500, 500},
+    {"no probes", TCP_FIN_WAIT2, true, 500, 900, 500, 500},
+    {"probes answered", TCP_CLOSE_WAIT, true, 500, 900, 2, 2},
+    {"data", TCP_CLOSE_WAIT, true, 500, 3, 3, 3},
+    {"data that nobody acknowledges", TCP_CLOSE_WAIT, true, 500, 3, 7, 3},
+    {"without tcp_info", TCP_CLOSE_WAIT, false, 500, 900, 500, 0},
+    /* The last ACK came in long before the FIN went out. */
+    {"a FIN sent", TCP_FIN_WAIT1, true, 5, 900, 900, 0},
 };
 
-static struct diag_socket aged_socket(int i) {
-  return SOCKET(.state = aged[i].state, .inode = aged[i].inode,
-                .has_age = aged[i].has_age, .age = aged[i].age);
-}
-
-static void check_aged(int i, const struct tally_counts *counts) {
-  ck_assert_msg(counts->fin_wait2_stuck == aged[i].counted.held &&
-                    counts->close_wait_stuck == aged[i].counted.waiting,
-                "%s: %" PRIu64 " and %" PRIu64 " are stuck", aged[i].name,
-                counts->fin_wait2_stuck, counts->close_wait_stuck);
-  ck_assert_msg(counts->fin_wait2_oldest == aged[i].counted.oldest_held &&
-                    counts->close_wait_oldest == aged[i].counted.oldest_waiting,
-                "%s: the oldest have %" PRIu64 " and %" PRIu64 " ms",
-                aged[i].name, counts->fin_wait2_oldest,
-                counts->close_wait_oldest);
-}
-
-START_TEST(stuck_is_what_is_held_for_longer_than_the_limit) {
-  const struct diag_socket socket = aged_socket(_i);
-  static const struct tally_counts none;
-  ck_assert_int_eq(tally_socket(&socket, &tally), 0);
-  check_aged(_i, &tally.all);
-  check_aged(_i, &tally.groups[0]);
-  ck_assert_mem_eq(&tally.groups[1], &none, sizeof(none));
-  ck_assert_uint_eq(tally.all.state[socket.state], 1);
+START_TEST(a_new_socket_takes_the_word_of_tcp_info) {
+  const uint64_t now = 10 * DAY;
+  const struct truth truth = {
+      7, news[_i].state, now - news[_i].entered * SECOND,
+      now - news[_i].data * SECOND, now - news[_i].ack * SECOND};
+  check_age(news[_i].name, read_one(&truth, now, news[_i].info),
+            news[_i].expected * SECOND);
 }
 END_TEST
 
-static const uint8_t states[] = {TCP_FIN_WAIT2, TCP_CLOSE_WAIT};
-
-START_TEST(oldest_is_the_maximum_of_each_group) {
-  static const struct {
-    uint16_t local_port, remote_port;
-    uint32_t age;
-  } sockets[] = {{443, 1, 70000},  {443, 2, 90000},  {443, 3, 80000},
-                 {443, 4, 100},    {443, 5, 60000},  {1, 5432, 60001},
-                 {2, 5432, 59000}, {1000, 1, 95000}, {443, 5432, 89000}};
-  for (int i = 0; i < CASES(sockets); i++) {
-    const struct diag_socket socket = {.state = states[_i],
-                                       .inode = 9,
-                                       .local_port = sockets[i].local_port,
-                                       .remote_port = sockets[i].remote_port,
-                                       .has_age = true,
-                                       .age = sockets[i].age};
-    tally_socket(&socket, &tally);
+START_TEST(no_probe_stops_the_clock) {
+  struct truth truth = {7, TCP_CLOSE_WAIT, 1000 * SECOND, 990 * SECOND, 0};
+  for (uint64_t now = 1000 * SECOND; now < 1000 * SECOND + 3 * DAY;
+       now += 15 * SECOND) {
+    truth.ack = now - 1;
+    uint64_t age = read_one(&truth, now, now % (150 * SECOND) == 100 * SECOND);
+    ck_assert(age <= now - truth.entered);
+    if (now > 1200 * SECOND)
+      check_age("keepalive", age, now - truth.entered);
   }
-  static const uint32_t stuck[] = {6, 4, 2};
-  static const uint32_t oldest[] = {95000, 90000, 89000};
-  const struct tally_counts *counts[] = {&tally.all, &tally.groups[0],
-                                         &tally.groups[1]};
+}
+END_TEST
+
+/* Reads every 10 s, one in info_every with tcp_info; data every data_every. */
+static const struct {
+  unsigned info_every;
+  uint64_t data_every;
+} active[] = {{1, 60}, {1, 59}, {1, 7}, {10, 60}, {10, 59}, {10, 33}, {10, 1}};
+
+START_TEST(a_half_closed_connection_in_use_is_never_stuck) {
+  const uint64_t from = 5000 * SECOND;
+  struct truth truth = {7, TCP_FIN_WAIT2, from - SECOND, from - SECOND,
+                        from - SECOND};
+  for (unsigned read = 0; read < 2000; read++) {
+    uint64_t now = from + read * 10 * SECOND;
+    uint64_t every = active[_i].data_every * SECOND;
+    if (now >= from + every)
+      truth.data = truth.ack = now - (now - from) % every;
+    uint64_t age = read_one(&truth, now, read % active[_i].info_every == 0);
+    ck_assert_uint_le(age, STUCK_AFTER);
+    if (active[_i].info_every == 1)
+      check_age("age", age, true_age(&truth, now));
+  }
+  /* The use ends, and then it is stuck. */
+  uint64_t now = truth.data + STUCK_AFTER + 2 * SECOND;
+  check_age("then", read_one(&truth, now, true), now - truth.data);
+}
+END_TEST
+
+START_TEST(what_was_met_first_without_tcp_info_takes_its_word_later) {
+  const uint64_t now = 10 * DAY;
+  struct truth truth = {7, TCP_CLOSE_WAIT, now - 9 * SECOND, now - DAY,
+                        now - 9 * SECOND};
+  ck_assert_uint_eq(read_one(&truth, now, false), 0);
+  check_age("later", read_one(&truth, now + SECOND, true), 10 * SECOND);
+  /* Once, and no more. */
+  truth.ack = now + 2 * SECOND;
+  check_age("then", read_one(&truth, now + 3 * SECOND, true), 12 * SECOND);
+}
+END_TEST
+
+START_TEST(a_change_of_state_begins_anew) {
+  struct truth truth = {7, TCP_FIN_WAIT1, DAY, DAY - SECOND, DAY};
+  read_one(&truth, DAY, true);
+  uint64_t now = DAY + 50 * SECOND;
+  check_age("first", read_one(&truth, now, true), 50 * SECOND);
+  truth.state = TCP_FIN_WAIT2;
+  truth.entered = truth.ack = now + 5 * SECOND;
+  now += 10 * SECOND;
+  check_age("second", read_one(&truth, now, true), 5 * SECOND);
+  check_age("and on", read_one(&truth, now + 20 * SECOND, false), 25 * SECOND);
+  truth.state = TCP_CLOSE_WAIT;
+  ck_assert_uint_eq(read_one(&truth, now + 30 * SECOND, false), 0);
+  ck_assert_uint_eq(ages.num, 1);
+}
+END_TEST
+
+START_TEST(a_cookie_in_two_states_of_one_read_is_one_socket) {
+  struct truth truth = {7, TCP_FIN_WAIT1, DAY, DAY, DAY};
   for (int i = 0; i < 3; i++) {
-    bool held = states[_i] == TCP_FIN_WAIT2;
-    const struct tally_counts *c = counts[i];
-    ck_assert_uint_eq(held ? c->fin_wait2_stuck : c->close_wait_stuck,
-                      stuck[i]);
-    ck_assert_uint_eq(held ? c->fin_wait2_oldest : c->close_wait_oldest,
-                      oldest[i]);
-    ck_assert_uint_eq(held ? c->close_wait_stuck : c->fin_wait2_stuck, 0);
-    ck_assert_uint_eq(held ? c->close_wait_oldest : c->fin_wait2_oldest, 0);
+    uint64_t now = DAY + i * 10 * SECOND;
+    ages_start(&ages, now, true, STUCK_AFTER);
+    truth.state = TCP_FIN_WAIT1;
+    meet(&truth, now, true);
+    truth.state = TCP_FIN_WAIT2;
+    ck_assert_uint_le(meet(&truth, now, true), now - DAY);
+    ages_finish(&ages);
+    ck_assert_uint_eq(ages.num, 1);
   }
-  ck_assert_int_eq(tally_reset(&tally, &group_index), 0);
-  static const struct tally_counts none;
-  ck_assert_mem_eq(&tally.all, &none, sizeof(none));
-  ck_assert_mem_eq(&tally.groups[0], &none, sizeof(none));
 }
 END_TEST
 
-START_TEST(holders_are_of_what_is_stuck_and_only_when_asked_for) {
-  const struct diag_socket socket = aged_socket(_i);
-  tally_socket(&socket, &tally);
-  static const struct holders none;
-  ck_assert_mem_eq(&holders, &none, sizeof(none));
+static unsigned seed;
+static uint64_t random_below(uint64_t max) {
+  uint64_t number = (uint64_t)rand_r(&seed) << 31 ^ (uint64_t)rand_r(&seed);
+  return number % max;
+}
 
-  tally.holders = &holders;
-  uint32_t stuck = aged[_i].counted.held + aged[_i].counted.waiting;
-  const struct holder *top[1];
-  for (uint32_t times = 1; times <= 2; times++) {
-    tally_socket(&socket, &tally);
-    ck_assert_uint_eq(holders_top(&holders, aged[_i].state, top, 1), stuck);
-    if (stuck)
-      ck_assert_uint_eq(top[0]->num, times);
+/* Sockets of all kinds through three turns of tcp_info's times. */
+START_TEST(after_49_days_ages_are_right_still) {
+  enum { NUM = 200 };
+  static struct truth truths[NUM];
+  static bool uses[NUM], probes[NUM];
+  seed = (unsigned)_i + 1;
+  uint64_t now = 60 * DAY;
+  for (int i = 0; i < NUM; i++) {
+    uint64_t data = now - random_below(55 * DAY);
+    uint64_t entered = data + random_below(now - data + 1);
+    truths[i] =
+        (struct truth){(uint64_t)i + 1, TCP_CLOSE_WAIT, entered, data, entered};
+    uses[i] = i % 4 == 0;
+    probes[i] = i % 2 == 0;
   }
-  ck_assert_int_eq(tally_reset(&tally, &group_index), 0);
-  ck_assert_mem_eq(&holders, &none, sizeof(none));
+  /* The first read has to take tcp_info's word, modulo 2^32 ms; it is never
+   * above the truth. */
+  ages_start(&ages, now, true, STUCK_AFTER);
+  for (int i = 0; i < NUM; i++) {
+    uint64_t age = meet(&truths[i], now, true);
+    ck_assert(age <= true_age(&truths[i], now));
+    truths[i].entered = now - age;
+    if (truths[i].data > truths[i].entered)
+      truths[i].data = truths[i].entered;
+  }
+  ages_finish(&ages);
+  uint64_t end_time = now + 3 * WRAP;
+  while (now < end_time) {
+    now += 1 + random_below(random_below(3) == 0 ? 10 * SECOND : DAY);
+    /* The dump takes up to half a second, and the clock is read before. */
+    ages_start(&ages, now, true, STUCK_AFTER);
+    for (int i = 0; i < NUM; i++) {
+      uint64_t then = now + random_below(SECOND / 2);
+      if (uses[i] && random_below(4) == 0)
+        truths[i].data = truths[i].ack = now - random_below(SECOND);
+      if (probes[i])
+        truths[i].ack = now - random_below(SECOND);
+      struct diag_socket socket = tell(&truths[i], then, true);
+      uint64_t age = ages_meet(&ages, &socket);
+      uint64_t real = true_age(&truths[i], now);
+      /* What data within the last moments is, a later read will tell. */
+      if (age > real + SECOND / 2 + 1 || age + 2 * SECOND <= real)
+        ck_abort_msg("socket %d, day %.1f: %llu ms, not %llu", i,
+                     (double)now / (double)DAY, (unsigned long long)age,
+                     (unsigned long long)real);
+    }
+    ages_finish(&ages);
+  }
+}
+END_TEST
+
+START_TEST(a_socket_that_one_read_misses_keeps_its_age) {
+  struct truth truth = {7, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  read_one(&truth, DAY, true);
+  for (int missed = 1; missed <= 2; missed++) {
+    uint64_t now = DAY + (uint64_t)missed * 1000 * SECOND;
+    for (int i = 0; i < missed; i++) {
+      ages_start(&ages, now - 100 + (uint64_t)i, true, STUCK_AFTER);
+      ages_finish(&ages);
+    }
+    ck_assert_uint_eq(ages.num, missed < 2 ? 1 : 0);
+    truth.ack = now;
+    check_age("missed", read_one(&truth, now, true),
+              missed < 2 ? now - DAY : 0);
+  }
+}
+END_TEST
+
+START_TEST(reads_that_fail_forget_nothing) {
+  struct truth truth = {7, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  struct truth other = {8, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  read_one(&truth, DAY, true);
+  for (int i = 0; i < 9; i++) {
+    ages_start(&ages, DAY + 5 * SECOND, true, STUCK_AFTER);
+    if (i % 2 == 0)
+      meet(&other, DAY + 5 * SECOND, true);
+  }
+  truth.ack = DAY + 10 * SECOND;
+  check_age("then", read_one(&truth, DAY + 11 * SECOND, true), 11 * SECOND);
+}
+END_TEST
+
+/* One read of these cookies, first to first + num * step. */
+static void read_many(uint64_t first, uint64_t num, uint64_t step,
+                      uint64_t now) {
+  ages_start(&ages, now, true, STUCK_AFTER);
+  struct truth truth = {first, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  for (uint64_t i = 0; i < num; i++, truth.cookie += step) {
+    struct diag_socket socket = tell(&truth, now, true);
+    ages_meet(&ages, &socket);
+  }
+  ages_finish(&ages);
+}
+
+static size_t memory(void) { return malloc_usable_size(ages.slots); }
+
+START_TEST(it_takes_24_bytes_a_socket_and_gives_them_back) {
+  ck_assert_ptr_null(ages.slots);
+  for (uint64_t num = 1000; num <= AGES_MAX; num = num * 5 / 4) {
+    read_many(1, num, 1, DAY);
+    ck_assert_uint_eq(ages.num, num);
+    ck_assert_msg(memory() <= num * 24 + 4096, "%zu sockets: %zu bytes",
+                  (size_t)num, memory());
+  }
+  for (uint64_t num = 800000; num >= 1000; num = num * 3 / 4) {
+    read_many(1, num, 1, DAY);
+    read_many(1, num, 1, DAY);
+    ck_assert_uint_eq(ages.num, num);
+    ck_assert_msg(memory() <= num * 24 + 4096, "%zu sockets: %zu bytes",
+                  (size_t)num, memory());
+  }
+  read_many(1, 0, 1, DAY);
+  read_many(1, 0, 1, DAY);
+  ck_assert_uint_eq(ages.num, 0);
+  ck_assert_uint_le(memory(), 4096);
+}
+END_TEST
+
+START_TEST(a_steady_read_allocates_nothing) {
+  for (uint64_t num = 0; num < 3000; num = num * 2 + 1) {
+    read_many(1, num, 1, DAY);
+    size_t before = allocations;
+    for (int i = 0; i < 3; i++)
+      read_many(1, num, 1, DAY);
+    ck_assert_uint_eq(allocations, before);
+    /* Others come as some go. */
+    for (uint64_t i = 1; i <= 20; i++) {
+      read_many(1 + i * num / 100, num, 1, DAY);
+      before = i == 3 ? allocations : before;
+    }
+    ck_assert_uint_eq(allocations, before);
+  }
+}
+END_TEST
+
+START_TEST(beyond_its_bound_sockets_have_the_age_of_tcp_info) {
+  read_many(1, AGES_MAX, 1, DAY);
+  ck_assert_uint_eq(ages.lost, 0);
+  ck_assert_uint_le(memory(), (16 << 20) + 4096);
+  read_many(1, AGES_MAX + 5, 1, DAY);
+  ck_assert_uint_eq(ages.lost, 5);
+  ck_assert_uint_eq(ages.num, AGES_MAX);
+  ck_assert(ages_need_info(&ages));
+  ages_start(&ages, DAY + 500 * SECOND, true, STUCK_AFTER);
+  struct truth known = {1, TCP_CLOSE_WAIT, DAY, DAY, DAY + 490 * SECOND};
+  struct truth beyond = {AGES_MAX + 9, TCP_CLOSE_WAIT, DAY, DAY,
+                         DAY + 490 * SECOND};
+  check_age("known", meet(&known, ages.now, true), 500 * SECOND);
+  struct diag_socket socket = tell(&beyond, ages.now, true);
+  ck_assert_uint_eq(ages_meet(&ages, &socket), 10 * SECOND);
+  socket.state = TCP_FIN_WAIT1;
+  ck_assert_uint_eq(ages_meet(&ages, &socket), 0);
+}
+END_TEST
+
+START_TEST(without_memory_it_is_the_age_of_tcp_info) {
+  fail_allocations = true;
+  struct truth truth = {7, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  struct diag_socket socket = tell(&truth, DAY + 70 * SECOND, true);
+  for (int i = 0; i < 3; i++) {
+    size_t before = allocations;
+    ages_start(&ages, DAY + 70 * SECOND, true, STUCK_AFTER);
+    for (int j = 0; j < 1000; j++) {
+      socket.cookie = (uint64_t)j + 1;
+      ck_assert_uint_eq(ages_meet(&ages, &socket), 70 * SECOND);
+    }
+    ages_finish(&ages);
+    ck_assert_uint_eq(allocations, before + 1);
+    ck_assert_uint_eq(ages.lost, 1000);
+    ck_assert(ages_need_info(&ages));
+  }
+  fail_allocations = false;
+  read_many(1, 1000, 1, DAY + 80 * SECOND);
+  ck_assert_uint_eq(ages.lost, 0);
+  /* What is known stays known when there is no more. */
+  fail_allocations = true;
+  read_many(1, 5000, 1, DAY + 90 * SECOND);
+  ck_assert_uint_ge(ages.num, 1000);
+  ck_assert_uint_eq(ages.num + ages.lost, 5000);
+}
+END_TEST
+
+START_TEST(a_socket_without_cookie_has_the_age_of_tcp_info) {
+  struct truth truth = {0, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  struct diag_socket socket = tell(&truth, DAY + 70 * SECOND, true);
+  ages_start(&ages, DAY + 70 * SECOND, true, STUCK_AFTER);
+  ck_assert_uint_eq(ages_meet(&ages, &socket), 70 * SECOND);
+  ck_assert_uint_eq(ages_find(&ages, &socket), 0);
+  ck_assert_uint_eq(ages.num, 0);
+}
+END_TEST
+
+/* Cookies that a simple hash would put into one place. */
+static const uint64_t steps[] = {
+    1,
+    64,
+    65536,
+    UINT64_C(1) << 32,
+    UINT64_C(1) << 44,
+    UINT64_C(0xf1de83e19937733d), /* the inverse of the golden ratio's */
+};
+
+static unsigned long longest_way(void) {
+  unsigned long longest = 0, way = 0;
+  for (uint32_t i = 0; i < ages.size; i++) {
+    way = ages.slots[i].cookie == 0 ? 0 : way + 1;
+    longest = way > longest ? way : longest;
+  }
+  return longest;
+}
+
+START_TEST(cookies_cannot_be_picked_to_meet_in_one_place) {
+  read_many(1, 50000, steps[_i], DAY);
+  ck_assert_uint_eq(ages.num, 50000);
+  read_many(1, 50000, steps[_i], DAY);
+  ck_assert_uint_eq(ages.num, 50000);
+  ck_assert_uint_lt(longest_way(), 5000);
+}
+END_TEST
+
+START_TEST(each_is_found_whatever_comes_and_goes) {
+  enum { NUM = 5000 };
+  static uint64_t since[NUM];
+  seed = (unsigned)_i + 77;
+  memset(since, 0, sizeof(since));
+  for (int read = 0; read < 100; read++) {
+    uint64_t now = DAY + (uint64_t)read * 10 * SECOND;
+    ages_start(&ages, now, false, UINT64_MAX);
+    uint64_t low = random_below(NUM), high = random_below(NUM);
+    unsigned num = 0;
+    for (uint64_t i = 0; i < NUM; i++) {
+      bool inside = low < high ? i >= low && i < high : i % 7 < low % 7;
+      if (!inside) {
+        /* Forgotten after two reads, in twos here. */
+        since[i] = 0;
+        continue;
+      }
+      if (since[i] == 0)
+        since[i] = now;
+      struct truth truth = {i * 3 + 1, TCP_CLOSE_WAIT, 0, 0, 0};
+      struct diag_socket socket = tell(&truth, now, false);
+      uint64_t age = ages_meet(&ages, &socket), real = now - since[i];
+      if (age > real || age + SECOND <= real)
+        check_age("socket", age, real);
+      num++;
+    }
+    ages_finish(&ages);
+    ages_start(&ages, now, false, UINT64_MAX);
+    for (uint64_t i = 0; i < NUM; i++)
+      if (since[i] != 0) {
+        struct truth truth = {i * 3 + 1, TCP_CLOSE_WAIT, 0, 0, 0};
+        struct diag_socket socket = tell(&truth, now, false);
+        ages_meet(&ages, &socket);
+      }
+    ages_finish(&ages);
+    ck_assert_uint_eq(ages.num, num);
+  }
 }
 END_TEST
 
 static const struct {
-  const char *name;
-  struct {
-    uint32_t queue, limit;
-  } listeners[4];
-  uint64_t queue, limit, fullness; /* fullness: 1/100 percent */
-} queues[] = {
-    {"empty", {{0, 128}}, 0, 128, 0},
-    {"one waits", {{1, 128}}, 1, 128, 78},
-    {"half", {{64, 128}}, 64, 128, 5000},
-    {"one place is left", {{127, 128}}, 127, 128, 9921},
-    {"full", {{128, 128}}, 128, 128, 10000},
-    {"more than full", {{129, 128}}, 129, 128, 10000},
-    {"no limit, empty", {{0, 0}}, 0, 0, 0},
-    {"no limit, one waits", {{1, 0}}, 1, 0, 10000},
-    {"no limit, many", {{UINT32_MAX, 0}}, UINT32_MAX, 0, 10000},
-    {"greatest numbers",
-     {{UINT32_MAX - 1, UINT32_MAX}},
-     UINT32_MAX - 1,
-     UINT32_MAX,
-     9999},
-    {"three of them with SO_REUSEPORT, somaxconn at its greatest",
-     {{INT32_MAX, INT32_MAX}, {INT32_MAX, INT32_MAX}, {1, INT32_MAX}},
-     UINT64_C(2) * INT32_MAX + 1,
-     UINT64_C(3) * INT32_MAX,
-     10000},
-    {"the fullest is not the longest",
-     {{90, 4096}, {5, 10}, {0, 1}},
-     95,
-     4107,
-     5000},
-    {"the fullest is the last", {{0, 9}, {1, 10}, {2, 10}}, 3, 29, 2000},
-    {"the fullest is the first", {{9, 10}, {1, 10}, {8, 10}}, 18, 30, 9000},
-};
+  uint64_t num;
+  unsigned every;
+} needs[] = {{0, 1},
+             {1, 1},
+             {AGES_FEW - 1, 1},
+             {AGES_FEW, AGES_INFO_EVERY},
+             {100000, AGES_INFO_EVERY}};
 
-START_TEST(accept_queues_add_up_and_the_fullest_listener_tells_how_full) {
-  for (int i = 0; i < CASES(queues[_i].listeners); i++) {
-    const struct diag_socket listener =
-        SOCKET(.state = TCP_LISTEN, .inode = 9,
-               .queue = queues[_i].listeners[i].queue,
-               .queue_limit = queues[_i].listeners[i].limit);
-    tally_socket(&listener, &tally);
+START_TEST(tcp_info_is_asked_for_in_each_read_or_in_one_of_ten) {
+  ck_assert(ages_need_info(&ages));
+  read_many(1, needs[_i].num, 1, DAY);
+  for (unsigned read = 1; read < 45; read++) {
+    bool need = ages_need_info(&ages);
+    ck_assert_int_eq(need, read % needs[_i].every == 0);
+    ages_start(&ages, DAY, need, STUCK_AFTER);
+    struct truth truth = {1, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+    for (uint64_t i = 0; i < needs[_i].num; i++, truth.cookie++) {
+      struct diag_socket socket = tell(&truth, DAY, need);
+      ages_meet(&ages, &socket);
+    }
+    ages_finish(&ages);
   }
-  const struct diag_socket other = {.state = TCP_ESTABLISHED,
-                                    .inode = 9,
-                                    .local_port = 443,
-                                    .queue = 1000,
-                                    .queue_limit = 1000};
-  tally_socket(&other, &tally);
-  const struct tally_counts *counts[] = {&tally.all, &tally.groups[0]};
-  for (int i = 0; i < 2; i++) {
-    ck_assert_msg(counts[i]->accept_queue == queues[_i].queue &&
-                      counts[i]->accept_queue_limit == queues[_i].limit,
-                  "%s: %" PRIu64 " of %" PRIu64, queues[_i].name,
-                  counts[i]->accept_queue, counts[i]->accept_queue_limit);
-    ck_assert_msg(counts[i]->accept_queue_fullness == queues[_i].fullness,
-                  "%s: %" PRIu64, queues[_i].name,
-                  counts[i]->accept_queue_fullness);
-  }
-  ck_assert_uint_eq(tally.groups[1].accept_queue_limit, 0);
-}
-END_TEST
-
-/* The values in the order in which they are to come. */
-static const struct {
-  const char *type;
-  const char *type_instance;
-  unsigned report;
-  double value;
-} golden[] = {
-    {"current_connections", "fin_wait2_stuck", REPORT_STUCK, 7},
-    {"current_connections", "close_wait_stuck", REPORT_STUCK, 8},
-    {"duration", "fin_wait2_oldest", REPORT_STUCK, 61.5},
-    {"duration", "close_wait_oldest", REPORT_STUCK, 4294967.295},
-    {"queue_length", "accept_queue", REPORT_ACCEPT_QUEUE, 11},
-    {"queue_length", "accept_queue_limit", REPORT_ACCEPT_QUEUE, 6442450941},
-    {"percent", "accept_queue", REPORT_ACCEPT_QUEUE, 99.21},
-};
-
-struct expectation {
-  unsigned report;
-  int next; /* the number of the row to come, from group to group */
-};
-
-static void check_metric(const struct metric *metric, void *data) {
-  struct expectation *e = data;
-  ck_assert_uint_ne(e->report, 0);
-  while (!(golden[e->next % CASES(golden)].report & e->report))
-    e->next++;
-  int i = e->next++ % CASES(golden);
-  ck_assert_str_eq(metric->type, golden[i].type);
-  ck_assert_str_eq(metric->type_instance, golden[i].type_instance);
-  ck_assert_msg(fabs(metric->value - golden[i].value) < 1e-6, "%s: %f",
-                metric->type_instance, metric->value);
-}
-
-static const struct {
-  unsigned report;
-  size_t values; /* of each group */
-} reports[] = {{0, 0},
-               {REPORT_STUCK, 4},
-               {REPORT_ACCEPT_QUEUE, 3},
-               {REPORT_STUCK | REPORT_ACCEPT_QUEUE, 7}};
-
-START_TEST(values_are_seconds_and_percent_and_there_when_asked_for) {
-  const struct tally_counts counts = {
-      .fin_wait2_stuck = 7,
-      .close_wait_stuck = 8,
-      .fin_wait2_oldest = 61500,
-      .close_wait_oldest = UINT32_MAX,
-      .accept_queue = 11,
-      .accept_queue_limit = UINT64_C(3) * INT32_MAX,
-      .accept_queue_fullness = 9921,
-  };
-  tally.all = tally.groups[0] = tally.groups[1] = counts;
-  const struct settings settings = {.all_ports_summary = CHOICE_TRUE,
-                                    .report = reports[_i].report,
-                                    .groups = groups,
-                                    .groups_num = CASES(groups)};
-  struct snapshot snapshot = {.index = &group_index, .tally = &tally};
-  struct expectation e = {.report = reports[_i].report};
-  /* "all" and two groups. */
-  ck_assert_uint_eq(metrics_each(&settings, &snapshot, check_metric, &e),
-                    3 * reports[_i].values);
-  snapshot.sockets_error = -2;
-  ck_assert_uint_eq(metrics_each(&settings, &snapshot, check_metric, &e), 0);
 }
 END_TEST
 
@@ -302,18 +504,29 @@ int main(void) {
   Suite *suite = suite_create("ages");
   TCase *tc = tcase_create("ages");
   tcase_add_checked_fixture(tc, start, end);
-  tcase_add_loop_test(tc, stuck_is_what_is_held_for_longer_than_the_limit, 0,
-                      CASES(aged));
-  tcase_add_loop_test(tc, oldest_is_the_maximum_of_each_group, 0,
+  tcase_add_loop_test(tc, what_somebody_has_to_close_can_be_stuck, 0,
                       CASES(states));
-  tcase_add_loop_test(tc, holders_are_of_what_is_stuck_and_only_when_asked_for,
-                      0, CASES(aged));
-  tcase_add_loop_test(
-      tc, accept_queues_add_up_and_the_fullest_listener_tells_how_full, 0,
-      CASES(queues));
-  tcase_add_loop_test(tc,
-                      values_are_seconds_and_percent_and_there_when_asked_for,
-                      0, CASES(reports));
+  tcase_add_loop_test(tc, a_new_socket_takes_the_word_of_tcp_info, 0,
+                      CASES(news));
+  tcase_add_test(tc, no_probe_stops_the_clock);
+  tcase_add_loop_test(tc, a_half_closed_connection_in_use_is_never_stuck, 0,
+                      CASES(active));
+  tcase_add_test(tc, what_was_met_first_without_tcp_info_takes_its_word_later);
+  tcase_add_test(tc, a_change_of_state_begins_anew);
+  tcase_add_test(tc, a_cookie_in_two_states_of_one_read_is_one_socket);
+  tcase_add_loop_test(tc, after_49_days_ages_are_right_still, 0, 4);
+  tcase_add_test(tc, a_socket_that_one_read_misses_keeps_its_age);
+  tcase_add_test(tc, reads_that_fail_forget_nothing);
+  tcase_add_test(tc, it_takes_24_bytes_a_socket_and_gives_them_back);
+  tcase_add_test(tc, a_steady_read_allocates_nothing);
+  tcase_add_test(tc, beyond_its_bound_sockets_have_the_age_of_tcp_info);
+  tcase_add_test(tc, without_memory_it_is_the_age_of_tcp_info);
+  tcase_add_test(tc, a_socket_without_cookie_has_the_age_of_tcp_info);
+  tcase_add_loop_test(tc, cookies_cannot_be_picked_to_meet_in_one_place, 0,
+                      CASES(steps));
+  tcase_add_loop_test(tc, each_is_found_whatever_comes_and_goes, 0, 3);
+  tcase_add_loop_test(tc, tcp_info_is_asked_for_in_each_read_or_in_one_of_ten,
+                      0, CASES(needs));
   suite_add_tcase(suite, tc);
   return check_main(suite);
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define AGED_STATES (1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT)
+#define AGED_STATES SETTINGS_STATES_AGED
 #define COMMON_STATES (1u << TCP_ESTABLISHED | 1u << TCP_TIME_WAIT)
 #define ALL_STATES 0xffeu
 #define ORPHAN_STATES                                                          \

@@ -541,6 +541,7 @@ END_TEST
   "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "    \
   "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
   "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
+  "NotifyPeers, "                                                              \
   "ReportAcceptQueue, Counting, Filter, Namespace"
 
 static const struct {

@@ -328,7 +328,7 @@ static const struct {
      "unknown option \"LocalAddress\"; write one of AllPortsSummary, "
      "ListeningPorts, LocalPort, RemotePort, ReportByState, ReportClosed, "
      "ReportFinWait2, ReportOrphans, ReportFinTimeout, ReportLimits, "
-     "ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
+     "ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
      "ReportAcceptQueue, Counting, Filter, Namespace"},
 };
 

@@ -141,7 +141,7 @@ static struct {
      "Namespace \"red\": unknown option \"Namespace\"; write one of "
      "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
-     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
+     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
      "ReportAcceptQueue, Counting, Filter, Name, NamespaceBudget"},
     {NAMED_BLOCK("Namespace", TEXT("cni-*"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"cni-*\">: a path needs a short name for its groups, and so "
@@ -182,7 +182,7 @@ static struct {
      "unknown option \"NamespaceBudget\"; write one of "
      "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
-     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
+     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
      "ReportAcceptQueue, Counting, Filter, Namespace"},
 };
 

@@ -5,6 +5,8 @@
 #include "check_main.h"
 #include "temp_tree.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,199 +15,335 @@
 #include <unistd.h>
 
 static struct temp_tree proc;
+static struct process_sockets sockets;
+static struct processes found[PROCESS_HOLDERS];
 
-static void start(void) { proc = temp_tree_make(); }
-
-static void end(void) { temp_tree_remove(&proc); }
-
-static void make_comm(const char *pid, const char *comm) {
-  char path[64];
-  snprintf(path, sizeof(path), "/%s/comm", pid);
-  temp_tree_file(&proc, path, comm);
+static void start(void) {
+  proc = temp_tree_make();
+  ck_assert_int_eq(process_sockets_init(&sockets), 0);
 }
 
-static void open_fd(const char *pid, unsigned fd, const char *what) {
+static void end(void) {
+  process_sockets_free(&sockets);
+  temp_tree_remove(&proc);
+}
+
+static bool no_memory;
+void *__real_calloc(size_t num, size_t size);
+void *__wrap_calloc(size_t num, size_t size);
+void *__wrap_calloc(size_t num, size_t size) {
+  return no_memory ? NULL : __real_calloc(num, size);
+}
+
+/* A descriptor 3 is there this many times more, in each process. */
+static int repeat;
+static int repeated;
+static struct dirent *again;
+struct dirent *__real_readdir(DIR *dir);
+struct dirent *__wrap_readdir(DIR *dir);
+struct dirent *__wrap_readdir(DIR *dir) {
+  if (again != NULL && repeated++ < repeat)
+    return again;
+  struct dirent *entry = __real_readdir(dir);
+  bool third = entry != NULL && strcmp(entry->d_name, "3") == 0;
+  again = third ? entry : NULL;
+  return entry;
+}
+
+/* With 64-bit offsets it is called so. */
+struct dirent *__wrap_readdir64(DIR *dir);
+struct dirent *__wrap_readdir64(DIR *dir) {
+  return __wrap_readdir(dir);
+}
+
+int __real_closedir(DIR *dir);
+int __wrap_closedir(DIR *dir);
+int __wrap_closedir(DIR *dir) {
+  again = NULL;
+  repeated = 0;
+  return __real_closedir(dir);
+}
+
+static void make_file(unsigned pid, const char *name, const char *text) {
   char path[64];
-  snprintf(path, sizeof(path), "/%s/fd/%u", pid, fd);
+  snprintf(path, sizeof(path), "/%u/%s", pid, name);
+  temp_tree_file(&proc, path, text);
+}
+
+static void make_process(unsigned pid, const char *comm, const char *cgroup) {
+  char path[64];
+  snprintf(path, sizeof(path), "/%u/fd", pid);
+  temp_tree_directory(&proc, path);
+  make_file(pid, "comm", comm);
+  if (cgroup != NULL)
+    make_file(pid, "cgroup", cgroup);
+}
+
+static void open_fd(unsigned pid, unsigned fd, const char *what) {
+  char path[64];
+  snprintf(path, sizeof(path), "/%u/fd/%u", pid, fd);
   temp_tree_link(&proc, path, what);
 }
 
-/* What there is in the tree of most tests. */
-static void make_processes(void) {
-  make_comm("80", "nginx\n");
-  open_fd("80", 0, "/dev/null");
-  open_fd("80", 5, "socket:[100]");
-  open_fd("80", 6, "socket:[101]");
-  open_fd("80", 7, "socket:[102]");
-  make_comm("4711", "curl\n");
-  open_fd("4711", 3, "socket:[200]");
-  open_fd("4711", 4, "pipe:[100]");
-  make_comm("4194304", "a name of 15 ch\n");
-  open_fd("4194304", 1048575, "socket:[4294967295]");
-  make_comm("9", "idle\n");
-  temp_tree_directory(&proc, "/9/fd");
-  make_comm("12", "liar\n");
-  open_fd("12", 0, "/tmp/socket:[100]");
-  open_fd("12", 1, "socket:[0]");
-  open_fd("12", 2, "socket:[1000]");
-  open_fd("12", 3, "socket:[10");
-  open_fd("12", 4, "socket:[100] (deleted)");
-  open_fd("12", 5, "/a/path/that/is/longer/than/any/number/socket:[100]/1234");
+static void open_sockets(unsigned pid, uint32_t first, uint32_t num) {
+  for (uint32_t i = 0; i < num; i++) {
+    char link[32];
+    snprintf(link, sizeof(link), "socket:[%u]", first + i);
+    open_fd(pid, 3 + i, link);
+  }
+}
+
+static void hold(uint32_t first, uint32_t num, unsigned holder) {
+  for (uint32_t i = 0; i < num; i++)
+    process_sockets_add(&sockets, first + i, holder, false);
+}
+
+static struct process_search search(void) {
+  return process_find(proc.root, &sockets, found, PROCESS_HOLDERS);
+}
+
+static void check_process(unsigned holder, size_t place, unsigned pid,
+                          const char *command, uint32_t num) {
+  ck_assert_uint_gt(found[holder].top_num, place);
+  const struct process *process = &found[holder].top[place];
+  ck_assert_uint_eq(process->pid, pid);
+  ck_assert_str_eq(process->command, command);
+  ck_assert_uint_eq(process->num, num);
+}
+
+START_TEST(each_process_has_the_number_of_its_sockets) {
+  make_process(80, "nginx\n", NULL);
+  open_sockets(80, 100, 3);
+  make_process(4711, "curl\n", NULL);
+  open_sockets(4711, 200, 5);
+  make_process(4194304, "a name of 15 ch\n", NULL);
+  open_fd(4194304, 1048575, "socket:[4294967295]");
+  make_process(9, "idle\n", NULL);
+  hold(100, 300, 0);
+  hold(UINT32_MAX, 1, 0);
+  struct process_search result = search();
+  ck_assert_int_eq(result.error, 0);
+  ck_assert_uint_eq(result.found, 9);
+  ck_assert_uint_eq(result.refused, 0);
+  ck_assert(result.complete);
+  ck_assert_uint_eq(found[0].num, 3);
+  check_process(0, 0, 4711, "curl", 5);
+  check_process(0, 1, 80, "nginx", 3);
+  check_process(0, 2, 4194304, "a name of 15 ch", 1);
+}
+END_TEST
+
+START_TEST(the_same_socket_counts_in_each_process_that_has_it) {
+  for (unsigned pid = 10; pid < 14; pid++) {
+    make_process(pid, "worker\n", NULL);
+    open_sockets(pid, 100, pid);
+  }
+  hold(100, 12, 3);
+  search();
+  ck_assert_uint_eq(found[3].num, 4);
+  ck_assert_uint_eq(found[0].num, 0);
+  ck_assert_uint_eq(found[3].top[0].num, 12);
+  ck_assert_uint_eq(found[3].top[2].num, 11);
+  check_process(3, 3, 10, "worker", 10);
+}
+END_TEST
+
+START_TEST(each_holder_has_its_own_processes) {
+  make_process(80, "nginx\n", NULL);
+  open_sockets(80, 100, 10);
+  make_process(81, "php\n", NULL);
+  open_sockets(81, 105, 10);
+  hold(100, 5, 0);
+  hold(105, 10, 7);
+  /* One may be that of two: an alarm of all, and that of a holder. */
+  hold(100, 1, 7);
+  search();
+  ck_assert_uint_eq(found[0].num, 1);
+  check_process(0, 0, 80, "nginx", 5);
+  ck_assert_uint_eq(found[7].num, 2);
+  check_process(7, 0, 81, "php", 10);
+  check_process(7, 1, 80, "nginx", 6);
+}
+END_TEST
+
+START_TEST(a_listener_names_its_process) {
+  make_process(80, "hang\n", NULL);
+  open_sockets(80, 100, 2);
+  process_sockets_add(&sockets, 100, 1, true);
+  search();
+  ck_assert_uint_eq(found[1].num, 1);
+  check_process(1, 0, 80, "hang", 0);
+  ck_assert(found[1].top[0].listens);
+  hold(101, 1, 1);
+  search();
+  check_process(1, 0, 80, "hang", 1);
+  ck_assert(found[1].top[0].listens);
+}
+END_TEST
+
+START_TEST(many_processes_are_counted_and_the_first_told) {
+  for (unsigned pid = 1000; pid < 1300; pid++) {
+    make_process(pid, "many\n", NULL);
+    open_sockets(pid, 100, pid == 1170 ? 3 : pid % 10 == 0 ? 2 : 1);
+  }
+  hold(100, 3, 0);
+  ck_assert(search().complete);
+  ck_assert_uint_eq(found[0].num, 300);
+  ck_assert_uint_eq(found[0].top_num, PROCESS_TOP);
+  check_process(0, 0, 1170, "many", 3);
+  for (size_t i = 1; i < PROCESS_TOP; i++)
+    ck_assert_uint_eq(found[0].top[i].num, 2);
+}
+END_TEST
+
+static const char *const no_sockets[] = {
+    "/dev/null",
+    "pipe:[100]",
+    "/tmp/socket:[100]",
+    "socket:[0]",
+    "socket:[1000]",
+    "socket:[10",
+    "socket:[]",
+    "socket:[ 100]",
+    "socket:[-100]",
+    "socket:[4294967396]",
+    "socket:[100] (deleted)",
+    "/a/path/that/is/longer/than/any/number/and/than/this/socket:[100]/1234",
+};
+
+START_TEST(what_is_called_like_a_socket_is_none) {
+  make_process(12, "liar\n", NULL);
+  open_fd(12, 3, no_sockets[_i]);
   /* What no process has for a name. */
-  make_comm("self", "self\n");
-  open_fd("self", 5, "socket:[100]");
-  make_comm("0", "zero\n");
-  open_fd("0", 5, "socket:[100]");
+  temp_tree_link(&proc, "/self/fd/5", "socket:[100]");
+  temp_tree_link(&proc, "/0/fd/5", "socket:[100]");
+  temp_tree_link(&proc, "/12x/fd/5", "socket:[100]");
+  hold(100, 1, 0);
+  struct process_search result = search();
+  ck_assert_int_eq(result.error, 0);
+  ck_assert_uint_eq(result.found, 0);
+  ck_assert_uint_eq(found[0].num, 0);
 }
-
-/* The names in the buffer are the expected ones, in any order. */
-static void check_names(const char *name, char *buf,
-                        const char *const *expected) {
-  size_t num = 0, len = 0;
-  for (; expected[num] != NULL; num++) {
-    const char *found = strstr(buf, expected[num]);
-    ck_assert_msg(found != NULL, "%s: no %s in %s", name, expected[num], buf);
-    len += strlen(expected[num]);
-  }
-  len += num > 0 ? 2 * (num - 1) : 0;
-  ck_assert_msg(strlen(buf) == len, "%s: %s", name, buf);
-}
-
-#define NGINX "nginx[80]"
-#define CURL "curl[4711]"
-#define NAME15 "a name of 15 ch[4194304]"
+END_TEST
 
 static const struct {
-  const char *name;
-  uint32_t inodes[5];
-  const char *expected[4];
-} finds[] = {
-    {"no inode", {0}, {NULL}},
-    {"one", {100}, {NGINX}},
-    {"another of its", {102}, {NGINX}},
-    {"two of one process", {100, 101}, {NGINX}},
-    {"all of one process", {102, 101, 100}, {NGINX}},
-    {"two processes", {100, 200}, {NGINX, CURL}},
-    {"the last of five", {1, 2, 3, 4, 200}, {CURL}},
-    {"behind a zero", {0, 0, 0, 200}, {CURL}},
-    {"the greatest inode", {UINT32_MAX}, {NAME15}},
-    {"all", {102, UINT32_MAX, 200, 100}, {NGINX, CURL, NAME15}},
-    {"of nobody", {103, 10, 1, 20}, {NULL}},
-    {"one of nobody", {103, 200}, {CURL}},
+  const char *cgroup;
+  const char *service;
+} cgroups[] = {
+    {"0::/system.slice/api.service\n", "api.service"},
+    {"1:name=systemd:/a.service\n0::/b.service/x\n", "b.service"},
+    {"0::/\n", "root"},
+    {"0::/no newline", "no newline"},
+    {"1:cpu:/a.service\n", ""},
+    {"10::/a.service\n", ""},
+    {"", ""},
+    {NULL, ""},
 };
 
-START_TEST(each_process_with_one_of_the_sockets_is_named_once) {
-  make_processes();
-  char buf[256] = "#";
-  process_find(proc.root, finds[_i].inodes, 5, buf, sizeof(buf));
-  check_names(finds[_i].name, buf, finds[_i].expected);
+START_TEST(a_process_has_the_service_of_its_own_control_group) {
+  make_process(80, "nginx\n", cgroups[_i].cgroup);
+  open_sockets(80, 100, 1);
+  hold(100, 1, 0);
+  search();
+  ck_assert_str_eq(found[0].top[0].service, cgroups[_i].service);
 }
 END_TEST
 
-START_TEST(no_inodes_at_all_are_those_of_nobody) {
-  make_processes();
-  char buf[256] = "#";
-  process_find(proc.root, NULL, 0, buf, sizeof(buf));
-  ck_assert_str_eq(buf, "");
-}
-END_TEST
-
-START_TEST(a_place_without_processes_gives_an_empty_text) {
-  static const uint32_t inode = 100;
-  char buf[256] = "#";
-  process_find(proc.root, &inode, 1, buf, sizeof(buf));
-  ck_assert_str_eq(buf, "");
-  buf[0] = '#';
-  process_find("/nowhere/proc", &inode, 1, buf, sizeof(buf));
-  ck_assert_str_eq(buf, "");
-}
-END_TEST
-
-/* What can be wrong with a process: it has ended in between, or is somebody
- * else's. */
 static const struct {
-  const char *name;
-  const char *comm; /* NULL: there is none */
-  const char *fd;   /* a symbolic link in it; NULL: fd is not there */
-  const char *expected[3];
-} broken[] = {
-    {"nothing", "curl\n", "/4711/fd/3", {NGINX, CURL}},
-    {"no comm", NULL, "/4711/fd/3", {NGINX}},
-    {"an empty comm", "", "/4711/fd/3", {NGINX, "[4711]"}},
-    {"a comm longer than any",
-     "2345678901234567890123456789012345678901234567890123456789012345\n",
-     "/4711/fd/3",
-     {NGINX}},
-    {"no fd", "curl\n", NULL, {NGINX}},
-    {"fd is no directory", "curl\n", "/4711/fd", {NGINX}},
-    {"the process is no directory", NULL, "/4711", {NGINX}},
+  const char *comm;
+  const char *command;
+} commands[] = {
+    {"curl\n", "curl"},
+    {"a\tb\033[31m\x7f\xc3\xb6\n", "a?b?[31m???"},
+    {"two\nlines\n", "two"},
+    {"", ""},
+    {"234567890123456789012345678901234567890\n",
+     "2345678901234567890123456789012"},
 };
 
-START_TEST(a_process_that_cannot_be_seen_is_left_out) {
-  static const uint32_t inodes[] = {200, 100};
-  make_comm("80", "nginx\n");
-  open_fd("80", 5, "socket:[100]");
-  if (broken[_i].comm != NULL)
-    make_comm("4711", broken[_i].comm);
-  if (broken[_i].fd != NULL)
-    temp_tree_link(&proc, broken[_i].fd, "socket:[200]");
-  char buf[256] = "#";
-  process_find(proc.root, inodes, 2, buf, sizeof(buf));
-  check_names(broken[_i].name, buf, broken[_i].expected);
+START_TEST(a_command_is_printable_and_short) {
+  make_process(80, commands[_i].comm, NULL);
+  open_sockets(80, 100, 1);
+  hold(100, 1, 0);
+  search();
+  check_process(0, 0, 80, commands[_i].command, 1);
 }
 END_TEST
 
-START_TEST(a_process_of_another_user_is_left_out) {
-  static const uint32_t inodes[] = {200, 100};
-  make_processes();
-  char path[sizeof(proc.root) + 16], buf[256] = "#";
-  snprintf(path, sizeof(path), "%s/80/fd", proc.root);
+START_TEST(a_process_that_has_ended_meanwhile_is_left_out) {
+  make_process(80, "nginx\n", NULL);
+  open_sockets(80, 100, 1);
+  make_file(81, "comm", "gone\n");
+  temp_tree_file(&proc, "/82", "no directory");
+  temp_tree_file(&proc, "/83/fd", "no directory");
+  hold(100, 2, 0);
+  struct process_search result = search();
+  ck_assert_int_eq(result.error, 0);
+  ck_assert_uint_eq(result.refused, 0);
+  ck_assert_uint_eq(found[0].num, 1);
+}
+END_TEST
+
+START_TEST(processes_of_another_user_are_counted_as_refused) {
+  make_process(80, "nginx\n", NULL);
+  open_sockets(80, 100, 1);
+  make_process(81, "secret\n", NULL);
+  hold(100, 1, 0);
+  char path[sizeof(proc.root) + 16];
+  snprintf(path, sizeof(path), "%s/81/fd", proc.root);
   ck_assert_int_eq(chmod(path, 0), 0);
-  process_find(proc.root, inodes, 2, buf, sizeof(buf));
+  struct process_search result = search();
   chmod(path, 0700);
-  ck_assert_str_eq(buf, CURL);
+  ck_assert_uint_eq(result.refused, 1);
+  ck_assert_uint_eq(found[0].num, 1);
 }
 END_TEST
 
-START_TEST(a_small_buffer_has_the_first_processes_whole) {
-  static const uint32_t inodes[] = {100, 200, UINT32_MAX};
-  make_processes();
-  char all[256];
-  process_find(proc.root, inodes, 3, all, sizeof(all));
-  size_t len = strlen(all);
-  ck_assert_uint_eq(len, strlen(NGINX ", " CURL ", " NAME15));
-  for (size_t size = 1; size <= len + 3; size++) {
-    char *buf = malloc(size);
-    ck_assert_ptr_nonnull(buf);
-    memset(buf, '#', size);
-    process_find(proc.root, inodes, 3, buf, size);
-    ck_assert_ptr_nonnull(memchr(buf, '\0', size));
-    /* As many of them as there is room for. */
-    size_t fit = 0;
-    for (size_t i = 1; i <= len && i < size; i++)
-      if (i == len || all[i] == ',')
-        fit = i;
-    ck_assert_msg(strncmp(buf, all, fit) == 0 && buf[fit] == '\0',
-                  "%zu bytes of %s: %s", size, all, buf);
-    free(buf);
-  }
+START_TEST(without_proc_nothing_is_found) {
+  hold(100, 1, 0);
+  struct process_search result =
+      process_find("/nowhere/proc", &sockets, found, PROCESS_HOLDERS);
+  ck_assert_int_eq(result.error, -ENOENT);
+  ck_assert_uint_eq(found[0].num, 0);
 }
 END_TEST
 
-START_TEST(a_thousand_processes_fill_the_buffer_and_no_more) {
-  static const uint32_t inode = 100;
-  for (unsigned pid = 1000; pid < 2000; pid++) {
-    char name[16];
-    snprintf(name, sizeof(name), "%u", pid);
-    make_comm(name, "many\n");
-    open_fd(name, 3, "socket:[100]");
-  }
-  char *buf = malloc(100);
-  process_find(proc.root, &inode, 1, buf, 100);
-  /* 8 times "many[1234]" with ", " between are 94 characters. */
-  ck_assert_uint_eq(strlen(buf), 94);
-  ck_assert_str_eq(buf + 93, "]");
-  free(buf);
+START_TEST(without_memory_nothing_is_looked_for) {
+  process_sockets_free(&sockets);
+  no_memory = true;
+  ck_assert_int_eq(process_sockets_init(&sockets), -ENOMEM);
+  no_memory = false;
+  process_sockets_add(&sockets, 100, 0, false);
+  ck_assert_uint_eq(sockets.num, 0);
+}
+END_TEST
+
+START_TEST(beyond_their_bound_sockets_are_not_looked_for) {
+  hold(1, PROCESS_SOCKETS_MAX, 0);
+  ck_assert(sockets.complete);
+  hold(1, PROCESS_SOCKETS_MAX, 1);
+  ck_assert(sockets.complete);
+  hold(PROCESS_SOCKETS_MAX + 1, 1, 0);
+  ck_assert(!sockets.complete);
+  make_process(80, "nginx\n", NULL);
+  open_sockets(80, PROCESS_SOCKETS_MAX - 1, 3);
+  struct process_search result = search();
+  ck_assert(!result.complete);
+  check_process(0, 0, 80, "nginx", 2);
+}
+END_TEST
+
+START_TEST(one_process_cannot_hide_the_others) {
+  make_process(80, "many\n", NULL);
+  make_process(81, "other\n", NULL);
+  open_sockets(80, 100, 1);
+  open_sockets(81, 100, 1);
+  hold(100, 1, 0);
+  repeat = PROCESS_DESCRIPTORS_EACH - 2;
+  ck_assert(search().complete);
+  repeat = PROCESS_DESCRIPTORS_MAX;
+  ck_assert(!search().complete);
+  ck_assert_uint_eq(found[0].num, 2);
 }
 END_TEST
 
@@ -214,21 +352,21 @@ START_TEST(the_real_proc_shows_a_real_socket) {
   ck_assert_int_ge(fd, 0);
   struct stat stat;
   ck_assert_int_eq(fstat(fd, &stat), 0);
-  const uint32_t inodes[] = {0, (uint32_t)stat.st_ino, 0};
-  char command[17] = "", expected[64], buf[256] = "#";
+  hold((uint32_t)stat.st_ino, 1, 0);
+  char command[17] = "";
   ck_assert_int_eq(prctl(PR_SET_NAME, "holder of one"), 0);
   ck_assert_int_eq(prctl(PR_GET_NAME, command), 0);
-  snprintf(expected, sizeof(expected), "%s[%d]", command, (int)getpid());
-  process_find("/proc", inodes, 3, buf, sizeof(buf));
-  ck_assert_str_eq(buf, expected);
+  process_find("/proc", &sockets, found, 1);
+  check_process(0, 0, (unsigned)getpid(), command, 1);
+  ck_assert_uint_eq(found[0].num, 1);
 
   int copy = dup(fd);
-  close(fd);
-  process_find("/proc", inodes, 3, buf, sizeof(buf));
-  ck_assert_str_eq(buf, expected);
+  process_find("/proc", &sockets, found, 1);
+  check_process(0, 0, (unsigned)getpid(), command, 1);
   close(copy);
-  process_find("/proc", inodes, 3, buf, sizeof(buf));
-  ck_assert_str_eq(buf, "");
+  close(fd);
+  process_find("/proc", &sockets, found, 1);
+  ck_assert_uint_eq(found[0].num, 0);
 }
 END_TEST
 
@@ -237,19 +375,26 @@ int main(void) {
   TCase *tc = tcase_create("process");
   tcase_add_checked_fixture(tc, start, end);
   tcase_set_timeout(tc, 60);
-  tcase_add_loop_test(tc, each_process_with_one_of_the_sockets_is_named_once, 0,
-                      CASES(finds));
-  tcase_add_test(tc, no_inodes_at_all_are_those_of_nobody);
-  tcase_add_test(tc, a_place_without_processes_gives_an_empty_text);
-  tcase_add_loop_test(tc, a_process_that_cannot_be_seen_is_left_out, 0,
-                      CASES(broken));
+  tcase_add_test(tc, each_process_has_the_number_of_its_sockets);
+  tcase_add_test(tc, the_same_socket_counts_in_each_process_that_has_it);
+  tcase_add_test(tc, each_holder_has_its_own_processes);
+  tcase_add_test(tc, a_listener_names_its_process);
+  tcase_add_test(tc, many_processes_are_counted_and_the_first_told);
+  tcase_add_loop_test(tc, what_is_called_like_a_socket_is_none, 0,
+                      CASES(no_sockets));
+  tcase_add_loop_test(tc, a_process_has_the_service_of_its_own_control_group, 0,
+                      CASES(cgroups));
+  tcase_add_loop_test(tc, a_command_is_printable_and_short, 0, CASES(commands));
+  tcase_add_test(tc, a_process_that_has_ended_meanwhile_is_left_out);
   if (geteuid() != 0)
-    tcase_add_test(tc, a_process_of_another_user_is_left_out);
+    tcase_add_test(tc, processes_of_another_user_are_counted_as_refused);
   else
-    printf("# skipped: a_process_of_another_user_is_left_out: root may look "
-           "into every directory\n");
-  tcase_add_test(tc, a_small_buffer_has_the_first_processes_whole);
-  tcase_add_test(tc, a_thousand_processes_fill_the_buffer_and_no_more);
+    printf("# skipped: processes_of_another_user_are_counted_as_refused: root "
+           "may look into every directory\n");
+  tcase_add_test(tc, without_proc_nothing_is_found);
+  tcase_add_test(tc, without_memory_nothing_is_looked_for);
+  tcase_add_test(tc, beyond_their_bound_sockets_are_not_looked_for);
+  tcase_add_test(tc, one_process_cannot_hide_the_others);
   tcase_add_test(tc, the_real_proc_shows_a_real_socket);
   suite_add_tcase(suite, tc);
   return check_main(suite);

@@ -117,6 +117,15 @@ int plugin_dispatch_notification(const notification_t *notification) {
   ck_abort_msg("%s", notification->message);
 }
 
+int plugin_notification_meta_add_string(notification_t *n, const char *name,
+                                        const char *value) {
+  ck_abort_msg("%s: %s: %s", n->message, name, value);
+}
+
+int plugin_notification_meta_free(notification_meta_t *meta) {
+  ck_abort_msg("%p", (void *)meta);
+}
+
 void __wrap_snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
 void __wrap_snapshot_read(struct snapshot_reader *reader,
                           struct snapshot *out) {

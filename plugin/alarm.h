@@ -1,0 +1,50 @@
+/* The alarms of stuck sockets: one for each holder and state, each with a life
+ * of its own. */
+#ifndef TCPSTATES_ALARM_H
+#define TCPSTATES_ALARM_H
+
+#include "service.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* This many can be going on; other holders have to wait until one ends. */
+#define ALARMS_NUM 64
+
+enum alarm_event { ALARM_NONE, ALARM_WARNING, ALARM_OKAY };
+
+struct alarm {
+  char holder[SERVICE_NAME_SIZE]; /* "": there is none in this place */
+  uint8_t state;                  /* TCP_CLOSE_WAIT and so on */
+  bool met;                       /* in this read */
+  uint32_t said;                  /* the number of the last WARNING; 0: none */
+  uint8_t above; /* reads in a row with enough sockets, at most 2 */
+  uint8_t below; /* with less than half */
+};
+
+/* Zero-initialised there are none. */
+struct alarms {
+  struct alarm alarm[ALARMS_NUM];
+};
+
+/* The alarm of this holder in this state. Where it has none it gets one if
+ * wanted. Returns NULL when it has none, or there is no place for it. */
+struct alarm *alarms_find(struct alarms *alarms, const char *holder,
+                          uint8_t state, bool wanted);
+
+/* Takes the number of stuck sockets of one more read: least, and at most most.
+ * Returns what there is to say: ALARM_WARNING from the second read in a row
+ * with limit or more on, and again from twice the number of the last WARNING
+ * on; after one, ALARM_OKAY from the second read in a row with less than half
+ * of limit on. It is returned in each read until it was said. */
+enum alarm_event alarm_update(struct alarm *alarm, uint32_t least,
+                              uint32_t most, uint32_t limit);
+
+/* It was said, of this many sockets. */
+void alarm_said(struct alarm *alarm, enum alarm_event event, uint32_t num);
+
+/* Ends a read: frees the places of those that have nothing to say. */
+void alarms_tidy(struct alarms *alarms);
+
+#endif
