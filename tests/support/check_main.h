@@ -2,8 +2,11 @@
 #ifndef CHECK_MAIN_H
 #define CHECK_MAIN_H
 
+#include "temp_tree.h"
+
 #include <check.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* The number of cases in a table, as tcase_add_loop_test() wants it. */
 #define CASES(table) ((int)(sizeof(table) / sizeof(*(table))))
@@ -12,6 +15,10 @@
  * environment has CK_FORK=no, or in the way that is asked for.
  * Returns the exit status: 0 only if there were tests and none failed. */
 static inline int check_main_by(Suite *suite, enum fork_status fork_status) {
+  /* A test that fails or is ended leaves its files behind. */
+  struct temp_tree files = temp_tree_make();
+  chmod(files.root, 0711); /* some tests are nobody */
+  setenv("TMPDIR", files.root, 1);
   SRunner *runner = srunner_create(suite);
   srunner_set_fork_status(runner, fork_status);
   srunner_set_tap(runner, "-");
@@ -19,6 +26,7 @@ static inline int check_main_by(Suite *suite, enum fork_status fork_status) {
   int run = srunner_ntests_run(runner);
   int failed = srunner_ntests_failed(runner);
   srunner_free(runner);
+  temp_tree_remove(&files);
   return run > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
