@@ -197,7 +197,7 @@ static void each_group(struct walk *w) {
 size_t metrics_each(const struct settings *settings,
                     const struct snapshot *snapshot, metric_cb cb, void *data) {
   struct walk w = {settings, snapshot, cb, data, 0};
-  bool counted = settings_states(settings) != 0 && snapshot->sockets_error == 0;
+  bool counted = snapshot->sockets_error == 0;
   if (counted && settings->all_ports_summary == CHOICE_TRUE)
     each_group_value(&w, "all", false, &snapshot->tally->all);
   each_single_value(&w, "all", all_values, LENGTH(all_values));

@@ -142,6 +142,7 @@ class Build:
         if not (directory / "Makefile").exists():
             self.run_logged([str(TOP / "configure"), "--disable-shared", "--enable-static", f"CFLAGS={CFLAGS}"], log)
         programs = sorted(str(p.relative_to(TOP).with_suffix("")) for p in TOP.glob("tests/unit/test_*.c"))
+        programs += [f"tests/fuzz/{name}" for name in ("bytecode", "config", "netlink", "plan", "proc")]
         self.run_logged(["make", f"-j{os.cpu_count()}", "V=1", *programs], log)
         compiles, links = {}, {}
         for line in log.read_text().splitlines():

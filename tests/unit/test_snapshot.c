@@ -135,6 +135,48 @@ START_TEST(of_several_bad_files_the_first_is_named) {
 }
 END_TEST
 
+/* With groups and without, with all sockets dumped and not. */
+START_TEST(a_report_option_alone_has_all_its_values_and_reads_no_other_file) {
+  static const struct {
+    unsigned report;
+    const char *files; /* what is read for it beside the sums */
+  } reports[] = {
+      {REPORT_ORPHANS, SOCKSTAT MAX_ORPHANS},
+      {REPORT_LIMITS, SOCKSTAT MAX_TW_BUCKETS MEM},
+      {REPORT_FIN_TIMEOUT, FIN_TIMEOUT},
+      {REPORT_BY_STATE, ""},
+      {REPORT_FIN_WAIT2, ""},
+      {REPORT_STUCK, ""},
+      {REPORT_ACCEPT_QUEUE, ""},
+  };
+  bool groups = _i & 1;
+  machine.settings.dump = _i & 2;
+  machine.settings.all_ports_summary = groups ? CHOICE_TRUE : CHOICE_FALSE;
+  for (int i = 0; i < CASES(reports); i++) {
+    machine.settings.report = reports[i].report;
+    if (i == 0)
+      fake_machine_read_first();
+    else
+      fake_machine_read();
+    check_file(NULL, 0);
+    bool counted = settings_states(&machine.settings) != 0;
+    for (int j = 0; j < CASES(files); j++) {
+      bool needed = strstr(reports[i].files, files[j].file) != NULL;
+      bool read = false;
+      for (size_t k = 0; k < machine.events_num; k++)
+        read = read || strcmp(machine.events[k], files[j].file) == 0;
+      /* The sums decide how to count. */
+      ck_assert_msg(read == (needed || (counted && j == 0)), "report %#x: %s",
+                    reports[i].report, files[j].file);
+      int64_t value;
+      memcpy(&value, (const char *)&machine.snapshot + files[j].offset,
+             sizeof(value));
+      ck_assert(!needed || value == files[j].values[0]);
+    }
+  }
+}
+END_TEST
+
 START_TEST(files_that_no_value_needs_are_not_read) {
   for (int i = 1; i < CASES(files); i++)
     fake_machine_spoil(files[i].file);
@@ -289,6 +331,28 @@ START_TEST(a_new_control_group_is_known_whatever_was_before) {
 }
 END_TEST
 
+START_TEST(a_group_without_control_group_may_be_before_one_with_it) {
+  start_cgroups();
+  filter_free(&cgroup_groups[0].filter);
+  cgroup_groups[0].filter = (struct filter){.family = FILTER_IPV6};
+  cgroups = temp_tree_make();
+  const struct diag_socket socket = {
+      .state = TCP_ESTABLISHED,
+      .inode = 1,
+      .cgroup_id = temp_tree_directory(&cgroups, "/b"),
+  };
+  machine.sockets = &socket;
+  machine.num = 1;
+  fake_machine_read_first();
+  ck_assert_ptr_null(machine.snapshot.file);
+  ck_assert(is_known(1));
+  const struct tally_counts *counts = machine.snapshot.tally->groups;
+  ck_assert_uint_eq(counts[1].state[TCP_ESTABLISHED], 1);
+  temp_tree_remove(&cgroups);
+  end_cgroups();
+}
+END_TEST
+
 /* What is known goes on; whose is missing is said. */
 START_TEST(a_filter_that_cannot_know_its_control_group_is_named) {
   start_cgroups();
@@ -335,7 +399,11 @@ int main(void) {
   tcase_add_loop_test(tc, a_file_that_cannot_be_read_is_named_until_it_can, 0,
                       CASES(faults));
   tcase_add_test(tc, of_several_bad_files_the_first_is_named);
+  tcase_add_loop_test(
+      tc, a_report_option_alone_has_all_its_values_and_reads_no_other_file, 0,
+      4);
   tcase_add_test(tc, files_that_no_value_needs_are_not_read);
+  tcase_add_test(tc, a_group_without_control_group_may_be_before_one_with_it);
   tcase_add_test(tc, without_sockets_to_count_the_kernel_is_not_asked);
   tcase_add_loop_test(tc,
                       a_dump_that_fails_is_void_and_the_next_read_begins_anew,
