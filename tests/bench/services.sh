@@ -22,6 +22,7 @@ services_alone() {
       text services 'Skipped: this build has no Services.'
     fi
     make_sockets server "$size" "$cgroup" 200 || return 0
+    into_cgroup
     for ((round = 0; round < rounds; round++)); do
       services_read services "$size sockets" services none
       if [[ -n $tcpconns ]]; then
@@ -31,6 +32,7 @@ services_alone() {
       bare_walk
       sample services walk "$size sockets" "$ns"
     done
+    in_ns=()
     remove_sockets
     table services_evenly ms 'none walk' "CPU time of a read of $evenly sockets with a group for each service, evenly (as a multiple of that without; of the bare walk)"
     row services_evenly none '' 'tcpstates, no group'
@@ -40,11 +42,13 @@ services_alone() {
     size=$evenly
     for services in 1 200; do
       make_sockets spread "$size" "$cgroup" "$services" || return 0
+      into_cgroup
       for ((round = 0; round < rounds; round++)); do
         services_read services_evenly "$services services" services none
         bare_walk
         sample services_evenly walk "$services services" "$ns"
       done
+      in_ns=()
       remove_sockets
     done
     cgroup_remove

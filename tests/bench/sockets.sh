@@ -124,6 +124,12 @@ into_machine_table() {
   "${in_ns[@]}" ip route add 10.0.0.0/8 dev lo
 }
 
+# into_cgroup: in_ns sees no other control groups than those in $cgroup, as /.
+into_cgroup() {
+  # shellcheck disable=SC2016 # the inner shell's
+  in_ns=(unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$cgroup" "$(dirname -- "$cgroup")")
+}
+
 # blocks FIRST NUMBER: of the configuration, for this many of holders.
 blocks() {
   local i
