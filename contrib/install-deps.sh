@@ -16,9 +16,10 @@ Installs the packages that are missing for each PURPOSE:
   fuzz     clang with libFuzzer and sanitizers, llvm-cov, check
   lint     shellcheck, clang-format
   lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
-  fleet    Prometheus, InfluxDB 1.x and Graphite, the libraries of collectd's plugins
-           for them, and the perl modules of collection3, for the tests of what
-           contrib/ has for a fleet
+  fleet    Prometheus, VictoriaMetrics, InfluxDB 1.x and Graphite, the libraries of
+           collectd's plugins for them, the perl modules of collection3, npm, and
+           nginx, wrk and redis for some load: for the tests of what contrib/ has for
+           a fleet
   package  dpkg-dev, debhelper and rpmbuild for make deb and make rpm, and mmdebstrap
            for the tests of the packages
   soak     valgrind and the runtimes of gcc's sanitizers, for tests/soak/soak.sh
@@ -156,6 +157,13 @@ readonly needs=(
   'lab; command_found nsenter; util-linux; util-linux; nsenter (util-linux)'
   'lab; command_found setpriv; util-linux; util-linux; setpriv (util-linux)'
   'fleet; command_found prometheus; prometheus; -; Prometheus'
+  'fleet; command_found victoria-metrics; victoria-metrics; -; VictoriaMetrics'
+  'fleet; command_found vmalert; victoria-metrics; -; vmalert (VictoriaMetrics)'
+  'fleet; command_found nginx; nginx-light; nginx; nginx'
+  'fleet; command_found wrk; wrk; wrk; wrk'
+  'fleet; command_found redis-server; redis-server; redis; redis'
+  'fleet; command_found redis-benchmark; redis-tools; redis; redis-benchmark'
+  'fleet; command_found npm; npm; nodejs-npm; npm'
   'fleet; command_found influxd; influxdb; -; InfluxDB 1.x'
   'fleet; command_found carbon-cache; graphite-carbon; -; Graphite (carbon-cache)'
   'fleet; command_found graphite-manage; graphite-web; -; graphite-web'
@@ -214,7 +222,8 @@ check_leftover_configuration() {
 # start at each boot.
 readonly policy=/usr/sbin/policy-rc.d
 policy_made=false
-declare -rA services=([prometheus]=prometheus [influxdb]=influxdb [graphite-carbon]=carbon-cache)
+declare -rA services=([prometheus]=prometheus [influxdb]=influxdb [graphite-carbon]=carbon-cache
+  [victoria-metrics]=victoria-metrics [nginx-light]=nginx [redis-server]=redis-server)
 
 # forbid_services [PREFIX...]: PREFIX is what runs a command as root.
 forbid_services() {

@@ -42,6 +42,7 @@ def substitute(text, values):
 class Backend:
     def __init__(self, since, until):
         self.since, self.until = since, until
+        self.title = getattr(self, "title", self.name)
 
     def host(self, name):
         """What the backend calls a machine."""
@@ -88,6 +89,13 @@ class Prometheus(Backend):
 
     def without_group(self, text):
         return re.sub(r',tcpstates="[^"]*"', "", text)
+
+
+class VictoriaMetrics(Prometheus):
+    """Has the dashboards of Prometheus."""
+
+    title = "victoriametrics"
+    url = "http://127.0.0.1:8428/api/v1"
 
 
 class Influxdb(Backend):
@@ -264,7 +272,7 @@ class Check:
         self.truth = truth
         self.directory = directory
         self.source = tomllib.loads((directory / "source.toml").read_text())
-        self.backends = [backend(since, until) for backend in (Prometheus, Influxdb, Graphite)]
+        self.backends = [backend(since, until) for backend in (Prometheus, VictoriaMetrics, Influxdb, Graphite)]
         self.queries = 0
 
     def result(self, name, problems):
@@ -382,7 +390,7 @@ class Check:
     def run(self):
         for backend, dashboard in itertools.product(self.backends, self.source["dashboard"]):
             made = json.loads((self.directory / backend.name / f"{dashboard['name']}.json").read_text())
-            name = f"{backend.name}/{dashboard['name']}"
+            name = f"{backend.title}/{dashboard['name']}"
             variables = self.variables(backend, made, name)
             settings = list(self.settings(backend, variables))
             for panel, made_panel in zip(dashboard["panel"], made["panels"], strict=True):

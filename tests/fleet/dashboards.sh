@@ -6,7 +6,7 @@
 
 # Python of the distribution: graphite-web is installed for no other.
 python=/usr/bin/python3
-need_programs prometheus influxd carbon-cache graphite-manage "$python"
+need_programs prometheus victoria-metrics vmalert influxd carbon-cache graphite-manage "$python"
 "$python" -c 'import tomllib' 2>/dev/null || skip_all "$python is older than 3.11"
 need_plugins network write_prometheus write_graphite
 "$python" -c 'import cairo' 2>/dev/null || skip_all "no cairo for $python: contrib/install-deps.sh fleet"
@@ -71,6 +71,14 @@ scrape_configs:
 YAML
 in_servers prometheus prometheus --config.file="$work/prometheus.yml" \
   --storage.tsdb.path="$work/prometheus" --web.listen-address=127.0.0.1:9090
+
+# VictoriaMetrics scrapes the same, and vmalert evaluates the same rules for it.
+sed '/^rule_files/d; /evaluation_interval/d' "$work/prometheus.yml" >"$work/victoria.yml"
+in_servers victoria victoria-metrics -storageDataPath="$work/victoria" -httpListenAddr=127.0.0.1:8428 \
+  -promscrape.config="$work/victoria.yml" -search.latencyOffset=1s -search.disableCache
+in_servers vmalert vmalert -rule="$top/contrib/prometheus/alerts.yml" -evaluationInterval=1s -httpListenAddr=127.0.0.1:8880 \
+  -datasource.url=http://127.0.0.1:8428 -remoteWrite.url=http://127.0.0.1:8428 -remoteWrite.flushInterval=1s \
+  -notifier.url=http://127.0.0.1:9
 
 influxdb_configure 10.1.0.1
 in_servers influxd influxd -config "$work/influxdb.conf"
