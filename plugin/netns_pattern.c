@@ -185,7 +185,7 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
   struct netns_member *next = NULL;
   for (size_t i = 0; i < pattern->num && pattern->credit > 0; i++) {
     struct netns_member *member = pattern->members[i];
-    if (!member->busy && member->chosen < pattern->now &&
+    if (!member->busy && member->turn <= pattern->first_turn &&
         (next == NULL || member->turn < next->turn))
       next = member;
   }
@@ -193,8 +193,7 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
   if (next == NULL)
     return;
   next->busy = true;
-  next->chosen = pattern->now;
-  next->turn = ++pattern->turns;
+  next->turn = ++pattern->turn;
   pattern->credit -= next->cost;
   pattern->slots[slot].path = next->path;
   netns_add(set, &pattern->slots[slot]);
@@ -204,6 +203,7 @@ void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
                          int64_t now, int64_t interval) {
   int64_t share = interval / 100 * pattern->block->budget;
   pattern->now = now;
+  pattern->first_turn = pattern->turn;
   pattern->credit += share;
   if (pattern->credit > share)
     pattern->credit = share;
@@ -278,7 +278,6 @@ static void clear_slots(struct netns_pattern *pattern) {
       continue;
     }
     /* There was no time for it: it is the first the next time. */
-    member->chosen = 0;
     member->turn = 0;
     member->busy = false;
     pattern->reading[i] = NULL;
@@ -294,7 +293,7 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
   netns_sum_start(&pattern->sum);
   for (size_t i = 0; i < pattern->num; i++) {
     const struct netns_member *member = pattern->members[i];
-    complete = complete && member->chosen > 0;
+    complete = complete && member->turn > 0;
     if (!is_in_sum(pattern, member))
       continue;
     netns_sum_add(&pattern->sum, &member->part);

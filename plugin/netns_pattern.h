@@ -20,14 +20,13 @@
 struct netns_member {
   dev_t dev; /* its file's, which tell it from all others */
   ino_t ino;
-  char *path;     /* that leads to it */
-  bool found;     /* in the last search */
-  bool busy;      /* a read of it goes on, perhaps late */
-  int64_t chosen; /* ms, when it had its turn; 0: not yet */
-  uint64_t turn;  /* its number */
-  int64_t cost;   /* ns of CPU time, of its last read */
-  int64_t read;   /* ms, when it said what is in its part; 0: not yet */
-  int error;      /* of its last read; -errno */
+  char *path;    /* that leads to it */
+  bool found;    /* in the last search */
+  bool busy;     /* a read of it goes on, perhaps late */
+  uint64_t turn; /* the number of its last one; 0: it had none yet */
+  int64_t cost;  /* ns of CPU time, of its last read */
+  int64_t read;  /* ms, when it said what is in its part; 0: not yet */
+  int error;     /* of its last read; -errno */
   const char *(*strerror)(int error); /* says what it means; NULL: the C library
                                          alone does */
   struct netns_part part;
@@ -42,11 +41,12 @@ struct netns_pattern {
   size_t num;
   uint16_t index[2 * NETNS_PATTERN_MAX]; /* hash table: position + 1 */
   struct netns_sum sum;
-  int64_t now;    /* ms, when this read began */
-  int64_t credit; /* ns of CPU time that may still be used */
-  uint64_t turns; /* that there have been */
-  bool searched;  /* it is known what there is */
-  bool complete;  /* all that were there at the start have had their turn */
+  uint64_t turn;       /* the last number */
+  uint64_t first_turn; /* the last before this read */
+  int64_t now;         /* ms, when this read began */
+  int64_t credit;      /* ns of CPU time that may still be used */
+  bool searched;       /* it is known what there is */
+  bool complete; /* all that were there at the start have had their turn */
 
   bool too_many;    /* there are more than NETNS_PATTERN_MAX */
   int search_error; /* -errno of stat(2) or glob(3); 0: none */

@@ -50,7 +50,8 @@ options='AllPortsSummary true
     <Filter "v6">
       AddressFamily "ipv6"
     </Filter>'
-interval=1
+# What is not read within it is complained about.
+interval=5
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   echo '<Plugin tcpstates>'
@@ -102,6 +103,11 @@ ok "ports and Filters among them" test "$(grep -c '^is \(v6\|18000-local\|18001-
 is "no setting is reported" "$(awk '$1 ~ /@pods$/ && $2 ~ /tcp_fin_timeout|lifetime|max_tw/' "$work/got")" ""
 is "nothing is complained about" "$(complaints)" ""
 
+collectd_stop
+sed -i 's/^Interval .*/Interval 1/' "$work/collectd.conf"
+collectd_start
+wait_until 60 "values of the pattern" whole
+
 # ---- they come and go -----------------------------------------------------------
 
 descriptors() { find "/proc/$collectd_pid/fd" -mindepth 1 2>/dev/null | wc -l; }
@@ -148,6 +154,7 @@ collectd_stop
 # ---- a part that hangs or may not be entered ------------------------------------
 
 mkdir "$work/hang"
+interval=1
 collectd_configure <<END
 LoadPlugin tcpstates
 <Plugin tcpstates>
