@@ -7,6 +7,7 @@
 #include "temp_tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,7 +41,8 @@ struct temp_tree temp_tree_make(void) {
   struct temp_tree tree;
   const char *parent = getenv("TMPDIR");
   if (parent == NULL || parent[0] == '\0')
-    parent = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
+    parent = faccessat(AT_FDCWD, "/dev/shm", W_OK | X_OK, 0) == 0 ? "/dev/shm"
+                                                                  : "/tmp";
   int len = snprintf(tree.root, sizeof(tree.root), "%s/tcpstates_test.XXXXXX",
                      parent);
   errno = ENAMETOOLONG;
