@@ -203,3 +203,20 @@ struct process_search process_find(const char *proc,
   closedir(dir);
   return search;
 }
+
+void process_explain(const struct process_search *search, char *text,
+                     size_t size) {
+  if (search->error != 0)
+    snprintf(text, size, "NotifyProcesses: no process is found: %s",
+             search->error == -ENOMEM ? "out of memory"
+                                      : "/proc cannot be read");
+  else if (search->refused > 0)
+    snprintf(text, size,
+             "NotifyProcesses: %u processes may not be looked into: "
+             "CAP_SYS_PTRACE is needed, or the same user",
+             search->refused);
+  else
+    snprintf(text, size,
+             "NotifyProcesses: no process here has the stuck sockets open (has "
+             "collectd a PID namespace of its own?)");
+}

@@ -72,4 +72,8 @@ struct process_search process_find(const char *proc,
                                    const struct process_sockets *sockets,
                                    struct processes *holders, size_t num);
 
+/* Writes why a search has not found all, a sentence without full stop. */
+void process_explain(const struct process_search *search, char *text,
+                     size_t size);
+
 #endif

@@ -190,36 +190,6 @@ void stuck_update(struct stuck *stuck, const struct stuck_read *read) {
   free(work.due);
 }
 
-void stuck_missing_cgroups(const struct stuck *stuck, char *buf, size_t size) {
-  snprintf(buf, size, "%s",
-           stuck->no_cgroups
-               ? "control groups of stuck sockets are not found: services are "
-                 "told by their ports (has collectd a control group namespace "
-                 "of its own?)"
-               : "");
-}
-
-void stuck_missing_processes(const struct stuck *stuck, char *buf,
-                             size_t size) {
-  const struct process_search *search = &stuck->search;
-  char reason[64] = "";
-  buf[0] = '\0';
-  if (!stuck->no_processes)
-    return;
-  if (search->error != 0)
-    snprintf(buf, size, "NotifyProcesses: no process is found: %s",
-             strerror_r(-search->error, reason, sizeof(reason)));
-  else if (search->refused > 0)
-    snprintf(buf, size,
-             "NotifyProcesses: %u processes may not be looked into: "
-             "CAP_SYS_PTRACE is needed, or the same user",
-             search->refused);
-  else
-    snprintf(buf, size,
-             "NotifyProcesses: no process here has the stuck sockets open (has "
-             "collectd a PID namespace of its own?)");
-}
-
 void stuck_free(struct stuck *stuck) {
   free(stuck->notices);
   stuck->notices = NULL;

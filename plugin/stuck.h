@@ -19,7 +19,7 @@ struct stuck {
   struct alarms alarms;
   struct notice *notices; /* what is to be said after this read */
   size_t notices_num;
-  /* Why notices of this read do not name what they should */
+  /* What the notices of this read should name and do not */
   bool no_cgroups;
   bool no_processes;
   struct process_search search;
@@ -37,11 +37,6 @@ struct stuck_read {
  * Dumps and searches only when somebody is to be told that sockets are stuck.
  */
 void stuck_update(struct stuck *stuck, const struct stuck_read *read);
-
-/* Writes why names are missing, a sentence without full stop, "" where none
- * are. */
-void stuck_missing_cgroups(const struct stuck *stuck, char *buf, size_t size);
-void stuck_missing_processes(const struct stuck *stuck, char *buf, size_t size);
 
 void stuck_free(struct stuck *stuck);
 

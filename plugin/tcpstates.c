@@ -8,7 +8,7 @@
 #include "config.h"
 #include "metrics.h"
 #include "netns_pattern.h"
-#include "stuck.h"
+#include "remarks.h"
 
 /* Something that goes wrong in read after read. */
 struct trouble {
@@ -22,9 +22,7 @@ struct view {
   const char *name; /* NULL: that of the daemon */
   char label[80];   /* what log lines begin with: "namespace NAME: ", or "" */
   const struct settings *settings;
-  bool said_ages;
-  bool said_cgroups;
-  bool said_processes;
+  struct remarks remarks;
   struct trouble no_entry;
   struct trouble no_sockets;
   struct trouble no_file;
@@ -143,14 +141,6 @@ static void dispatch_value(const struct metric *metric, void *data) {
   outcome.values++;
 }
 
-static struct dispatch make_dispatch(const struct view *view, cdtime_t time) {
-  struct dispatch d = {.view = view, .vl = VALUE_LIST_INIT};
-  d.vl.values_len = 1;
-  d.vl.time = time;
-  sstrncpy(d.vl.plugin, "tcpstates", sizeof(d.vl.plugin));
-  return d;
-}
-
 static void dispatch_notice(const struct notice *notice,
                             const struct view *view, cdtime_t time) {
   notification_t n = {.time = time};
@@ -162,8 +152,8 @@ static void dispatch_notice(const struct notice *notice,
   set_instance(n.plugin_instance, sizeof(n.plugin_instance), notice->holder,
                view);
   sstrncpy(n.type, "current_connections", sizeof(n.type));
-  sstrncpy(n.type_instance, notice_value(notice->state),
-           sizeof(n.type_instance));
+  const char *value = notice_value(notice->state);
+  sstrncpy(n.type_instance, value, sizeof(n.type_instance));
   for (size_t i = 0; i < notice->meta_num; i++)
     plugin_notification_meta_add_string(&n, notice->meta[i].name,
                                         notice->meta[i].value);
@@ -172,42 +162,12 @@ static void dispatch_notice(const struct notice *notice,
     plugin_notification_meta_free(n.meta);
 }
 
-/* What is not said again. */
-static void inform_once(bool *said, const struct view *view, const char *text) {
-  if (!*said && text[0] != '\0')
-    P_WARNING("%s%s.", view->label, text);
-  *said = *said || text[0] != '\0';
-}
-
-static void notify(const struct snapshot *snapshot, struct view *view,
-                   cdtime_t time) {
-  if (snapshot->ages_lost)
-    inform_once(&view->said_ages, view,
-                "too many sockets can be stuck, or memory is short: the age of "
-                "some is tcp_info's, which begins anew with each probe");
-  const struct stuck *stuck = snapshot->stuck;
-  if (stuck == NULL)
-    return;
-  for (size_t i = 0; i < stuck->notices_num; i++)
-    dispatch_notice(&stuck->notices[i], view, time);
-  char text[256];
-  stuck_missing_cgroups(stuck, text, sizeof(text));
-  inform_once(&view->said_cgroups, view, text);
-  stuck_missing_processes(stuck, text, sizeof(text));
-  inform_once(&view->said_processes, view, text);
-}
-
-static const char *file_strerror(int err) {
-  switch (-err) {
-  case EBADMSG:
-    return "not understood";
-  case ENODEV:
-    return "no cgroup v2 with Linux 5.8 or later here";
-  case EOVERFLOW:
-    return "too many control groups, or too deep";
-  default:
-    return NULL;
-  }
+static struct dispatch make_dispatch(const struct view *view, cdtime_t time) {
+  struct dispatch d = {.view = view, .vl = VALUE_LIST_INIT};
+  d.vl.values_len = 1;
+  d.vl.time = time;
+  sstrncpy(d.vl.plugin, "tcpstates", sizeof(d.vl.plugin));
+  return d;
 }
 
 /* Says "WHAT: REASON. CONSEQUENCE." about a view, at growing distances while
@@ -243,7 +203,7 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
   err = snapshot->file_error;
   if (snapshot->file != NULL)
     complain(LOG_WARNING, &view->no_file, view, snapshot->file,
-             file_strerror(err), err, "Its values are missing.");
+             remarks_file_strerror(err), err, "Its values are missing.");
   else
     release(&view->no_file, view, "all files are read again.");
 
@@ -260,6 +220,9 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
 
   if (snapshot->method[0] != '\0')
     P_INFO("%s%s", view->label, snapshot->method);
+  char text[512];
+  while (remarks_next(&view->remarks, snapshot, text, sizeof(text)))
+    P_INFO("%s%s.", view->label, text);
 }
 
 /* Submits what a read has found. */
@@ -268,7 +231,8 @@ static void hand_over(const struct snapshot *snapshot, struct view *view,
   log_snapshot(snapshot, view);
   struct dispatch dispatch = make_dispatch(view, time);
   metrics_each(view->settings, snapshot, dispatch_value, &dispatch);
-  notify(snapshot, view, time);
+  for (size_t i = 0; snapshot->stuck && i < snapshot->stuck->notices_num; i++)
+    dispatch_notice(&snapshot->stuck->notices[i], view, time);
   if (snapshot->sockets_error != 0 || snapshot->file != NULL)
     outcome.failed = true;
 }
@@ -366,11 +330,12 @@ static int tcpstates_shutdown(void) {
     return 0;
   }
   cgroup_tree_free(&cgroups);
-  for (size_t i = 1; i <= settings.namespaces_num && views != NULL; i++)
-    if (views[i].pattern != NULL) {
+  for (size_t i = 0; i <= settings.namespaces_num && views != NULL; i++) {
+    remarks_free(&views[i].remarks);
+    if (views[i].pattern != NULL)
       netns_pattern_close(views[i].pattern);
-      free(views[i].pattern);
-    }
+    free(views[i].pattern);
+  }
   settings_free(&settings);
   free(views);
   return 0;

@@ -139,12 +139,12 @@ program hang hang.service "make close-wait-unaccepted ipv4 18300 14"
 says "what was not accepted is told as such, with the listener's owner" WARNING hang.service close_wait_stuck \
   "^14 sockets of hang.service .*Not accepted: the program does not call accept\(\).* hang\[$pid_hang\] listens\."
 
-# Workers share what leaks.
-for ((i = 0; i < 5; i++)); do
+# Workers share what leaks. Only with the last one it is enough.
+for ((i = 0; i < 4; i++)); do
   program "worker$i" pool.service "make fin-wait2-held ipv4 $((18400 + i)) 3"
 done
-says "15 of 5 workers are told as 15" WARNING pool.service close_wait_stuck '^15 sockets of pool.service'
-is "each worker has its own number" "$(fact pool.service close_wait_stuck processes | grep -oE 'worker[0-9]\[[0-9]+\] \(3\)' | sort -u | wc -l)" 5
+says "12 of 4 workers are told as 12" WARNING pool.service close_wait_stuck '^12 sockets of pool.service'
+is "each worker has its own number" "$(fact pool.service close_wait_stuck processes | grep -oE 'worker[0-9]\[[0-9]+\] \(3\)' | sort -u | wc -l)" 4
 
 # A process that has moved to another service.
 program heir old.service "make fin-wait2-held ipv4 18500 9"

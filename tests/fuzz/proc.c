@@ -538,6 +538,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_sysctl(text, a % 5);
   if (what == 3)
     fuzz_release(text, a, b);
+  fuzz_service(text);
   if (what == 4)
     fuzz_process(rest, size);
   if (what == 5)
