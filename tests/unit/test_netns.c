@@ -72,8 +72,11 @@ static bool all_hang(void) {
 /* Time passes only when nothing else does, so that no machine is too slow. */
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
-  (void)clock;
   static int64_t ms = 1000;
+  if (clock == CLOCK_THREAD_CPUTIME_ID) {
+    *time = (struct timespec){.tv_sec = 0};
+    return 0;
+  }
   if (set.num > 0 && all_hang())
     ms += set.patience;
   *time = (struct timespec){.tv_sec = (time_t)(ms / 1000),
