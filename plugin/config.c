@@ -237,11 +237,6 @@ static int read_namespace(const struct config_option *option, unsigned arg) {
                          "<%s \"%.100s\">: NamespaceBudget is for patterns; "
                          "leave it out: one namespace is read each time",
                          item->key, text);
-  if (namespace->pattern && namespace->settings.notify_stuck > 0)
-    return config_refuse(option,
-                         "<%s \"%.100s\">: NotifyStuck is for one namespace; "
-                         "leave it out",
-                         item->key, text);
   const bool given = namespace->budget != 0;
   namespace->budget = given ? namespace->budget : SETTINGS_NAMESPACE_BUDGET;
   return 0;

@@ -18,20 +18,20 @@ static int enter(const char *path) {
   return err;
 }
 
-static int64_t cpu_time(void) {
+int64_t netns_cpu_time(void) {
   struct timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static void read_inside(struct netns *netns) {
-  int64_t begun = cpu_time();
+  int64_t begun = netns_cpu_time();
   netns->error = enter(netns->path);
   if (netns->error == 0)
     snapshot_read(&netns->reader, &netns->snapshot);
   /* An open netlink socket would keep the namespace after its deletion. */
   diag_dump_disconnect(&netns->reader.dump);
-  netns->cpu = cpu_time() - begun;
+  netns->cpu = netns_cpu_time() - begun;
 }
 
 /* The next in turn; NULL: none waits. */
@@ -183,6 +183,17 @@ void netns_add(struct netns_set *set, struct netns *slot) {
   slot->state = NETNS_WAITING;
   pthread_cond_signal(&set->work);
   pthread_mutex_unlock(&set->lock);
+}
+
+void netns_exchange(struct netns *slot, struct netns_past *past) {
+  struct snapshot_reader *reader = &slot->reader;
+  const struct netns_past other = *past;
+  past->ages = reader->ages;
+  reader->ages = other.ages;
+  if (reader->stuck == NULL)
+    return;
+  past->alarms = reader->stuck->alarms;
+  reader->stuck->alarms = other.alarms;
 }
 
 bool netns_is_late(const struct netns *netns) {

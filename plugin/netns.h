@@ -98,11 +98,24 @@ void netns_start(struct netns_set *set);
 /* Begins to read the path of a pattern's slot that is not late. */
 void netns_add(struct netns_set *set, struct netns *slot);
 
+/* What is remembered of one namespace from one read of it to the next. Zero-
+ * initialised it is nothing. */
+struct netns_past {
+  struct ages ages;
+  struct alarms alarms;
+};
+
+/* Exchanges it with that of the namespace that the slot has read last. */
+void netns_exchange(struct netns *slot, struct netns_past *past);
+
 /* Does a read go on that was given up? */
 bool netns_is_late(const struct netns *netns);
 
 /* CLOCK_MONOTONIC in ms. */
 int64_t netns_now(void);
+
+/* That this thread has used, in ns. */
+int64_t netns_cpu_time(void);
 
 /* Waits until another read has ended, and returns its namespace. NULL: there
  * are no more; the rest is given up, because the deadline, of netns_now(), is

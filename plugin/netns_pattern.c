@@ -7,13 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static int64_t cpu_time(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 void netns_pattern_open(struct netns_pattern *pattern,
                         const struct settings_namespace *block,
@@ -25,6 +18,7 @@ void netns_pattern_open(struct netns_pattern *pattern,
 static void free_member(struct netns_pattern *pattern,
                         struct netns_member *member) {
   netns_sum_drop(&pattern->sum, &member->part);
+  ages_free(&member->past.ages);
   free(member->path);
   free(member);
 }
@@ -126,14 +120,19 @@ static void fill_index(struct netns_pattern *pattern) {
   }
 }
 
-static void drop_members(struct netns_pattern *pattern) {
+static void drop_members(struct netns_pattern *pattern, netns_over_cb over,
+                         void *data) {
   size_t num = 0;
   for (size_t i = 0; i < pattern->num; i++) {
     struct netns_member *member = pattern->members[i];
-    if (member->found || member->busy)
+    if (member->found || member->busy) {
       pattern->members[num++] = member;
-    else
-      free_member(pattern, member);
+      continue;
+    }
+    for (size_t k = 0; k < ALARMS_NUM; k++)
+      if (member->past.alarms.alarm[k].said > 0)
+        over(&member->past.alarms.alarm[k], data);
+    free_member(pattern, member);
   }
   pattern->num = num;
 }
@@ -147,7 +146,8 @@ static int note_directory(const char *path, int err) {
   return 0;
 }
 
-static void search(struct netns_pattern *pattern) {
+/* Returns whether it is whole: those that were not found have ended. */
+static bool search(struct netns_pattern *pattern) {
   searching = pattern;
   pattern->search_error = 0;
   pattern->too_many = false;
@@ -156,7 +156,7 @@ static void search(struct netns_pattern *pattern) {
   struct stat own;
   if (stat(path, &own) != 0) {
     search_failed(pattern, path, -errno);
-    return;
+    return false;
   }
   fill_index(pattern);
   bool whole = true;
@@ -175,8 +175,14 @@ static void search(struct netns_pattern *pattern) {
       globfree(&found);
   }
   pattern->searched = true;
-  if (whole)
-    drop_members(pattern);
+  return whole;
+}
+
+/* The slot has read its namespace, or is not to read it any more. */
+static void release(struct netns_pattern *pattern, size_t slot) {
+  netns_exchange(&pattern->slots[slot], &pattern->reading[slot]->past);
+  pattern->reading[slot]->busy = false;
+  pattern->reading[slot] = NULL;
 }
 
 /* Chooses the namespace whose turn was the longest ago for a slot. */
@@ -189,9 +195,10 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
         (next == NULL || member->turn < next->turn))
       next = member;
   }
-  pattern->reading[slot] = next;
   if (next == NULL)
     return;
+  pattern->reading[slot] = next;
+  netns_exchange(&pattern->slots[slot], &next->past);
   next->busy = true;
   next->turn = ++pattern->turn;
   pattern->credit -= next->cost;
@@ -200,7 +207,8 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
 }
 
 void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
-                         int64_t now, int64_t interval) {
+                         int64_t now, int64_t interval, netns_over_cb over,
+                         void *data) {
   int64_t share = interval / 100 * pattern->block->budget;
   pattern->now = now;
   pattern->first_turn = pattern->turn;
@@ -208,15 +216,14 @@ void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
   if (pattern->credit > share)
     pattern->credit = share;
   for (size_t i = 0; i < NETNS_SLOTS; i++)
-    if (pattern->reading[i] != NULL && !netns_is_late(&pattern->slots[i])) {
-      pattern->reading[i]->busy = false;
-      pattern->reading[i] = NULL;
-    }
+    if (pattern->reading[i] != NULL && !netns_is_late(&pattern->slots[i]))
+      release(pattern, i);
   if (pattern->credit <= 0)
     return;
-  int64_t begun = cpu_time();
-  search(pattern);
-  pattern->credit -= cpu_time() - begun;
+  int64_t begun = netns_cpu_time();
+  if (search(pattern))
+    drop_members(pattern, over, data);
+  pattern->credit -= netns_cpu_time() - begun;
   for (size_t i = 0; i < NETNS_SLOTS; i++)
     if (pattern->reading[i] == NULL)
       choose(pattern, set, i);
@@ -255,7 +262,7 @@ void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,
   pattern->credit += member->cost - slot->cpu;
   member->cost = slot->cpu;
   take_snapshot(pattern, member, slot);
-  member->busy = false;
+  release(pattern, at);
   choose(pattern, set, at);
 }
 
@@ -279,8 +286,7 @@ static void clear_slots(struct netns_pattern *pattern) {
     }
     /* There was no time for it: it is the first the next time. */
     member->turn = 0;
-    member->busy = false;
-    pattern->reading[i] = NULL;
+    release(pattern, i);
   }
 }
 

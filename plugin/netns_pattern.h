@@ -30,7 +30,11 @@ struct netns_member {
   const char *(*strerror)(int error); /* says what it means; NULL: the C library
                                          alone does */
   struct netns_part part;
+  struct netns_past past;
 };
+
+/* An alarm is over because its namespace has ended. */
+typedef void (*netns_over_cb)(const struct alarm *alarm, void *data);
 
 struct netns_pattern {
   const struct settings_namespace *block;
@@ -61,9 +65,11 @@ void netns_pattern_open(struct netns_pattern *pattern,
 
 /* Begins a read at now, of netns_now(), after netns_start(): finds what is
  * there, and chooses the first to be read, unless what was read before has used
- * up the budget. interval: ns between two reads. */
+ * up the budget. interval: ns between two reads. Calls over for each alarm of a
+ * namespace that is not there any more. */
 void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
-                         int64_t now, int64_t interval);
+                         int64_t now, int64_t interval, netns_over_cb over,
+                         void *data);
 
 /* Takes what one of the slots has found, and chooses another namespace for it.
  */

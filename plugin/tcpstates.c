@@ -263,12 +263,22 @@ static int64_t find_deadline(void) {
   return netns_now() + (int64_t)CDTIME_T_TO_MS(interval - interval / 10);
 }
 
-static void start_patterns(void) {
+static void say_over(const struct alarm *alarm, void *data) {
+  const struct dispatch *d = data;
+  struct notice notice;
+  notice_okay(&notice, alarm, 0, d->view->settings->notify_stuck);
+  dispatch_notice(&notice, d->view, d->vl.time);
+}
+
+static void start_patterns(cdtime_t time) {
   int64_t now = netns_now();
   int64_t interval = (int64_t)CDTIME_T_TO_NS(plugin_get_interval());
-  for (size_t i = 1; i <= settings.namespaces_num; i++)
+  for (size_t i = 1; i <= settings.namespaces_num; i++) {
+    struct dispatch dispatch = make_dispatch(&views[i], time);
     if (views[i].pattern != NULL)
-      netns_pattern_start(views[i].pattern, &netns_set, now, interval);
+      netns_pattern_start(views[i].pattern, &netns_set, now, interval, say_over,
+                          &dispatch);
+  }
 }
 
 static void hand_over_pattern(struct view *view, cdtime_t time) {
@@ -286,14 +296,17 @@ static void hand_over_pattern(struct view *view, cdtime_t time) {
 
 static void read_namespaces(cdtime_t now, int64_t deadline) {
   netns_start(&netns_set);
-  start_patterns();
+  start_patterns(now);
   struct netns *netns;
   while ((netns = netns_next(&netns_set, deadline)) != NULL) {
     struct view *view = &views[netns->block + 1];
-    if (view->pattern == NULL)
+    if (view->pattern == NULL) {
       hand_over_namespace(netns, view, now);
-    else
-      netns_pattern_take(view->pattern, &netns_set, netns);
+      continue;
+    }
+    if (netns->error == 0)
+      notify(&netns->snapshot, view, now);
+    netns_pattern_take(view->pattern, &netns_set, netns);
   }
   for (size_t i = 0; i < netns_set.num; i++) {
     struct view *view = &views[netns_set.netns[i].block + 1];

@@ -151,6 +151,40 @@ pass "no namespace is kept"
 is "no descriptor and no thread, either" "$(least descriptors) $(least threads)" "$before"
 collectd_stop
 
+# ---- notifications --------------------------------------------------------------
+
+ip netns add leak-red
+ip netns add leak-blue
+container leak 'make fin-wait2-held ipv4 18000 5' ip netns exec leak-red
+cat >"$work/notify.conf" <<'END'
+<Plugin tcpstates>
+  <Namespace "leak-*">
+    Name "pods"
+    NotifyStuck 3
+    StuckAfter 1
+    NamespaceBudget 100
+  </Namespace>
+</Plugin>
+END
+mkfifo "$work/reads"
+"$build/plugin_host" --config "$work/notify.conf" --stdin "$build/.libs/tcpstates.so" <"$work/reads" >"$work/read" 2>&1 &
+pids+=($!)
+exec {to_host}>"$work/reads"
+# notified EVENT: reads once more; were there so many notifications of it by now?
+notified() {
+  echo >&"$to_host"
+  sleep 0.2
+  (($(grep -c "^notification $1 .*@pods/current_connections-\(fin_wait2\|close_wait\)_stuck" "$work/read") == 2))
+}
+wait_until 60 "a notification of each state" notified WARNING
+pass "a leak in one of them is notified"
+ip netns del leak-red
+kill "${pids[-2]}"
+wait_until 60 "its end" notified OKAY
+pass "and that it is over when its namespace has ended"
+exec {to_host}>&-
+ip netns del leak-blue
+
 # ---- a part that hangs or may not be entered ------------------------------------
 
 mkdir "$work/hang"

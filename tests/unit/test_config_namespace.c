@@ -141,7 +141,8 @@ static struct {
      "Namespace \"red\": unknown option \"Namespace\"; write one of "
      "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
-     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
+     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
+     "NotifyPeers, "
      "ReportAcceptQueue, Counting, Filter, Name, NamespaceBudget"},
     {NAMED_BLOCK("Namespace", TEXT("cni-*"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"cni-*\">: a path needs a short name for its groups, and so "
@@ -157,9 +158,6 @@ static struct {
                  OPTION("NamespaceBudget", NUMBER(5))),
      "<Namespace \"red\">: NamespaceBudget is for patterns; leave it out: one "
      "namespace is read each time"},
-    {NAMED_BLOCK("Namespace", TEXT("*"), OPTION("Name", TEXT("all")),
-                 OPTION("NotifyStuck", NUMBER(1))),
-     "<Namespace \"*\">: NotifyStuck is for one namespace; leave it out"},
     {NAMED_BLOCK("Namespace", TEXT("*"), OPTION("Name", TEXT("all")),
                  OPTION("NamespaceBudget", NUMBER(0))),
      "Namespace \"*\": NamespaceBudget 0: write whole percent of one core from "
@@ -182,7 +180,8 @@ static struct {
      "unknown option \"NamespaceBudget\"; write one of "
      "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
-     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
+     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
+     "NotifyPeers, "
      "ReportAcceptQueue, Counting, Filter, Namespace"},
 };
 

@@ -83,8 +83,15 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   size_t slot = 0;
   while (&set.netns[slot].reader != reader)
     slot++;
+  /* What it remembers is this namespace's. */
+  struct alarm *alarm = &reader->stuck->alarms.alarm[0];
+  uint32_t *met = &reader->ages.lost;
+  ck_assert_uint_eq(alarm->said, *met > 0 ? (uint32_t)abs(here) : 0);
+  snprintf(alarm->holder, sizeof(alarm->holder), "holder%d", abs(here));
+  alarm->said = (uint32_t)abs(here);
   pthread_mutex_lock(&lock);
   reads[abs(here)]++;
+  ++*met;
   while (hangs && here < 0) {
     inside[slot] = true;
     pthread_cond_wait(&released, &lock);
@@ -92,11 +99,8 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   inside[slot] = false;
   pthread_mutex_unlock(&lock);
   cpu_time += cost;
-  /* Of these sockets nothing is counted. */
-  static const struct group_index index;
-  static const struct tally tally;
-  *out = (struct snapshot){.index = &index,
-                           .tally = &tally,
+  *out = (struct snapshot){.index = &reader->index,
+                           .tally = &reader->tally,
                            .sockstat = {.tw = abs(here)},
                            .tcp_fin_timeout = abs(here),
                            .tcp_max_tw_buckets = 1000};
@@ -148,6 +152,7 @@ static void set_up(void) {
   block.settings.other_namespace = true;
   block.settings.all_ports_summary = CHOICE_FALSE;
   block.settings.report = REPORT_LIMITS | REPORT_FIN_TIMEOUT;
+  block.settings.notify_stuck = 1;
   number("/proc/self/ns/net", "500");
   number("/run/a", "5");
   number("/run/b", "7");
@@ -163,6 +168,8 @@ static void tear_down(void) {
   netns_pattern_close(&pattern);
   temp_tree_remove(&tree);
 }
+
+static char over[256]; /* holders of alarms that are over */
 
 static struct {
   double buckets, percent, namespaces, age;
@@ -185,11 +192,17 @@ static void note_value(const struct metric *metric, void *data) {
     ck_abort_msg("%s is a setting", metric->type_instance);
 }
 
+static void note_over(const struct alarm *alarm, void *data) {
+  (void)data;
+  snprintf(over + strlen(over), sizeof(over) - strlen(over), "%s %u\n",
+           alarm->holder, alarm->said);
+}
+
 /* Returns how many were read. */
 static size_t read_pattern(void) {
   now += 10000;
   netns_start(&set);
-  netns_pattern_start(&pattern, &set, now, 10000000000);
+  netns_pattern_start(&pattern, &set, now, 10000000000, note_over, NULL);
   size_t ended = 0;
   struct netns *netns;
   while ((netns = netns_next(&set, INT64_MAX / 2)) != NULL) {
@@ -239,9 +252,12 @@ START_TEST(they_come_and_go) {
   number("/docker/new", "30");
   read_pattern();
   assert_sum(3, 42);
+  ck_assert_str_eq(over, "");
   temp_tree_delete(&tree, "/run/b");
   read_pattern();
   assert_sum(2, 35);
+  ck_assert_str_eq(over, "holder7 7\n");
+  over[0] = '\0';
 
   /* One path ends, the namespace does not. */
   also("/single", "/run/a");
