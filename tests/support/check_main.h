@@ -5,11 +5,26 @@
 #include "temp_tree.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 /* The number of cases in a table, as tcase_add_loop_test() wants it. */
 #define CASES(table) ((int)(sizeof(table) / sizeof(*(table))))
+
+/* Where a test cannot run: adds a result that counts as skipped and says why.
+ * nothing_to_do is an empty test. */
+static inline void check_skip(Suite *suite, const char *test,
+                              const char *reason, const TTest *nothing_to_do) {
+  /* check refers to the name, and writes it where TAP reads SKIP. */
+  static char names[8][320];
+  static unsigned num;
+  char *name = names[num++ % 8];
+  snprintf(name, sizeof(names[0]), "%s # SKIP %s", test, reason);
+  TCase *tcase = tcase_create(name);
+  tcase_add_test(tcase, nothing_to_do);
+  suite_add_tcase(suite, tcase);
+}
 
 /* Runs the suite and frees it, each test in a process of its own unless the
  * environment has CK_FORK=no, or in the way that is asked for.

@@ -848,6 +848,9 @@ START_TEST(the_kernel_tells_what_changes_and_no_watch_outlives_its_directory) {
 }
 END_TEST
 
+START_TEST(nothing_to_do) {}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("cgroup");
   TCase *found = tcase_create("tree");
@@ -879,8 +882,10 @@ int main(void) {
   if (__real_cgroup_mount() != NULL && own_path(own, sizeof(own)))
     tcase_add_test(found, own_group_is_found_in_the_real_hierarchy);
   else
-    puts("# skipped: own_group_is_found_in_the_real_hierarchy: no cgroup v2 "
-         "hierarchy is mounted, or this process has no group in it");
+    check_skip(suite, "own_group_is_found_in_the_real_hierarchy",
+               "no cgroup v2 hierarchy is mounted, or this process has no "
+               "group in it",
+               nothing_to_do);
   tcase_set_timeout(found, 120);
   suite_add_tcase(suite, found);
 
@@ -895,9 +900,11 @@ int main(void) {
         empty,
         the_kernel_tells_what_changes_and_no_watch_outlives_its_directory);
   else
-    puts("# skipped: "
-         "the_kernel_tells_what_changes_and_no_watch_outlives_its_directory: "
-         "no cgroup v2 hierarchy is mounted where this user may write");
+    check_skip(
+        suite,
+        "the_kernel_tells_what_changes_and_no_watch_outlives_its_directory",
+        "no cgroup v2 hierarchy is mounted where this user may write",
+        nothing_to_do);
   tcase_set_timeout(empty, 120);
   suite_add_tcase(suite, empty);
 
@@ -905,8 +912,8 @@ int main(void) {
   if (access("/proc/self/mountinfo", R_OK) == 0)
     tcase_add_test(mount, mount_is_where_mountinfo_has_it);
   else
-    puts("# skipped: mount_is_where_mountinfo_has_it: /proc/self/mountinfo "
-         "cannot be read");
+    check_skip(suite, "mount_is_where_mountinfo_has_it",
+               "/proc/self/mountinfo cannot be read", nothing_to_do);
   suite_add_tcase(suite, mount);
   int status = check_main(suite);
   if (real)

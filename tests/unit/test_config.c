@@ -747,14 +747,13 @@ START_TEST(a_service_name_is_the_group_of_its_port) {
 }
 END_TEST
 
+START_TEST(nothing_to_do) {}
+END_TEST
+
 static bool have_services(void) {
   for (int i = 0; i < CASES(services); i++)
-    if (getservbyname(services[i].service, "tcp") == NULL) {
-      printf("# skipped: a_service_name_is_the_group_of_its_port: there is no "
-             "tcp service %s in /etc/services (Debian: install netbase)\n",
-             services[i].service);
+    if (getservbyname(services[i].service, "tcp") == NULL)
       return false;
-    }
   return true;
 }
 
@@ -781,6 +780,10 @@ int main(void) {
   if (have_services())
     tcase_add_loop_test(good, a_service_name_is_the_group_of_its_port, 0,
                         CASES(services));
+  else
+    check_skip(suite, "a_service_name_is_the_group_of_its_port",
+               "/etc/services lacks common services (Debian: netbase)",
+               nothing_to_do);
   TCase *bad = add_case(suite, "refused");
   tcase_add_loop_test(bad, anything_but_a_boolean_is_refused_by_each_switch, 0,
                       CASES(switches));

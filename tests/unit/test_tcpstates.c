@@ -305,5 +305,5 @@ int main(void) {
                       2);
   tcase_add_test(tcase, a_refused_configuration_is_an_error);
   suite_add_tcase(suite, tcase);
-  return check_main(suite);
+  return check_main_forked(suite);
 }
