@@ -5,6 +5,10 @@ section services 1000000 '' '6 minutes; evenly: 200000'
 
 services_alone() {
   local round evenly
+  if ! supports 'Services true'; then
+    say 'skipped: services: this build has none'
+    return
+  fi
   for size in ${sizes_of[services]}; do
     evenly=$((size < 200000 ? size : 200000))
     if ! cgroup=$(cgroup_make); then
@@ -17,10 +21,6 @@ services_alone() {
     row services services '' 'tcpstates, Services true'
     row services tcpconns '' 'tcpconns, ListeningPorts true'
     row services walk '' 'bare walk'
-    if ! supports 'Services true'; then
-      say 'skipped: Services: this build has none'
-      text services 'Skipped: this build has no Services.'
-    fi
     make_sockets server "$size" "$cgroup" 200 || return 0
     into_cgroup
     for ((round = 0; round < rounds; round++)); do
@@ -62,7 +62,7 @@ services_read() {
   shift 2
   for reader; do
     case $reader in
-      services) supports 'Services true' || continue && plugin "$tcpstates" 'Services true' ;;
+      services) plugin "$tcpstates" 'Services true' ;;
       none) plugin "$tcpstates" '' ;;
     esac
     sample "$table" "$reader" "$column" "$ns"
