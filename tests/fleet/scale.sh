@@ -8,7 +8,7 @@ Usage: tests/fleet/scale.sh [--machines N] [--groups N] [--hours N] [--step SECO
 Takes what one real collectd exports and a real Prometheus with our rules makes of it, makes N
 machines [1000] with so many hours [6] of a value every SECONDS [10] of that, and runs every query of every
 panel, variable and rule on them, as Grafana would. Prints a table: seconds, series, bytes,
-samples read. A machine has the group "all" and N-1 ports [1 group]. As a test (of make check-fleet) it takes
+samples in memory at a time. A machine has the group "all" and N-1 ports [1 group]. As a test (of make check-fleet) it takes
 no options.
 
 Needs a build (builddir=DIR), and contrib/install-deps.sh test fleet. Takes some 250 MB of disk for 1000
