@@ -213,7 +213,7 @@ class Build:
                 continue
             for fork in (False, True):
                 begin = time.monotonic()
-                if self.run(self.dir / "plain", self.dir, fork, 600) == 0:
+                if self.run(self.dir / "plain", self.dir, fork, 120) == 0:
                     self.tests[program] = (time.monotonic() - begin, fork, names)
                     break
             else:

@@ -104,7 +104,7 @@ int main(void) {
   TCase *tc = tcase_create("cgroup_kernel");
   tcase_add_test(tc, a_socket_carries_the_id_that_the_tree_has);
   suite_add_tcase(suite, tc);
-  int status = check_main(suite);
+  int status = check_main_forked(suite);
   /* The process that was in it may be leaving yet. */
   while (rmdir(inner) != 0 && errno == EBUSY)
     usleep(1000);
