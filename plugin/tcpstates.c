@@ -220,9 +220,15 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
 
   if (snapshot->method[0] != '\0')
     P_INFO("%s%s", view->label, snapshot->method);
+}
+
+static void notify(const struct snapshot *snapshot, struct view *view,
+                   cdtime_t time) {
   char text[512];
   while (remarks_next(&view->remarks, snapshot, text, sizeof(text)))
     P_INFO("%s%s.", view->label, text);
+  for (size_t i = 0; snapshot->stuck && i < snapshot->stuck->notices_num; i++)
+    dispatch_notice(&snapshot->stuck->notices[i], view, time);
 }
 
 /* Submits what a read has found. */
@@ -231,8 +237,7 @@ static void hand_over(const struct snapshot *snapshot, struct view *view,
   log_snapshot(snapshot, view);
   struct dispatch dispatch = make_dispatch(view, time);
   metrics_each(view->settings, snapshot, dispatch_value, &dispatch);
-  for (size_t i = 0; snapshot->stuck && i < snapshot->stuck->notices_num; i++)
-    dispatch_notice(&snapshot->stuck->notices[i], view, time);
+  notify(snapshot, view, time);
   if (snapshot->sockets_error != 0 || snapshot->file != NULL)
     outcome.failed = true;
 }
