@@ -46,7 +46,7 @@ ok "it builds for i386" in_root sh -c "cd /build && export PKG_CONFIG_LIBDIR=/us
 # The guest: busybox, the tests with their libraries, and the modules of inet_diag.
 mkdir -p "$guest"/{bin,dev,proc,sys,tmp,lib,modules}
 cp -- "$root/kernel/bin/busybox" "$guest/bin/"
-cp -L -- "$root"/lib/i386-linux-gnu/{libc.so.6,libm.so.6,libgcc_s.so.1,ld-linux.so.2} "$root"/usr/lib/i386-linux-gnu/{libmnl.so.0,libcheck.so.0,libsubunit.so.0} "$guest/lib/"
+cp -L -- "$root"/lib/i386-linux-gnu/{libc.so.6,libm.so.6,libgcc_s.so.1,ld-linux.so.2} "$root"/usr/lib/i386-linux-gnu/lib{mnl,subunit}.so.0 "$guest/lib/"
 for test in $tests; do cp -- "$root/build/tests/unit/$test" "$guest/"; done
 find "$root/kernel/lib/modules" \( -name inet_diag.ko -o -name tcp_diag.ko \) -exec cp -t "$guest/modules" {} +
 printf '%s\n' root:x:0:0::/:/bin/sh >"$guest/passwd"
@@ -74,7 +74,8 @@ stty -F /dev/ttyS1 raw -echo
   echo "### done"
 } | cat >/dev/ttyS1
 stty -F /dev/ttyS1 115200
-poweroff -f
+echo o >/proc/sysrq-trigger
+sleep 60
 END
 chmod +x "$guest/init"
 (cd -- "$guest" && find . | cpio --quiet -o -H newc -R 0:0) >"$work/guest.cpio"
