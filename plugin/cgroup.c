@@ -186,3 +186,18 @@ int cgroup_tree_path(struct cgroup_tree *tree, uint64_t id,
     memcpy(path, "/", 2);
   return found ? 0 : -ENOENT;
 }
+
+int cgroup_tree_each(struct cgroup_tree *tree, cgroup_cb cb, void *data) {
+  char path[CGROUP_PATH_SIZE];
+  pthread_mutex_lock(&tree->lock);
+  int err = tree->now.num == 0 ? -ENODEV : 0;
+  for (size_t i = 0; i < tree->now.num && err == 0; i++) {
+    cgroup_list_path(&tree->now, i, "", path, sizeof(path));
+    if (tree->now.entries[i].id != 0)
+      err = cb(tree->now.entries[i].id, path, data);
+  }
+  for (size_t i = 0; i < tree->gone_num && i < CGROUP_GONE_NUM && err == 0; i++)
+    err = cb(tree->gone[i].id, tree->gone[i].path, data);
+  pthread_mutex_unlock(&tree->lock);
+  return err;
+}

@@ -73,6 +73,14 @@ int cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths, size_t num,
 int cgroup_tree_path(struct cgroup_tree *tree, uint64_t id,
                      char path[CGROUP_PATH_SIZE]);
 
+/* Takes a control group; path is cut after CGROUP_PATH_SIZE. Returns 0, or an
+ * error, which ends it. */
+typedef int (*cgroup_cb)(uint64_t id, const char *path, void *data);
+
+/* Calls cb for each control group, then for those that are gone. Returns 0;
+ * -ENODEV: there is no hierarchy; or what cb returned. */
+int cgroup_tree_each(struct cgroup_tree *tree, cgroup_cb cb, void *data);
+
 void cgroup_tree_free(struct cgroup_tree *tree);
 
 #endif

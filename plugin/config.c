@@ -51,6 +51,13 @@ static int read_stuck_after(const struct config_option *option, unsigned arg) {
                             &option->settings->stuck_after);
 }
 
+static int read_services_max(const struct config_option *option, unsigned arg) {
+  (void)arg;
+  return config_read_number(option, 1, 1000,
+                            "write how many services have a group, up to 1000",
+                            &option->settings->services_max);
+}
+
 /* From how many on to notify. */
 static int read_threshold(const struct config_option *option, unsigned offset) {
   return config_read_number(
@@ -84,6 +91,8 @@ static const struct config_entry options[] = {
      false},
     {"LocalPort", config_read_ports, true, false},
     {"RemotePort", config_read_ports, false, false},
+    {"Services", read_boolean, offsetof(struct settings, services), false},
+    {"ServicesMax", read_services_max, 0, false},
     {"ReportByState", read_report, REPORT_BY_STATE, false},
     {"ReportClosed", read_report, REPORT_CLOSED, false},
     {"ReportFinWait2", read_report, REPORT_FIN_WAIT2, false},
@@ -245,12 +254,30 @@ static int read_namespace(const struct config_option *option, unsigned arg) {
 static const struct config_entry namespace_block = {"Namespace", read_namespace,
                                                     0, true};
 
+/* Services makes groups of these names; it may come after the Filter. */
+static int check_services(const struct config_option *option,
+                          const struct settings *settings) {
+  for (size_t i = 0; i < settings->groups_num && settings->services; i++)
+    if (strcmp(settings->groups[i].name, "other") == 0 ||
+        strcmp(settings->groups[i].name, "root") == 0)
+      return config_refuse(option,
+                           "<Filter \"%s\">: the name belongs to a group that "
+                           "Services makes; write another one",
+                           settings->groups[i].name);
+  return 0;
+}
+
 int config_block(struct settings *settings, const oconfig_item_t *block,
                  struct config_error *error) {
   const struct config_option inside = {
       .where = "", .error = error, .settings = settings};
-  return config_read_block(&inside, block, options, LENGTH(options),
-                           &namespace_block, 1);
+  int err = config_read_block(&inside, block, options, LENGTH(options),
+                              &namespace_block, 1);
+  if (err == 0)
+    err = check_services(&inside, settings);
+  for (size_t i = 0; i < settings->namespaces_num && err == 0; i++)
+    err = check_services(&inside, &settings->namespaces[i].settings);
+  return err;
 }
 
 static bool has_port_groups(const struct settings *settings) {
@@ -273,7 +300,7 @@ void config_finish(struct settings *settings) {
             : CHOICE_TRUE;
   if (settings->groups_num == 0 &&
       settings->all_ports_summary == CHOICE_FALSE &&
-      settings->listening_ports != CHOICE_TRUE) {
+      settings->listening_ports != CHOICE_TRUE && !settings->services) {
     settings->no_group = true;
     settings->listening_ports = CHOICE_TRUE;
   }

@@ -192,6 +192,11 @@ static void each_group(struct walk *w) {
     snprintf(name, sizeof(name), "%u-local", index->listening_ports[i]);
     each_group_value(w, name, false, &counts[index->groups_num + i]);
   }
+  const struct services *services = w->snapshot->services;
+  for (size_t i = 0; services != NULL && i < services->num; i++)
+    if (services->groups[i].reported)
+      each_group_value(w, services->groups[i].name, true,
+                       &services->groups[i].counts);
 }
 
 size_t metrics_each(const struct settings *settings,

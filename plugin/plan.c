@@ -58,6 +58,8 @@ static const char *find_reason(const struct plan *plan,
   bool groups = group_index_num(task->index) > 0;
   if (!(states & STATES_COMMON))
     return "few are in the states that are asked for";
+  if (task->services)
+    return "services can be those of all";
   if (task->all && task->dump)
     return "Counting is \"dump\"";
   if (task->all && !plan_sums_known(sums))
@@ -110,7 +112,7 @@ static int choose(struct plan *plan, const struct plan_task *task,
 /* The states to ask for: while there is no group, as of listening ports where
  * nobody listens, there is nothing to count. */
 static uint32_t wanted_states(const struct plan_task *task) {
-  if (task->all || group_index_num(task->index) > 0)
+  if (task->all || task->services || group_index_num(task->index) > 0)
     return task->states;
   return task->all_aged ? task->states & SETTINGS_STATES_AGED : 0;
 }

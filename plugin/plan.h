@@ -37,6 +37,7 @@ struct plan_task {
   bool all;        /* the group "all" too */
   bool dump;       /* no sums */
   bool info;       /* tcp_info of sockets in SETTINGS_STATES_AGED */
+  bool services;   /* the sockets of each control group */
   bool all_aged;   /* these states of all sockets, not only of the groups' */
 };
 

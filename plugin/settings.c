@@ -8,6 +8,7 @@ void settings_init(struct settings *settings) {
       .report = REPORT_BY_STATE | REPORT_FIN_WAIT2 | REPORT_ORPHANS |
                 REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_STUCK,
       .stuck_after = 60,
+      .services_max = 100,
   };
 }
 
@@ -18,7 +19,8 @@ bool settings_need_ages(const struct settings *settings) {
 uint32_t settings_states(const struct settings *settings) {
   uint32_t states = settings->notify_stuck > 0 ? SETTINGS_STATES_AGED : 0;
   if (settings->all_ports_summary != CHOICE_TRUE &&
-      settings->listening_ports != CHOICE_TRUE && settings->groups_num == 0)
+      settings->listening_ports != CHOICE_TRUE && settings->groups_num == 0 &&
+      !settings->services)
     return states;
   if (settings->report & REPORT_BY_STATE)
     states |= (1u << (TCP_CLOSING + 1)) - (1u << TCP_ESTABLISHED);
@@ -37,7 +39,7 @@ uint32_t settings_states(const struct settings *settings) {
 }
 
 bool settings_need_cgroups(const struct settings *settings) {
-  bool need = settings->notify_stuck > 0;
+  bool need = settings->notify_stuck > 0 || settings->services;
   for (size_t i = 0; i < settings->groups_num && !need; i++)
     need = settings->groups[i].filter.cgroups.num > 0;
   for (size_t i = 0; i < settings->namespaces_num && !need; i++)

@@ -47,6 +47,8 @@ struct settings {
   bool notify_processes; /* and name processes */
   bool notify_peers;     /* and remote addresses */
   bool dump;             /* Counting "dump": of all sockets, however many */
+  bool services;         /* a group for each service or container */
+  uint32_t services_max; /* of them, the largest */
   bool no_group;         /* none is selected: hence the listening ports */
   struct group *groups;  /* in the order of configuration */
   size_t groups_num;

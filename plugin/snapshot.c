@@ -223,12 +223,32 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
   return 0;
 }
 
+/* Returns whether sockets can be told apart by service. */
+static bool find_services(struct snapshot_reader *reader, struct snapshot *s,
+                          int *err) {
+  if (!reader->settings->services || *err != 0)
+    return false;
+  *err = services_update(&reader->services, reader->cgroups);
+  if (*err != -ENODEV)
+    return true;
+  file_failed(s, "/sys/fs/cgroup, of Services", *err);
+  *err = 0;
+  return false;
+}
+
 static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
                          uint32_t states) {
   const struct settings *settings = reader->settings;
   s->closed_known = states & 1u << TCP_CLOSE &&
                     kernel_is_at_least(CLOSED_MAJOR, CLOSED_MINOR);
+  int err = reader->cgroup_ids == NULL ? 0 : find_cgroups(reader);
+  if (reader->cgroups_error != 0)
+    file_failed(s, reader->cgroups_file, reader->cgroups_error);
+  bool services = find_services(reader, s, &err);
+  reader->tally.services = services ? &reader->services : NULL;
+  s->services = reader->tally.services;
   const struct plan_task task = {
+      .services = services,
       .index = &reader->index,
       .all = settings->all_ports_summary == CHOICE_TRUE,
       .dump = settings->dump,
@@ -240,9 +260,6 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   if (sums.alloc / 2 > sums.inuse + sums.inuse6 && has_own_table(reader))
     sums.alloc = PROC_UNKNOWN;
   reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
-  int err = reader->cgroup_ids == NULL ? 0 : find_cgroups(reader);
-  if (reader->cgroups_error != 0)
-    file_failed(s, reader->cgroups_file, reader->cgroups_error);
   bool again = err == 0;
   while (again) {
     bool bytecode = !reader->plan.no_bytecode;
@@ -256,6 +273,8 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
     again = (bytecode && reader->plan.no_bytecode) ||
             (had_sums && !plan_sums_known(&sums));
   }
+  if (err == 0 && services)
+    services_choose(&reader->services);
   s->ages_lost = reader->ages.lost > 0;
   const struct stuck_read read = {settings, &reader->ages, &reader->dump,
                                   reader->proc};
@@ -289,13 +308,17 @@ int snapshot_open(struct snapshot_reader *reader,
   reader->cgroups = cgroups;
   if (settings_need_ages(settings))
     reader->tally.ages = &reader->ages;
-  int err =
-      group_index_init(&reader->index, settings->groups, settings->groups_num);
+  int err = settings->services ? services_init(&reader->services, settings) : 0;
+  if (err == 0)
+    err = group_index_init(&reader->index, settings->groups,
+                           settings->groups_num);
   if (err == 0 && settings->notify_stuck > 0)
     err = open_stuck(reader);
   bool ask = false;
   for (size_t i = 0; i < settings->groups_num; i++)
     ask = ask || settings->groups[i].filter.cgroups.num > 0;
+  if (err != 0)
+    services_free(&reader->services);
   if (err != 0 || !ask)
     return err;
   reader->cgroups_stale = true;
@@ -330,6 +353,7 @@ void snapshot_close(struct snapshot_reader *reader) {
   group_index_free(&reader->index);
   tally_free(&reader->tally);
   plan_free(&reader->plan);
+  services_free(&reader->services);
   ages_free(&reader->ages);
   if (reader->stuck != NULL)
     stuck_free(reader->stuck);

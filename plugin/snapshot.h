@@ -16,7 +16,8 @@ struct snapshot {
   bool closed_known; /* this kernel tells bound-only sockets */
   const struct group_index *index;
   const struct tally *tally;
-  const struct stuck *stuck; /* its notices; NULL: there can be none */
+  const struct services *services; /* NULL: not asked for, or not known */
+  const struct stuck *stuck;       /* its notices; NULL: there can be none */
   bool ages_lost; /* of some stuck sockets only tcp_info's age is known */
   /* How the sockets are counted and why, when it is another method than in the
    * read before; else "" */
@@ -48,6 +49,7 @@ struct snapshot_reader {
   struct stuck *stuck; /* NULL: nobody is to be notified */
   struct plan plan;
   struct cgroup_tree *cgroups;
+  struct services services;
   struct id_list *cgroup_ids; /* of each group; NULL: none asks for any */
   unsigned cgroups_generation;
   bool has_ipv6;      /* sockstat6 was there, so it must be */

@@ -18,6 +18,8 @@ int tally_reset(struct tally *tally, const struct group_index *index) {
   memset(&tally->all, 0, sizeof(tally->all));
   if (tally->holders != NULL)
     holders_reset(tally->holders);
+  if (tally->services != NULL)
+    services_reset(tally->services);
   if (num > 0)
     memset(tally->groups, 0, num * sizeof(*tally->groups));
   return 0;
@@ -112,6 +114,12 @@ int tally_socket(const struct diag_socket *socket, void *data) {
     struct holder holder = whose_holder(tally->whose, socket);
     holders_add(tally->holders, &holder, c.age, socket->inode == 0);
   }
+  struct tally_counts *service =
+      tally->services == NULL
+          ? NULL
+          : services_find(tally->services, socket->cgroup_id);
+  if (service != NULL)
+    count_all(service, &c);
   if (group_index_num(tally->index) > 0)
     group_index_find(tally->index, socket, count_group, &c);
   return 0;

@@ -538,7 +538,8 @@ START_TEST(a_wrong_value_is_refused_with_what_to_write_instead) {
 END_TEST
 
 #define KNOWN                                                                  \
-  "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "    \
+  "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "         \
+  "ServicesMax, ReportByState, "                                               \
   "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
   "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
   "NotifyPeers, "                                                              \

@@ -139,7 +139,8 @@ static struct {
          "Namespace", TEXT("red"),
          NAMED_BLOCK("Namespace", TEXT("in"), OPTION("LocalPort", NUMBER(1)))),
      "Namespace \"red\": unknown option \"Namespace\"; write one of "
-     "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "
+     "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "
+     "ServicesMax, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
      "NotifyPeers, "
@@ -178,7 +179,8 @@ static struct {
      .expected = "Namespace: takes texts in quotes; " NAMESPACE_HELP},
     {OPTION("NamespaceBudget", NUMBER(2)),
      "unknown option \"NamespaceBudget\"; write one of "
-     "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, ReportByState, "
+     "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "
+     "ServicesMax, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
      "NotifyPeers, "
