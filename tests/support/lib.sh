@@ -101,7 +101,7 @@ dead_links() {
       [[ -e $1/$(dirname -- "$page")/$link ]] || echo "$page: $link"
     done < <(zcat -f -- "$1/$page" | grep -oE '\]\([^)#]+' | sed 's/^..//' | grep -v ://)
   done < <(cd -- "$1" && find . -name '*.md' -o -name '*.md.gz' | sort) |
-    grep -Ev ': (tests/|plugin/|LICENSE$|contrib/fin-wait2-lab/|(contrib|\.\.)/packages/)' || true
+    grep -Ev ': (\.github/|tests/|plugin/|LICENSE$|contrib/fin-wait2-lab/|(contrib|\.\.)/packages/)' || true
 }
 
 # ---- sockets in a network namespace of the test's own ------------------------
