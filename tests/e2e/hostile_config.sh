@@ -64,7 +64,7 @@ for name in "$long" "$cntrl" ../../etc/passwd a/b all machine 80-local a@b ''; d
 done
 for name in "$long" "$cntrl" ../../etc/passwd a@b . ..; do
   shown=${name:0:20}
-  refused "the Namespace's name '${shown//[[:cntrl:]]/?}', ${#name} characters" '<Namespace ".*">: the name ' \
+  refused "the Namespace's name '${shown//[[:cntrl:]]/?}', ${#name} characters" '<Namespace ".*">: (the name |neither a name|a path needs a short name)' \
     < <(printf '<Namespace "%s">\n</Namespace>\n' "$name" | block)
 done
 for option in LocalPort RemotePort Counting StuckAfter ReportClosed; do

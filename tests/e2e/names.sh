@@ -9,6 +9,10 @@ machine_limits 16 '1000 2000 3000'
 # All that can be reported, of groups of each kind, and with the configuration that
 # contrib/ has for everyone.
 sockets_of_every_kind 18000
+unshare --net sleep 600 &
+beside_pid=$!
+at_end() { kill "$beside_pid"; }
+wait_until 60 "a namespace of a process's own" netns_apart "$beside_pid"
 collectd_configure protocols <<END
 Include "$top/contrib/collectd.conf.d/*.conf"
 <Plugin tcpstates>
@@ -27,6 +31,9 @@ Include "$top/contrib/collectd.conf.d/*.conf"
   <Filter "ipv6">
     AddressFamily "ipv6"
   </Filter>
+  <Namespace "/proc/$beside_pid/ns/ne[t]">
+    Name "pods"
+  </Namespace>
 </Plugin>
 END
 as_user=("${as_machine[@]}")

@@ -74,10 +74,11 @@ cat >"$work/tcpstates.conf" <<'END'
   ListeningPorts true
   LocalPort 18000
   ReportAcceptQueue true
-  ReportClosed true
 </Plugin>
 END
 check 'each read' '' 'all/tcp_connections-ESTABLISHED 6$'
+printf '<Plugin tcpstates>\n  ReportClosed true\n</Plugin>\n' >"$work/tcpstates.conf"
+check ReportClosed "$always" 'all/tcp_connections-ESTABLISHED 6$'
 
 if cgroup=$(cgroup_make); then
   sockets_in "$cgroup/below" make fin-wait2-held ipv4 18002 1

@@ -153,7 +153,7 @@ key=tcpstates-all/current_connections-fin_wait2_stuck
 sockets make fin-wait2-held ipv4 18000 20
 sleep 2
 values >/dev/null
-is "20 stuck are not more than 20" "$(awk '$2 ~ /stuck$/ { print $3 }' "$work/values" | xargs):$(mails $key)" "20 20:"
+is "20 stuck are not more than 20" "$(awk '$2 ~ /(fin_wait2|close_wait)_stuck$/ { print $3 }' "$work/values" | xargs):$(mails $key)" "20 20:"
 agrees $key OKAY
 sockets release fin-wait2-held ipv4 18000
 sockets make fin-wait2-held ipv4 18000 16

@@ -37,6 +37,10 @@ static const struct {
     SYSCALL(socket),
     SYSCALL(statfs),
     SYSCALL(uname),
+    SYSCALL(faccessat),
+#ifdef __NR_access
+    SYSCALL(access),
+#endif
 #ifdef __NR_newfstatat
     SYSCALL(newfstatat),
 #endif
