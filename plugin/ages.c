@@ -11,11 +11,16 @@
 #define SLOTS_MIN 64
 #define SLOTS_MAX (1u << 20)
 
-#define UNIT_MS 128
-#define DATA_MASK ((1u << 25) - 1)
+#define UNIT_MS 16
+#define DATA_MASK ((UINT64_C(1) << 28) - 1)
+#define SINCE_MASK ((UINT64_C(1) << 36) - 1)
+#define COOKIE_MAX ((UINT64_C(1) << 58) - 1)
 
-/* By how much times may differ from read to read, as dumps take long. */
-#define JITTER (4096 / UNIT_MS)
+/* By how much times may differ from read to read because of how long dumps
+ * take: data is not seen where it came less than that after other data; and
+ * what no dump takes. */
+#define JITTER (128 / UNIT_MS)
+#define JITTER_MAX (4096 / UNIT_MS)
 
 enum ages_state { IN_FIN_WAIT1, IN_FIN_WAIT2, IN_CLOSE_WAIT };
 
@@ -123,15 +128,13 @@ static uint64_t ms_ago(const struct ages *ages, uint64_t ms) {
 }
 
 /* Rounded up: no age is above the truth. */
-static uint32_t to_units(uint64_t ms) {
-  return (uint32_t)((ms + UNIT_MS - 1) / UNIT_MS);
-}
+static uint64_t to_units(uint64_t ms) { return (ms + UNIT_MS - 1) / UNIT_MS; }
 
 /* When data came or went last: it stays the same as long as none does, even
  * when tcp_info's time has begun anew after 2^32 ms. */
-static uint32_t data_time(const struct ages *ages,
+static uint64_t data_time(const struct ages *ages,
                           const struct diag_socket *socket) {
-  return (uint32_t)((ages->now - socket->idle) / UNIT_MS & DATA_MASK);
+  return (ages->now - socket->idle) / UNIT_MS & DATA_MASK;
 }
 
 /* When it has entered its state, as far as tcp_info tells. */
@@ -148,11 +151,11 @@ static void first_meeting(const struct ages *ages, struct ages_slot *slot,
   if (socket->has_age && since < ms_ago(ages, socket->idle))
     since = ms_ago(ages, socket->idle);
   *slot = (struct ages_slot){
-      .cookie = socket->cookie,
-      .since = to_units(since),
+      .cookie = socket->cookie & COOKIE_MAX,
+      .since = to_units(since) & SINCE_MASK,
       .data = data_time(ages, socket) & DATA_MASK,
       .state = state_of(socket),
-      .guessed = !socket->has_age,
+      .guessed = !socket->has_age & 1,
   };
 }
 
@@ -160,43 +163,54 @@ static void further_meeting(const struct ages *ages, struct ages_slot *slot,
                             const struct diag_socket *socket) {
   if (!socket->has_age)
     return;
-  uint32_t data = data_time(ages, socket);
-  uint32_t later = (data - slot->data) & DATA_MASK;
-  /* A difference as small as that of two dumps is none, once tcp_info's time
-   * can have begun anew; before, it does no harm. */
-  uint64_t age = (uint64_t)to_units(ages->now) - slot->since;
-  uint32_t least = age > DATA_MASK / 2 ? JITTER : 1;
-  bool moved = later >= least && later <= DATA_MASK - JITTER;
-  uint32_t since = to_units(entered(ages, socket));
+  uint64_t data = data_time(ages, socket);
+  uint64_t later = (data - slot->data) & DATA_MASK;
+  /* Once tcp_info's times can have begun anew, a difference of two dumps must
+   * not be taken for data; before, it does little harm. */
+  uint64_t age = to_units(ages->now) - slot->since;
+  uint64_t least = age > DATA_MASK / 2 ? JITTER_MAX : JITTER;
+  bool moved = later >= least && later <= DATA_MASK - JITTER_MAX;
+  uint64_t since = to_units(entered(ages, socket));
   if (slot->guessed && since < slot->since)
-    slot->since = since;
+    slot->since = since & SINCE_MASK;
   if (!slot->guessed && !moved)
     return;
   slot->guessed = 0;
   slot->data = data & DATA_MASK;
   since = to_units(ms_ago(ages, socket->idle));
   if (since > slot->since)
-    slot->since = since;
+    slot->since = since & SINCE_MASK;
 }
 
 static uint64_t age_of(const struct ages *ages, const struct ages_slot *slot) {
-  uint64_t since = (uint64_t)slot->since * UNIT_MS;
+  uint64_t since = slot->since * UNIT_MS;
   uint64_t age = ages->now > since ? ages->now - since : 0;
   uint64_t checked = ages->info ? ages->now : ages->checked;
   bool sure = checked > since && checked - since > ages->stuck_after;
   return age > ages->stuck_after && !sure ? ages->stuck_after : age;
 }
 
+static bool has_cookie(const struct diag_socket *socket) {
+  return socket->cookie != 0 && socket->cookie <= COOKIE_MAX;
+}
+
+/* As far as tcp_info tells. */
+static uint64_t unknown_age(const struct ages *ages,
+                            const struct diag_socket *socket) {
+  struct ages_slot slot;
+  first_meeting(ages, &slot, socket);
+  return age_of(ages, &slot);
+}
+
 uint64_t ages_meet(struct ages *ages, const struct diag_socket *socket) {
   bool full = ages->num >= room(ages->size);
   struct ages_slot *slot =
-      ages->size > 0 && socket->cookie != 0 ? find(ages, socket->cookie) : NULL;
+      ages->size > 0 && has_cookie(socket) ? find(ages, socket->cookie) : NULL;
   if (slot == NULL || slot->cookie == 0) {
     /* There is no second try in a read in which memory was short. */
-    if (socket->cookie == 0 || (full && (ages->lost > 0 || !grow(ages)))) {
+    if (!has_cookie(socket) || (full && (ages->lost > 0 || !grow(ages)))) {
       ages->lost++;
-      uint64_t age = socket->idle < socket->age ? socket->idle : socket->age;
-      return socket->has_age && socket->state != TCP_FIN_WAIT1 ? age : 0;
+      return unknown_age(ages, socket);
     }
     if (full)
       slot = find(ages, socket->cookie);
@@ -213,12 +227,11 @@ uint64_t ages_meet(struct ages *ages, const struct diag_socket *socket) {
 }
 
 uint64_t ages_find(const struct ages *ages, const struct diag_socket *socket) {
-  if (ages->size == 0 || socket->cookie == 0)
-    return 0;
-  const struct ages_slot *slot = find(ages, socket->cookie);
-  return slot->cookie != 0 && slot->state == state_of(socket)
-             ? age_of(ages, slot)
-             : 0;
+  const struct ages_slot *slot =
+      ages->size > 0 && has_cookie(socket) ? find(ages, socket->cookie) : NULL;
+  bool known = slot != NULL && slot->cookie != 0;
+  return known && slot->state == state_of(socket) ? age_of(ages, slot)
+                                                  : unknown_age(ages, socket);
 }
 
 void ages_finish(struct ages *ages) {

@@ -11,18 +11,18 @@
 
 /* With this many sockets or more, tcp_info is asked for in one read of
  * AGES_INFO_EVERY: it makes a record three times as long. */
-#define AGES_FEW 1000
+#define AGES_FEW 500
 #define AGES_INFO_EVERY 10
 
-/* One socket. Times are of CLOCK_MONOTONIC in units of 128 ms. */
+/* One socket. Times are of CLOCK_MONOTONIC in units of 16 ms. */
 struct ages_slot {
-  uint64_t cookie;      /* 0: the slot is empty */
-  uint32_t since;       /* in its state, and without data; good for 17 years */
-  uint32_t data : 25;   /* when data came or went last, modulo 2^32 ms */
-  uint32_t state : 2;   /* enum ages_state */
-  uint32_t met : 2;     /* generation of the read that met it last */
-  uint32_t guessed : 1; /* there was no tcp_info when it was first met */
-  uint32_t moving : 1;  /* only while the slots are arranged anew */
+  uint64_t cookie : 58; /* 0: the slot is empty; no kernel counts higher */
+  uint64_t state : 2;   /* enum ages_state */
+  uint64_t met : 2;     /* generation of the read that met it last */
+  uint64_t guessed : 1; /* there was no tcp_info when it was first met */
+  uint64_t moving : 1;  /* only while the slots are arranged anew */
+  uint64_t since : 36;  /* in its state, and without data */
+  uint64_t data : 28;   /* when data came or went last, modulo 2^32 ms */
 };
 
 /* Zero-initialised it is empty. */
@@ -60,8 +60,7 @@ void ages_start(struct ages *ages, uint64_t now, bool info,
  * the last one. Allocates only when there are more sockets than before. */
 uint64_t ages_meet(struct ages *ages, const struct diag_socket *socket);
 
-/* Returns what ages_meet() has returned for it in this read, and changes
- * nothing; 0: it is not known. */
+/* Returns what ages_meet() returns, and changes nothing. */
 uint64_t ages_find(const struct ages *ages, const struct diag_socket *socket);
 
 /* Ends a read that was complete: forgets sockets that two reads in a row have

@@ -227,7 +227,7 @@ holder=/proc/${others[1]}
 # With its root: a mount namespace's own is another in a chroot.
 host=(nsenter --pid="$holder/ns/pid_for_children" --mount="$holder/ns/mnt" --root="$holder/root" "${host[@]: -3}")
 printf '%s\n' warm notifies warm warm reference | read_by_plan >"$work/clean"
-ok "a notification names the holder" grep -q "^notification WARNING .* (sockmake\[1\])" "$work/clean"
+ok "a notification names the holder" grep -q "^notification WARNING .* sockmake\[1\] ([0-9]*)" "$work/clean"
 notify='opendir readdir readlinkat closedir open read close'
 calls reference <"$work/clean" >"$work/plain"
 {

@@ -12,7 +12,7 @@ function wrong(text) {
 function compare(key, value, role) {
   if (!(key in reference)) {
     wrong(role ": " key " is new")
-  } else if (key ~ /-(fin_wait2|close_wait)_oldest$/) {
+  } else if (key ~ /-(fin_wait1|fin_wait2|close_wait)_oldest$/) {
     if (value < reference[key]) wrong(role ": " key " is " value ", and was " reference[key])
     if (role ~ /^fault/ && (!(key in highest) || value > highest[key])) highest[key] = value
     if (role == "clean1" && (key in highest) && highest[key] > value)
@@ -41,6 +41,10 @@ function may_be_missed() {
 }
 
 function judge(    key, missing) {
+  if (role == "notifies") {
+    reference_notifications = notifications
+    return
+  }
   if (role == "reference") {
     for (key in value) reference[key] = value[key]
     reference_open = open
@@ -61,7 +65,8 @@ function judge(    key, missing) {
   recoveries_all += recoveries
   if (role ~ /^fault/) {
     missing_any += missing
-    if (notify && notifications != 2) wrong(notifications " notifications")
+    if (notify && notifications != reference_notifications)
+      wrong(notifications " notifications instead of " reference_notifications)
     return
   }
   if (missing) wrong(role ": " missing " values are missing")

@@ -399,7 +399,7 @@ static void count_age(const struct diag_socket *socket, uint32_t stuck_after,
   uint32_t age = socket->age < socket->idle ? socket->age : socket->idle;
   if (!socket->has_age || socket->state == TCP_FIN_WAIT1)
     age = 0;
-  age -= age % 128;
+  age -= age % 16;
   *stuck += age > stuck_after;
   if (age > *oldest)
     *oldest = age;

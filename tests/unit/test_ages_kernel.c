@@ -92,11 +92,11 @@ static void end_pair(void) {
 #define TICK_MS 10
 
 /* It is as old as at its making, less what the kernel may be late by (a delayed
- * ACK, 40 ms) and the unit of 128 ms, and never older than the truth. */
+ * ACK, 40 ms) and the unit of 16 ms, and never older than the truth. */
 static void assert_age(uint64_t oldest, int64_t before, int64_t after) {
   int64_t age = (int64_t)oldest;
   ck_assert_msg(
-      age <= after - made_after + TICK_MS && age + 250 >= before - made_before,
+      age <= after - made_after + TICK_MS && age + 120 >= before - made_before,
       "age %lld, and it was made %lld to %lld ms before", (long long)age,
       (long long)(before - made_before), (long long)(after - made_after));
 }

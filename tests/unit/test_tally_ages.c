@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ms; ages.c knows ages in units of 128. */
+/* ms; ages.c knows ages in units of 16. */
 #define UNIT 128
 #define STUCK_AFTER (500 * UNIT)
 #define BELOW (STUCK_AFTER - UNIT)
