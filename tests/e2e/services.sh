@@ -71,6 +71,19 @@ by_ss() {
 }
 is "there are as many in ESTABLISHED by ss" "$(of tcp_connections-ESTABLISHED | awk '{ sum += $2 } END { print sum }')" "$(by_ss)"
 
+# ss names each socket's control group by itself; its minisockets and request socks have none.
+by_ss() {
+  ss -Htan --cgroup | sed -n "s|.* cgroup:/${cgroup##*/}/||p" |
+    sed -E 's|^system.slice/||; s|^lxc/||; s|^(docker-.{12}).*|\1|; s|/.*||; s| *$||' | sort | uniq -c | awk '{ print $2, $1 }'
+}
+if ss --help 2>&1 | grep -q -- --cgroup; then
+  is "each service has as many sockets in all states as ss shows in its control groups" \
+    "$(awk 'match($1, /\/(tcp_connections-|current_connections-fin_wait2_held)/) { sum[substr($1, 11, RSTART - 11)] += $2 }
+        END { for (group in sum) if (group !~ /^(all|other)$/) print group, sum[group] }' "$work/out" | sort)" "$(by_ss)"
+else
+  skip "as many as by ss" "this ss does not show control groups"
+fi
+
 # configure OPTIONS
 configure() { printf '<Plugin tcpstates>\nServices true\n%s\n</Plugin>\n' "$1" >"$work/tcpstates.conf"; }
 configure 'ServicesMax 2'
@@ -110,4 +123,74 @@ cat >"$work/tcpstates.conf" <<END
 END
 read_twice
 is "in a Namespace block" "$(of tcp_connections-ESTABLISHED | grep -v '^all@')" "$(sed 's/ /@here /' <<<"$wanted")"
+
+# ---- read by read ---------------------------------------------------------------
+
+configure ''
+mkfifo "$work/to"
+"${host[@]}" --stdin "$build/.libs/tcpstates.so" <"$work/to" >"$work/from" 2>&1 &
+reader=$!
+service_pids+=("$reader")
+exec {to_host}>"$work/to"
+reads=0
+# one_read: $work/out has its values.
+one_read() {
+  echo >&"$to_host"
+  reads=$((reads + 1))
+  wait_until 60 "read $reads" awk -v reads=$reads '/^done$/ { n++ } END { exit n < reads }' "$work/from"
+  awk -v reads=$reads '/^done$/ { n++; next } n == reads - 1' "$work/from" >"$work/out"
+}
+established() { sed -n "s|^tcpstates-$1/tcp_connections-ESTABLISHED ||p" "$work/out"; }
+
+run api.service 'make established ipv4 18110 2'
+one_read
+is "a service that has begun" "$(established api.service)" 4
+end "$service"
+wait_until 60 "its end" rmdir "$cgroup/api.service"
+gone=
+for i in {1..11}; do
+  one_read
+  gone+="$(established api.service),"
+done
+is "after its end it is 0 in ten reads, and then no more" "$gone" "0,0,0,0,0,0,0,0,0,0,,"
+run api.service 'make established ipv4 18110 1'
+one_read
+is "it has begun anew" "$(established api.service)" 2
+
+# A container for each job: 2000 control groups, the last 50 of which still have a socket.
+mkfifo "$work/to_jobs"
+python3 -c '
+import os, socket, sys
+top = sys.argv[1] + "/job.service"
+os.mkdir(top)
+kept = []
+for i in range(2000):
+    directory = f"{top}/{i}"
+    os.mkdir(directory)
+    with open(directory + "/cgroup.procs", "w") as file: file.write("0")
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    kept.append((listener, directory))
+    if len(kept) > 50:
+        listener, directory = kept.pop(0)
+        listener.close()
+        os.rmdir(directory)
+    if i % 100 == 99:
+        print(i, flush=True)
+        sys.stdin.readline()
+' "$cgroup" <"$work/to_jobs" >"$work/jobs" 2>&1 &
+service_pids+=("$!")
+exec {to_jobs}>"$work/to_jobs"
+rss=() groups=()
+for i in {1..20}; do
+  wait_until 60 "the jobs" grep -qx "$((100 * i - 1))" "$work/jobs"
+  one_read
+  groups+=("$(sed -n 's|^tcpstates-\(.*\)/tcp_connections-LISTEN .*|\1|p' "$work/out" | wc -l)")
+  rss+=("$(awk '/^VmRSS/ { print $2 }' "/proc/$(pgrep -P "$reader" || echo "$reader")/status")")
+  if ((i < 20)); then echo >&"$to_jobs"; fi
+done
+is "2000 control groups of one service are one group" "$(sed -n 's|^tcpstates-job.service/tcp_connections-LISTEN ||p' "$work/out")" 50
+is "there are no more groups than at first" "${groups[19]}" "${groups[0]}"
+ok "and hardly more memory: ${rss[2]} kB, then ${rss[19]} kB" test "${rss[19]}" -lt "$((rss[2] + 512))"
 done_testing

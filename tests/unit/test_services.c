@@ -163,6 +163,7 @@ START_TEST(oldest_and_fullest_of_the_others_are_not_added_up) {
     counts->close_wait_stuck = 1;
     counts->close_wait_oldest = 1000 * i;
     counts->fin_wait2_oldest = 5000 / i;
+    counts->fin_wait1_oldest = 7 * i;
     counts->accept_queue = 2;
     counts->accept_queue_fullness = 100 * i;
   }
@@ -171,6 +172,7 @@ START_TEST(oldest_and_fullest_of_the_others_are_not_added_up) {
   ck_assert_uint_eq(other->close_wait_stuck, 2);
   ck_assert_uint_eq(other->close_wait_oldest, 2000);
   ck_assert_uint_eq(other->fin_wait2_oldest, 5000);
+  ck_assert_uint_eq(other->fin_wait1_oldest, 14);
   ck_assert_uint_eq(other->accept_queue, 4);
   ck_assert_uint_eq(other->accept_queue_fullness, 200);
 }
