@@ -288,8 +288,12 @@ static bool has_port_groups(const struct settings *settings) {
 }
 
 void config_finish(struct settings *settings) {
-  for (size_t i = 0; i < settings->namespaces_num; i++)
-    config_finish(&settings->namespaces[i].settings);
+  for (size_t i = 0; i < settings->namespaces_num; i++) {
+    struct settings_namespace *other = &settings->namespaces[i];
+    config_finish(&other->settings);
+    if (other->pattern) /* it differs from one to the next */
+      other->settings.report &= ~(unsigned)REPORT_FIN_TIMEOUT;
+  }
   /* As in tcpconns: who selects ports gets "all" only when asking for it, and
    * who selects nothing but refuses "all" gets the listening ports, even when
    * refusing these as well. */

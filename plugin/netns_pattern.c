@@ -292,6 +292,7 @@ static void clear_slots(struct netns_pattern *pattern) {
 
 size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
                          void *data) {
+  int64_t begun = netns_cpu_time();
   clear_slots(pattern);
   bool complete = pattern->searched;
   size_t num = 0;
@@ -315,7 +316,9 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
     cb(&(struct metric){"all", "duration", "namespaces_age",
                         (double)(pattern->now - oldest) / 1000},
        data);
-  return 1 + (num > 0) + netns_sum_each(&pattern->sum, cb, data);
+  size_t values = 1 + (num > 0) + netns_sum_each(&pattern->sum, cb, data);
+  pattern->credit -= netns_cpu_time() - begun;
+  return values;
 }
 
 #define TEXT_OF(number) #number

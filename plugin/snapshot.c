@@ -114,17 +114,18 @@ static void read_port_range(struct snapshot_reader *reader,
 
 static void read_files(struct snapshot_reader *reader, struct snapshot *s) {
   unsigned report = reader->settings->report;
+  bool machine = !reader->settings->other_namespace;
   if (report & REPORT_FIN_TIMEOUT)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_fin_timeout",
                 &s->tcp_fin_timeout, 1);
-  if (report & REPORT_ORPHANS)
+  if (report & REPORT_ORPHANS && machine)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_orphans",
                 &s->tcp_max_orphans, 1);
-  if (report & REPORT_LIMITS) {
+  if (report & REPORT_LIMITS)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_tw_buckets",
                 &s->tcp_max_tw_buckets, 1);
+  if (report & REPORT_LIMITS && machine)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_mem", s->tcp_mem, 3);
-  }
   if (reader->stuck != NULL)
     read_port_range(reader, s);
 }
@@ -257,7 +258,8 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
       .states = states,
   };
   struct plan_sums sums = read_sums(reader, s);
-  if (sums.alloc / 2 > sums.inuse + sums.inuse6 && has_own_table(reader))
+  int64_t inuse = sums.inuse + sums.inuse6;
+  if (inuse > 0 && sums.alloc / 2 > inuse && has_own_table(reader))
     sums.alloc = PROC_UNKNOWN;
   reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
   bool again = err == 0;
