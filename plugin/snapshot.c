@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Bound-only sockets can be asked for since this release. */
 #define CLOSED_MAJOR 6
@@ -95,7 +94,7 @@ static bool has_own_table(const struct snapshot_reader *reader) {
   char path[256], text[64];
   int64_t entries;
   snprintf(path, sizeof(path), "%s/sys/net/ipv4/tcp_mem", reader->proc);
-  if (access(path, F_OK) == 0)
+  if (proc_file_read(path, text, sizeof(text)) != -ENOENT)
     return false;
   snprintf(path, sizeof(path), "%s/sys/net/ipv4/tcp_ehash_entries",
            reader->proc);

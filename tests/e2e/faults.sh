@@ -112,6 +112,11 @@ cat >"$configuration" <<END
     StuckAfter 1
     ReportClosed true
   </Namespace>
+  <Namespace "/proc/${others[0]}/ns/net" "/proc/${others[0]}/task/${others[0]}/ns/net">
+    Name "sum"
+    AllPortsSummary true
+    StuckAfter 1
+  </Namespace>
 </Plugin>
 END
 sleep 1.1

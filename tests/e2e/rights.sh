@@ -123,4 +123,6 @@ cat >"$work/tcpstates.conf" <<END
 </Plugin>
 END
 check Namespace "$always" 'all@beside/tcp_connections-LISTEN '
+sed -i 's|/net">|/[n]et">|' "$work/tcpstates.conf"
+check patterns "$always $(listed Namespace)" 'all@beside/tcp_connections-LISTEN '
 done_testing
