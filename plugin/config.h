@@ -12,7 +12,8 @@ int config_block(struct settings *settings, const oconfig_item_t *block,
                  struct config_error *error);
 
 /* To be called after the last block: gives the options that nobody has set
- * their defaults, which depend on the others. */
+ * their defaults, which depend on the others, and whoever selects no group the
+ * listening ports. */
 void config_finish(struct settings *settings);
 
 #endif

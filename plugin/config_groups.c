@@ -95,7 +95,7 @@ static bool parse_address(const char *text, struct address *out,
   return inet_pton(AF_INET6, text, out->bytes) == 1;
 }
 
-/* Clears the bits behind the prefix's length. Returns whether all were 0. */
+/* Clears the bits after the prefix's length. Returns whether all were 0. */
 static bool clear_rest(struct prefix *prefix) {
   bool clear = true;
   for (unsigned bit = prefix->len; bit < 128; bit++) {

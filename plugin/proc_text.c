@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The next word of the line at *pos, which moves behind it. Returns its
+/* The next word of the line at *pos, which moves after it. Returns its
  * length, 0 at the end of the line. */
 static size_t next_word(const char **pos, const char **word) {
   *word = *pos + strspn(*pos, " \t");
