@@ -118,6 +118,7 @@ START_TEST(bound_only_sockets_of_many_are_those_of_this_read) {
   temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
   machine.settings.report |= REPORT_CLOSED;
   machine.sockets = bound;
+  machine.num = CASES(bound);
   fake_machine_read_first();
   for (int i = 0; i < 12; i++) {
     machine.num = (size_t)i % 4;

@@ -20,7 +20,7 @@ static struct {
   int (*read)(void);
   plugin_shutdown_cb shutdown;
   char log[4096];
-  size_t values;
+  size_t values, pattern_values;
 } plugin;
 
 /* What a read finds. */
@@ -105,6 +105,10 @@ cdtime_t plugin_get_interval(void) { return TIME_T_TO_CDTIME_T(10); }
 
 int plugin_dispatch_values(value_list_t const *vl) {
   ck_assert_str_eq(vl->plugin, "tcpstates");
+  if (strcmp(vl->plugin_instance, "all@pods") == 0) {
+    plugin.pattern_values++;
+    return 0;
+  }
   ck_assert_str_eq(vl->plugin_instance, "443-local");
   ck_assert_str_eq(vl->type, "gauge");
   ck_assert_str_eq(vl->type_instance, "name");
@@ -266,6 +270,21 @@ START_TEST(how_sockets_are_counted_is_logged_when_it_changes) {
 }
 END_TEST
 
+START_TEST(a_pattern_that_leads_nowhere_takes_nothing_away) {
+  oconfig_item_t pattern = NAMED_BLOCK("Namespace", TEXT("/nowhere/at/all-*"),
+                                       OPTION("Name", TEXT("pods")));
+  start(&pattern);
+  found.values = 3;
+  for (int i = 1; i <= 3; i++) {
+    ck_assert_int_eq(plugin.read(), 0);
+    ck_assert_uint_eq(plugin.values, 3 * (size_t)i);
+    ck_assert_uint_ge(plugin.pattern_values, (size_t)i);
+  }
+  ck_assert_ptr_null(strstr(plugin.log, "error: "));
+  ck_assert_int_eq(plugin.shutdown(), 0);
+}
+END_TEST
+
 START_TEST(a_configuration_that_selects_no_group_is_told) {
   oconfig_item_t option = OPTION("AllPortsSummary", BOOLEAN(false));
   oconfig_item_t in_namespace = NAMED_BLOCK(
@@ -300,6 +319,7 @@ int main(void) {
                       0, CASES(reads));
   tcase_add_loop_test(tcase, what_is_wrong_with_a_file_is_said, 0,
                       CASES(file_errors));
+  tcase_add_test(tcase, a_pattern_that_leads_nowhere_takes_nothing_away);
   tcase_add_test(tcase, how_sockets_are_counted_is_logged_when_it_changes);
   tcase_add_loop_test(tcase, a_configuration_that_selects_no_group_is_told, 0,
                       2);
