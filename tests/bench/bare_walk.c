@@ -128,7 +128,11 @@ int main(int argc, char **argv) {
     fprintf(stderr, "bare_walk: %" PRIu64 " sockets were handed out\n",
             sockets);
   qsort(samples, num, sizeof(*samples), compare);
+  uint64_t sum = 0;
+  for (size_t i = 0; i < num; i++)
+    sum += samples[i];
   printf("reads %zu\n", num);
+  printf("cpu_ns_per_read_mean %" PRIu64 "\n", sum / num);
   printf("cpu_ns_per_read_median %" PRIu64 "\n",
          (samples[(num - 1) / 2] + samples[num / 2]) / 2);
   printf("cpu_ns_per_read_min %" PRIu64 "\n", samples[0]);

@@ -132,6 +132,9 @@ static int compare_numbers(const void *a, const void *b) {
 void print_measurement(struct measurement *m) {
   uint64_t median = 0;
   uint64_t min = 0;
+  uint64_t sum = 0;
+  for (size_t i = 0; i < m->num; i++)
+    sum += m->cpu_ns[i];
   if (m->num > 0) {
     qsort(m->cpu_ns, m->num, sizeof(*m->cpu_ns), compare_numbers);
     median = (m->cpu_ns[(m->num - 1) / 2] + m->cpu_ns[m->num / 2]) / 2;
@@ -139,6 +142,7 @@ void print_measurement(struct measurement *m) {
   }
   printf("reads %zu\n", m->num);
   printf("cpu_ns_per_read_median %" PRIu64 "\n", median);
+  printf("cpu_ns_per_read_mean %" PRIu64 "\n", m->num > 0 ? sum / m->num : 0);
   printf("cpu_ns_per_read_min %" PRIu64 "\n", min);
   printf("values_per_read %.10g\n",
          m->num > 0 ? (double)m->values / (double)m->num : 0);
