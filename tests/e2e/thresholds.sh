@@ -78,6 +78,7 @@ values >/dev/null
 cut -d' ' -f1 "$work/thresholds" | tr / ' ' | sort >"$work/names"
 is "tcpstates-thresholds.conf watches these" "$(<"$work/names")" "protocols-TcpExt protocol_counter-TCPTimeWaitOverflow
 tcpstates-all current_connections-close_wait_stuck
+tcpstates-all current_connections-fin_wait1_stuck
 tcpstates-all current_connections-fin_wait2_stuck
 tcpstates-all duration-tcp_fin_timeout
 tcpstates-all percent-accept_queue
@@ -176,6 +177,21 @@ agrees $key OKAY
 # A read may have come between the two releases.
 ok "each was said once" grep -qE '^WARNING FAILURE (WARNING )?OKAY$' <(mails $key)
 
+key=tcpstates-all/current_connections-fin_wait1_stuck
+sockets make fin-wait1-held ipv4 18008 21
+await $key WARNING "21 are"
+agrees $key WARNING
+sockets make fin-wait1-held ipv6 18009 180
+await $key FAILURE "201 are"
+sockets release fin-wait1-held ipv4 18008
+sockets release fin-wait1-held ipv6 18009
+await $key OKAY "none"
+
+# limit_is NAME NUMBER...: becomes it at once: collectd may be reading the file.
+limit_is() {
+  echo "${*:2}" >"$work/limit"
+  mv -- "$work/limit" "$work/limits/$1"
+}
 # traffic KIND ARGUMENT...: see tests/fleet/traffic.py; its process id is $traffic.
 traffic() {
   python3 "$top/tests/fleet/traffic.py" "$@" >"$work/traffic" &
@@ -224,7 +240,7 @@ ok "200 sockets are orphans" test "$(sockstat orphan)" -ge 200
 await $key WARNING "35 % of the limit" limit_at tcp_max_orphans 35
 await $key FAILURE "70 % of it" limit_at tcp_max_orphans 70
 sockets release fin-wait1-orphaned ipv4 18006
-echo 1000000 >"$work/limits/tcp_max_orphans"
+limit_is tcp_max_orphans 1000000
 await $key OKAY "under a million"
 
 key=tcpstates-machine/percent-tcp_mem
@@ -234,7 +250,7 @@ ok "what nobody reads takes memory" test "$(sockstat mem)" -ge 500
 await $key WARNING "80 % of the limit" limit_at tcp_mem 80
 await $key FAILURE "97 % of it" limit_at tcp_mem 97
 memory_free
-echo 1000000 2000000 3000000 >"$work/limits/tcp_mem"
+limit_is tcp_mem 1000000 2000000 3000000
 await $key OKAY "under three millions"
 
 # ---- values that stop coming -----------------------------------------------------------

@@ -45,6 +45,11 @@ traffic() {
   traffic=${pids[-1]}
   wait_until 60 "${*:2} is ready" grep -q ready "$work/$name.log"
 }
+# limit_is NAME NUMBER...: becomes it at once: collectd may be reading the file.
+limit_is() {
+  echo "${*:2}" >"$work/limit"
+  mv -- "$work/limit" "$work/limits/$1"
+}
 stop() {
   kill "$@"
   wait "$@" 2>/dev/null || true
@@ -158,6 +163,11 @@ is "it says so" "$(annotations | uniq)" "TcpFinWait2Stuck 201 sockets are stuck 
 stop "$traffic"
 fires "none" ""
 
+traffic here unread 10.1.0.1 7101 21
+fires "21 held in FIN_WAIT1, whose peers do not read" "TcpFinWait1Stuck warning"
+stop "$traffic"
+fires "none" ""
+
 traffic here leak 10.1.0.1 7102 2
 fires "two more in CLOSE_WAIT each second" "TcpCloseWaitStuck warning"
 fires "and on" "TcpCloseWaitStuck critical|TcpCloseWaitStuck warning"
@@ -194,7 +204,7 @@ sockets make fin-wait1-orphaned ipv4 18006 200
 fires "orphans at 35 % of the limit" "TcpOrphansNearLimit warning" limit_at tcp_max_orphans 35
 fires "70 %" "TcpOrphansNearLimit critical|TcpOrphansNearLimit warning" limit_at tcp_max_orphans 70
 sockets release fin-wait1-orphaned ipv4 18006
-echo 1000000 >"$work/limits/tcp_max_orphans"
+limit_is tcp_max_orphans 1000000
 fires "none" ""
 
 sockets make listen ipv4 18007 1
@@ -202,7 +212,7 @@ memory_take 18007
 fires "TCP memory at 80 % of the limit" "TcpMemoryNearLimit warning" limit_at tcp_mem 80
 fires "97 %" "TcpMemoryNearLimit critical|TcpMemoryNearLimit warning" limit_at tcp_mem 97
 memory_free
-echo 1000000 2000000 3000000 >"$work/limits/tcp_mem"
+limit_is tcp_mem 1000000 2000000 3000000
 fires "none" ""
 stop "${peers[@]}"
 

@@ -41,7 +41,8 @@ def write(file, series, hosts, since, until, step):
             match = re.match(r"([\w:]+)\{(.*)\} \S+ \d+$", line)
             if not match or not match[1].startswith(("collectd_", "instance:", "tcpstates:")):
                 continue
-            name, labels = match.groups()
+            # /federate gives a series that has no instance an empty one.
+            name, labels = match[1], re.sub(r',?instance=""', "", match[2]).lstrip(",")
             # A rule's values come every 30 s.
             own = times if name.startswith("collectd_") else times[:: max(1, 30 // int(step))]
             tails = []

@@ -6,7 +6,7 @@ case ${1-} in
 Usage: tests/fleet/scale.sh [--machines N] [--groups N] [--hours N] [--step SECONDS]
 
 Takes what one real collectd exports and a real Prometheus with our rules makes of it, makes N
-machines [1000] with so many hours [6] of a value every SECONDS [10] of that, and runs every query of every
+machines [1000] with so many hours [6] of a value every SECONDS [30] of that, and runs every query of every
 panel, variable and rule on them, as Grafana would. Prints a table: seconds, series, bytes,
 samples in memory at a time. A machine has the group "all" and N-1 ports [1 group]. As a test (of make check-fleet) it takes
 no options.
@@ -24,7 +24,7 @@ python=/usr/bin/python3
 need_programs prometheus promtool "$python"
 need_plugins protocols write_prometheus
 enter_netns "$@"
-machines=1000 groups=1 hours=6 step=10
+machines=1000 groups=1 hours=6 step=30
 while (($# > 0)); do
   case $1 in
     --machines | --groups | --hours | --step) declare "${1#--}=$2" ;;

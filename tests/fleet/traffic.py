@@ -9,6 +9,7 @@
   ends HOST PORT N       N connections a second, each closed here first: TIME_WAIT
   waits HOST PORT N      N connections one after the other to one that does not accept
   listen PORT BACKLOG    listens, and never accepts
+  unread HOST PORT N     N connections that have sent what their peers do not read, and are shut down
   leak HOST PORT N       N more connections a second that are kept when the peer closes
   stuck HOST PORT N      N connections whose sending side is shut down, and whose peers keep theirs
 
@@ -156,5 +157,21 @@ def stuck(host, port, num):
     for_ever()
 
 
-kinds = (serve, answer, serve_idle, pool, streams, half_closed, ends, waits, listen, leak, stuck)
+def unread(host, port, num):
+    kept = [connect(host, port) for _ in range(int(num))]
+    for connection in kept:
+        connection.setblocking(False)
+        # A peer's window opens once more at the start.
+        for _ in range(20):
+            try:
+                while True:
+                    connection.send(bytes(65536))
+            except BlockingIOError:
+                time.sleep(0.01)
+        connection.shutdown(socket.SHUT_WR)
+    ready()
+    for_ever()
+
+
+kinds = (serve, answer, serve_idle, pool, streams, half_closed, ends, waits, listen, leak, stuck, unread)
 {kind.__name__.replace("_", "-"): kind for kind in kinds}[sys.argv[1]](*sys.argv[2:])
