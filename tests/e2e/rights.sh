@@ -77,7 +77,7 @@ cat >"$work/tcpstates.conf" <<'END'
 </Plugin>
 END
 check 'each read' '' 'all/tcp_connections-ESTABLISHED 6$'
-printf '<Plugin tcpstates>\n  ReportClosed true\n</Plugin>\n' >"$work/tcpstates.conf"
+sed -i 's/ReportAcceptQueue/ReportClosed/' "$work/tcpstates.conf"
 check ReportClosed "$always" 'all/tcp_connections-ESTABLISHED 6$'
 
 if cgroup=$(cgroup_make); then
