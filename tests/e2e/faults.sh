@@ -112,11 +112,6 @@ cat >"$configuration" <<END
     StuckAfter 1
     ReportClosed true
   </Namespace>
-  <Namespace "/proc/${others[0]}/ns/net" "/proc/${others[0]}/task/${others[0]}/ns/net">
-    Name "sum"
-    AllPortsSummary true
-    StuckAfter 1
-  </Namespace>
 </Plugin>
 END
 sleep 1.1
@@ -174,6 +169,29 @@ refused='^(sendto|recvmsg) .*(EINVAL|error-einval)$'
 } >"$work/transcript"
 awk -f "$top/tests/faults/faults.awk" "$work/transcript" >"$work/judgement"
 judge "a read" "$steady" "$work/judgement"
+
+# ---- a pattern of namespaces, alone: threads that read at a time take turns at random ---
+
+steady_configuration=$configuration
+configuration=$work/pattern.conf
+cat >"$configuration" <<END
+<Plugin tcpstates>
+  <Namespace "/proc/${others[0]}/ns/net" "/proc/${others[0]}/task/${others[0]}/ns/net">
+    Name "sum"
+    AllPortsSummary true
+    StuckAfter 1
+  </Namespace>
+</Plugin>
+END
+printf '%s\n' first warm warm warm reference | read_by_plan >"$work/pattern"
+steady='setns pthread_create open sendto socket'
+calls reference <"$work/pattern" | cases "$steady" | while read -r case; do
+  printf '%s\n' "fault1 $case" "fault2 $case" clean1 clean2
+done >"$work/plan"
+(printf '%s\n' warm warm warm reference && cat "$work/plan") | read_by_plan >"$work/transcript"
+awk -f "$top/tests/faults/faults.awk" "$work/transcript" >"$work/judgement"
+judge "a pattern" "$steady" "$work/judgement"
+configuration=$steady_configuration
 
 # ---- the first read -----------------------------------------------------------
 
