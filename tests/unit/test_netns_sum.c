@@ -178,6 +178,22 @@ START_TEST(there_is_a_bound) {
 }
 END_TEST
 
+START_TEST(what_has_ended_does_not_fill_it) {
+  for (size_t i = 0; sum.num < NETNS_SUM_MAX / 2; i++) {
+    snprintf(names[0], sizeof(names[0]), "%zu", i);
+    say(names[0], "tcp_connections", "LISTEN", 1);
+    ck_assert_int_eq(take(0), 0);
+  }
+  for (int i = 0; i <= NETNS_SUM_ZEROS; i++) {
+    netns_sum_start(&sum);
+    netns_sum_each(&sum, note_value, NULL);
+    got[0] = '\0';
+  }
+  ck_assert_uint_eq(sum.num, NETNS_SUM_MAX / 2);
+  ck_assert(!netns_sum_is_full(&sum));
+}
+END_TEST
+
 START_TEST(without_memory_a_part_says_nothing) {
   for (int after = 0; after < 8; after++) {
     for (size_t k = 0; k < 100; k++) {
@@ -212,6 +228,7 @@ int main(void) {
                  a_part_that_says_something_else_replaces_what_it_has_said);
   tcase_add_test(tcase, names_that_come_and_go_need_bounded_memory);
   tcase_add_test(tcase, there_is_a_bound);
+  tcase_add_test(tcase, what_has_ended_does_not_fill_it);
   tcase_add_test(tcase, without_memory_a_part_says_nothing);
   suite_add_tcase(suite, tcase);
   return check_main(suite);
