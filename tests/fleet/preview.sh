@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Draws contrib/dashboards/preview.png anew: what contrib/dashboards/preview makes of a
+# Draws machine.png and group.png of contrib/dashboards anew: what its preview makes of a
 # real Prometheus, which has scraped a real collectd for eight minutes.
 case ${1-} in
   --help | -h)
     cat <<'TEXT'
-Usage: tests/fleet/preview.sh [FILE]
+Usage: tests/fleet/preview.sh [DIRECTORY]
 
 For eight minutes, in network namespaces of its own: a web server's connections, a
 program that leaks two sockets in FIN_WAIT2 every ten seconds and is restarted once,
-and a queue that nobody accepts from. Then draws FILE [contrib/dashboards/preview.png].
+and a queue that nobody accepts from. Then draws machine.png, and of the port that leaks group.png,
+in DIRECTORY [contrib/dashboards].
 
 Needs a build (builddir=DIR; by default the current directory), make check's programs
-in it, and contrib/install-deps.sh test fleet. Touches FILE, and a directory of its own
+in it, and contrib/install-deps.sh test fleet. Touches these files, and a directory of its own
 in TMPDIR that it removes.
 
 Exit codes: 0 drawn, others not.
@@ -34,9 +35,11 @@ echo 128 >/proc/sys/net/core/somaxconn
 echo 256 >/proc/sys/net/ipv4/tcp_max_tw_buckets
 
 mkdir "$work/prometheus"
-cat >"$work/prometheus/prometheus.yml" <<'YAML'
+cat >"$work/prometheus/prometheus.yml" <<YAML
 global:
   scrape_interval: 2s
+  evaluation_interval: 2s
+rule_files: ["$top/contrib/prometheus/alerts.yml"]
 scrape_configs:
   - job_name: collectd
     honor_labels: true
@@ -53,6 +56,8 @@ LoadPlugin write_prometheus
 </Plugin>
 LoadPlugin tcpstates
 <Plugin tcpstates>
+  LocalPort 443 5432 8080
+  RemotePort 5432
   ReportAcceptQueue true
 </Plugin>
 END
@@ -76,5 +81,9 @@ for ((i = 1; i <= 48; i++)); do
   esac
   until ((SECONDS >= start + 10 * i)); do sleep 0.2; done
 done
-"${in_prometheus[@]}" /usr/bin/python3 "$top/contrib/dashboards/preview" --minutes 8 \
-  --output "${1:-$top/contrib/dashboards/preview.png}" web1.example.org
+directory=${1:-$top/contrib/dashboards}
+draw() {
+  "${in_prometheus[@]}" /usr/bin/python3 "$top/contrib/dashboards/preview" --minutes 8 "$@" web1.example.org
+}
+draw --output "$directory/machine.png"
+draw --dashboard group --group 5432-remote --output "$directory/group.png"

@@ -3,13 +3,15 @@
 case ${1-} in
   --help | -h)
     cat <<'TEXT'
-Usage: tests/fleet/scale.sh [--machines N] [--groups N] [--hours N] [--step SECONDS]
+Usage: tests/fleet/scale.sh [--machines N] [--groups N] [--hours N] [--step SECONDS] [--pictures DIRECTORY]
 
 Takes what one real collectd exports and a real Prometheus with our rules makes of it, makes N
 machines [1000] with so many hours [6] of a value every SECONDS [30] of that, and runs every query of every
 panel, variable and rule on them, as Grafana would. Prints a table: seconds, series, bytes,
 samples in memory at a time. A machine has the group "all" and N-1 ports [1 group]. As a test (of make check-fleet) it takes
 no options.
+
+--pictures draws the dashboards of the fleet and of the group all there, by contrib/dashboards/preview.
 
 Needs a build (builddir=DIR), and contrib/install-deps.sh test fleet. Takes some 250 MB of disk for 1000
 machines, eight times that meanwhile, in TMPDIR.
@@ -24,10 +26,11 @@ python=/usr/bin/python3
 need_programs prometheus promtool "$python"
 need_plugins protocols write_prometheus
 enter_netns "$@"
+pictures=
 machines=1000 groups=1 hours=6 step=30
 while (($# > 0)); do
   case $1 in
-    --machines | --groups | --hours | --step) declare "${1#--}=$2" ;;
+    --machines | --groups | --hours | --step | --pictures) declare "${1#--}=$2" ;;
     *) echo "scale.sh: \"$1\" is not an option; try --help" >&2 && exit 2 ;;
   esac
   shift 2
@@ -90,4 +93,8 @@ while IFS= read -r line; do
     *) echo "$line" ;;
   esac
 done < <("$python" "$top/tests/fleet/scale.py" ask http://127.0.0.1:9099 "$top" "$machines" $((until - step)) 2>&1 || echo "not ok	the queries ended early")
+for dashboard in ${pictures:+fleet group}; do
+  ok "preview draws the $dashboard" "$python" "$top/contrib/dashboards/preview" --prometheus http://127.0.0.1:9099 \
+    --minutes 360 --until $((until - step)) --dashboard "$dashboard" --output "$pictures/$dashboard.png"
+done
 done_testing
