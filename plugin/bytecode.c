@@ -285,6 +285,23 @@ int bytecode_compile(struct bytecode *program,
   return err;
 }
 
+int bytecode_outside(struct bytecode *program, const uint64_t *ids,
+                     size_t num) {
+  assembler_begin(program);
+  struct label accept = {0}, reject = {0};
+  int err = 0;
+  for (size_t i = 0; i < num && err == 0; i++) {
+    struct label next = {0};
+    err = assembler_emit(program, INET_DIAG_BC_CGROUP_COND, &ids[i],
+                         sizeof(ids[i]), &next);
+    if (err == 0)
+      err = assembler_jump(program, &reject);
+    assembler_bind(program, &next);
+  }
+  assembler_end(program, &accept, &reject);
+  return err;
+}
+
 void bytecode_free(struct bytecode *program) {
   free(program->ops);
   *program = (struct bytecode){0};

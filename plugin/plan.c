@@ -58,17 +58,17 @@ static const char *find_reason(const struct plan *plan,
   bool groups = group_index_num(task->index) > 0;
   if (!(states & STATES_COMMON))
     return "few are in the states that are asked for";
-  if (task->services)
+  if (task->services != NULL && (groups || !task->all))
     return "services can be those of all";
   if (task->all && task->dump)
     return "Counting is \"dump\"";
   if (task->all && !plan_sums_known(sums))
     return "the kernel's sums are not known";
-  if (groups &&
+  if ((groups || task->services != NULL) &&
       plan->sockets <
           (plan->method == PLAN_ALL ? plan->threshold : plan->threshold / 2))
     return "there are few";
-  if (groups && plan->no_bytecode)
+  if ((groups || task->services != NULL) && plan->no_bytecode)
     return "this kernel cannot filter them by group";
   return groups && !plan->found.known ? first_time : NULL;
 }
@@ -112,7 +112,7 @@ static int choose(struct plan *plan, const struct plan_task *task,
 /* The states to ask for: while there is no group, as of listening ports where
  * nobody listens, there is nothing to count. */
 static uint32_t wanted_states(const struct plan_task *task) {
-  if (task->all || task->services || group_index_num(task->index) > 0)
+  if (task->all || task->services != NULL || group_index_num(task->index) > 0)
     return task->states;
   return task->all_aged ? task->states & SETTINGS_STATES_AGED : 0;
 }
@@ -126,6 +126,22 @@ static void ask(struct plan *plan, uint32_t states, bool filtered, bool info) {
     request->bytecode = plan->program.code.ops;
     request->bytecode_len = plan->program.code.len;
   }
+}
+
+/* ESTABLISHED, of which there are full sockets only, for services: the largest
+ * one's are those that are not dumped. Returns 0 or -ENOMEM. */
+static int ask_services(struct plan *plan, const struct services *services) {
+  int err = bytecode_outside(&plan->outside, services->largest_ids,
+                             services->largest_ids_num);
+  if (err != 0)
+    return err;
+  ask(plan, 1u << TCP_ESTABLISHED, false, false);
+  struct diag_request *request = &plan->requests[plan->requests_num - 1];
+  if (services->largest_ids_num > 0) {
+    request->bytecode = plan->outside.ops;
+    request->bytecode_len = plan->outside.len;
+  }
+  return 0;
 }
 
 /* Would tcp_info of all sockets of the first request cost more than a further
@@ -170,6 +186,10 @@ int plan_make(struct plan *plan, const struct plan_task *task,
     ask(plan, aged, filtered && !task->all_aged, task->info);
   if (group_index_num(task->index) > 0)
     ask(plan, common, true, false);
+  else if (task->services != NULL && common & 1u << TCP_ESTABLISHED) {
+    int err = ask_services(plan, task->services);
+    return err != 0 ? err : changed;
+  }
   return changed;
 }
 
@@ -182,6 +202,8 @@ static void set_total(struct tally *tally, size_t complement, int state,
     uint64_t *count = &tally->groups[complement].state[state];
     *count = at_least_0((int64_t)(total - (dumped - *count)));
   }
+  if (state == TCP_ESTABLISHED && tally->services != NULL)
+    services_add_missing(tally->services, (int64_t)(total - dumped));
   tally->all.state[state] = total;
 }
 
@@ -271,5 +293,6 @@ void plan_describe(const struct plan *plan, const struct plan_task *task,
 
 void plan_free(struct plan *plan) {
   group_program_free(&plan->program);
+  bytecode_free(&plan->outside);
   *plan = (struct plan){0};
 }

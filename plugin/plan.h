@@ -37,8 +37,8 @@ struct plan_task {
   bool all;        /* the group "all" too */
   bool dump;       /* no sums */
   bool info;       /* tcp_info of sockets in SETTINGS_STATES_AGED */
-  bool services;   /* the sockets of each control group */
-  bool all_aged;   /* these states of all sockets, not only of the groups' */
+  const struct services *services; /* the sockets of each; NULL: of none */
+  bool all_aged; /* these states of all sockets, not only of the groups' */
 };
 
 /* With groups, the number of sockets from which on they are not all dumped;
@@ -62,6 +62,7 @@ struct plan {
   uint64_t machine; /* those that a walk passes */
   bool told;        /* the method and a reason that lasts */
   struct group_program program;
+  struct bytecode outside; /* of the largest service */
   struct {
     bool known;
     uint64_t rare;       /* sockets in other states than these two */

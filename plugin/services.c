@@ -107,6 +107,22 @@ static int note_cgroup(uint64_t id, const char *path, void *data) {
   return 0;
 }
 
+/* Finds the ids of the largest group. */
+static void find_largest_ids(struct services *services) {
+  services->largest_ids_num = 0;
+  for (size_t i = 0; i < services->ids_size && services->largest_group != OTHER;
+       i++) {
+    const struct services_id *id = &services->ids[i];
+    if (id->id == 0 || id->group != services->largest_group)
+      continue;
+    if (services->largest_ids_num == SERVICES_LARGEST_IDS) {
+      services->largest_ids_num = 0;
+      return;
+    }
+    services->largest_ids[services->largest_ids_num++] = id->id;
+  }
+}
+
 int services_update(struct services *services, struct cgroup_tree *tree) {
   unsigned generation = cgroup_tree_generation(tree);
   if (!services->stale && generation == services->generation)
@@ -129,8 +145,12 @@ int services_update(struct services *services, struct cgroup_tree *tree) {
   services->spare = ids;
   services->spare_size = size;
   for (size_t i = OTHER + 1; i < services->num; i++)
-    if (!services->groups[i].known && !services->groups[i].reported)
+    if (!services->groups[i].known && !services->groups[i].reported) {
       services->groups[i].name[0] = '\0';
+      if (services->largest_group == i)
+        services->largest_group = OTHER;
+    }
+  find_largest_ids(services);
   services->generation = generation;
   return 0;
 }
@@ -199,12 +219,39 @@ static size_t choose_largest(struct services *services) {
   return num;
 }
 
+static uint64_t established(const struct services *services, size_t i) {
+  return services->groups[i].counts.state[TCP_ESTABLISHED];
+}
+
+/* More than half of the sockets, until it is less than 40 %. */
+static void note_largest(struct services *services) {
+  uint32_t before = services->largest_group, now = OTHER;
+  uint64_t all = 0;
+  for (size_t i = 0; i < services->num; i++)
+    all += established(services, i);
+  if (before != OTHER && established(services, before) * 10 > all * 4)
+    return;
+  for (size_t i = OTHER + 1; i < services->num; i++)
+    if (established(services, i) * 2 > all)
+      now = (uint32_t)i;
+  services->largest_group = now;
+  find_largest_ids(services);
+}
+
+void services_add_missing(struct services *services, int64_t num) {
+  uint64_t *count =
+      &services->groups[services->largest_group].counts.state[TCP_ESTABLISHED];
+  if (services->largest_ids_num > 0)
+    *count = num < 0 && *count < (uint64_t)-num ? 0 : *count + (uint64_t)num;
+}
+
 static bool goes_on(struct services_group *group, bool has_sockets) {
   group->zeros = has_sockets ? 0 : group->zeros + 1;
   return group->reported && group->zeros <= SERVICES_ZEROS;
 }
 
 void services_choose(struct services *services) {
+  note_largest(services);
   size_t num = choose_largest(services);
   struct services_group *other = &services->groups[OTHER];
   for (size_t i = OTHER + 1; i < services->num; i++) {

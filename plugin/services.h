@@ -30,6 +30,9 @@ struct services_group {
   unsigned zeros; /* reads since its last socket */
 };
 
+/* A service with more control groups is not left out of a dump. */
+#define SERVICES_LARGEST_IDS 64
+
 struct services {
   struct services_group *groups; /* the first is "other" */
   size_t num;
@@ -37,7 +40,13 @@ struct services {
    * and the service's sockets are in "other". */
   char taken[SERVICE_NAME_SIZE];
 
+  /* Of the service that holds more than half of the ESTABLISHED sockets, as the
+   * last read has found it: its control groups. None: there is no such one. */
+  uint64_t largest_ids[SERVICES_LARGEST_IDS];
+  size_t largest_ids_num;
+
   /* The rest is services.c's own. */
+  uint32_t largest_group;
   const struct settings *settings;
   size_t size; /* for how many groups there is memory */
   struct services_id *ids;
@@ -70,6 +79,10 @@ struct tally_counts *services_find(const struct services *services,
 /* Once all sockets are counted: chooses which services are reported, the
  * largest, and adds the others up in "other". */
 void services_choose(struct services *services);
+
+/* The service with largest_ids has this many sockets in ESTABLISHED more than
+ * were counted, or less. */
+void services_add_missing(struct services *services, int64_t num);
 
 void services_free(struct services *services);
 

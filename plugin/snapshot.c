@@ -248,7 +248,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   reader->tally.services = services ? &reader->services : NULL;
   s->services = reader->tally.services;
   const struct plan_task task = {
-      .services = services,
+      .services = s->services,
       .index = &reader->index,
       .all = settings->all_ports_summary == CHOICE_TRUE,
       .dump = settings->dump,

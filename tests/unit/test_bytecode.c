@@ -392,6 +392,24 @@ START_TEST(control_groups_of_several_filters_are_bounded_together) {
 }
 END_TEST
 
+START_TEST(outside_of_control_groups_is_everybody_else) {
+  uint64_t ids[64];
+  struct bytecode program = {0};
+  for (size_t num = 1; num <= CASES(ids); num++) {
+    ids[num - 1] = 1000 + num;
+    ck_assert_int_eq(bytecode_outside(&program, ids, num), 0);
+    ck_assert_ptr_null(machine_audit(&program));
+    struct diag_socket socket = model_parse_socket("::1 80 ::1 9");
+    for (size_t i = 0; i <= num + 1; i++) {
+      socket.cgroup_id = 1000 + i;
+      bool outside = i == 0 || i > num;
+      ck_assert_int_eq(machine_run(&program, &socket).accepted, outside);
+    }
+  }
+  bytecode_free(&program);
+}
+END_TEST
+
 START_TEST(a_program_is_the_same_wherever_it_is_made) {
   struct filter_set set = {0};
   filter_set_add(&set, "lport=80 raddr=::/0");
@@ -443,6 +461,7 @@ int main(void) {
                       CASES(invalid));
   tcase_add_test(tcase, a_large_set_of_control_groups_leaves_nobody_out);
   tcase_add_test(tcase, control_groups_of_several_filters_are_bounded_together);
+  tcase_add_test(tcase, outside_of_control_groups_is_everybody_else);
   tcase_add_test(tcase, a_program_is_the_same_wherever_it_is_made);
   tcase_set_timeout(tcase, 120);
   suite_add_tcase(suite, tcase);

@@ -232,6 +232,61 @@ START_TEST(zeros_make_room_for_sockets) {
 }
 END_TEST
 
+/* The service with more than half of the sockets can be left out of a dump. */
+START_TEST(the_largest_is_known_by_its_control_groups) {
+  uint64_t a = make("/a.service"), inner = make("/a.service/x"), b = make("/b");
+  static const struct {
+    unsigned a, b;
+    size_t ids;
+  } reads[] = {{1, 1, 0},   {11, 10, 2}, {10, 10, 2}, {41, 59, 2}, {39, 61, 1},
+               {45, 55, 1}, {59, 41, 1}, {61, 39, 2}, {0, 0, 0}};
+  for (int i = 0; i < CASES(reads); i++) {
+    begin();
+    add(a, reads[i].a);
+    add(b, reads[i].b);
+    services_choose(&services);
+    ck_assert_msg(services.largest_ids_num == reads[i].ids, "read %d: %zu", i,
+                  services.largest_ids_num);
+    for (size_t j = 0; j < services.largest_ids_num; j++) {
+      uint64_t id = services.largest_ids[j];
+      ck_assert(reads[i].ids == 2 ? id == a || id == inner : id == b);
+    }
+  }
+  /* What was not dumped is its own. */
+  begin();
+  add(b, 9);
+  services_choose(&services);
+  begin();
+  services_add_missing(&services, 7);
+  services_add_missing(&services, -2);
+  expect("a.service 0, b 5");
+  begin();
+  services_add_missing(&services, -2);
+  expect("a.service 0, b 0");
+  /* With too many control groups it cannot be left out. */
+  for (int i = 0; i < SERVICES_LARGEST_IDS; i++) {
+    char path[32];
+    snprintf(path, sizeof(path), "/b/%d", i);
+    make(path);
+    if (i % 2 == 0) {
+      snprintf(path, sizeof(path), "/c.slice/%d/b.service", i);
+      make(path);
+    }
+  }
+  begin();
+  add(make("/c.slice/2/b.service"), 9);
+  services_choose(&services);
+  ck_assert_uint_eq(services.largest_ids_num, SERVICES_LARGEST_IDS / 2);
+  for (int i = 1; i < SERVICES_LARGEST_IDS; i += 2) {
+    char path[32];
+    snprintf(path, sizeof(path), "/c.slice/%d/b.service/%d", i, i);
+    make(path);
+  }
+  begin();
+  ck_assert_uint_eq(services.largest_ids_num, 0);
+}
+END_TEST
+
 START_TEST(a_filters_name_is_the_filters) {
   filters[0].name = (char[]){"x"};
   filters[1].name = (char[]){"a.service"};
@@ -375,6 +430,7 @@ int main(void) {
   tcase_add_test(tc, after_its_last_socket_a_service_has_zeros_in_ten_reads);
   tcase_add_test(tc, a_service_that_restarts_goes_on);
   tcase_add_test(tc, zeros_make_room_for_sockets);
+  tcase_add_test(tc, the_largest_is_known_by_its_control_groups);
   tcase_add_test(tc, a_filters_name_is_the_filters);
   tcase_add_test(tc, short_lived_ones_cost_bounded_memory_and_bounded_groups);
   tcase_add_test(tc, at_rest_nothing_is_allocated);
