@@ -13,8 +13,8 @@
  * are looked for, this many descriptors are read in one search, and this many
  * of one process. */
 #define PROCESS_SOCKETS_MAX 65536
-#define PROCESS_DESCRIPTORS_MAX 1048576
-#define PROCESS_DESCRIPTORS_EACH 262144
+#define PROCESS_DESCRIPTORS_MAX 262144
+#define PROCESS_DESCRIPTORS_EACH 65536
 
 /* Sockets are looked for on behalf of this many holders in one search, and this
  * many processes are told for each. */

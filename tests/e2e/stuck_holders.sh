@@ -58,7 +58,7 @@ notified() { notifications | sed -n "s/^$1 $2 $3 //p" | tail -n 1; }
 has_notified() { notified "$1" "$2" "$3" | grep -qE -- "$4"; }
 # says NAME SEVERITY HOLDER VALUE PATTERN: it comes, and its text matches.
 says() {
-  wait_until 20 "$2 of $3" has_notified "${@:2}" || true
+  wait_until 60 "$2 of $3" has_notified "${@:2}" || true
   ok "$1" grep -qE -- "$5" <(notified "$2" "$3" "$4")
 }
 # What exec's program gets.
@@ -76,7 +76,7 @@ facts() {
 }
 # fact HOLDER VALUE NAME
 fact() {
-  wait_until 20 "the facts of $1" facts "$1" "$2" >/dev/null || true
+  wait_until 60 "the facts of $1" facts "$1" "$2" >/dev/null || true
   facts "$1" "$2" | sed -n "s/^$3: //p"
 }
 
@@ -171,6 +171,6 @@ rm -f "$work"/notified/*
 collectd_start
 says "without control groups it is the server's port" WARNING 50051-local close_wait_stuck '^40 sockets on local port 50051 in CLOSE_WAIT'
 says "and that of its clients" WARNING 50051-remote fin_wait2_stuck '^40 sockets to remote port 50051 in FIN_WAIT2'
-is "one line says why" "$(complaints | grep -c 'control groups of stuck sockets are not found')" 1
+is "one line says why" "$(messages "control groups of stuck sockets are not found" | wc -l)" 1
 collectd_stop
 done_testing
