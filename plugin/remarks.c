@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAID_AGES = 1 << 0, SAID_CGROUPS = 1 << 1, SAID_PROCESSES = 1 << 2 };
+enum {
+  SAID_AGES = 1 << 0,
+  SAID_CGROUPS = 1 << 1,
+  SAID_PROCESSES = 1 << 2,
+  SAID_TAKEN = 1 << 3
+};
 
 /* Of a filter with control groups. */
 enum { FILTER_NEW, FILTER_MISSED, FILTER_FOUND };
@@ -70,6 +75,15 @@ int remarks_next(struct remarks *remarks, const struct snapshot *snapshot,
   if (stuck != NULL && stuck->no_processes &&
       first_time(remarks, SAID_PROCESSES)) {
     process_explain(&stuck->search, text, size);
+    return 1;
+  }
+  const struct services *services = snapshot->services;
+  if (services != NULL && services->taken[0] != '\0' &&
+      first_time(remarks, SAID_TAKEN)) {
+    snprintf(text, size,
+             "a service and a Filter are called \"%s\": the group is the "
+             "Filter's, the service is in \"other\"",
+             services->taken);
     return 1;
   }
   return next_filter(remarks, snapshot->index, text, size);

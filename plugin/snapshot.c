@@ -151,41 +151,6 @@ static int find_listening_ports(struct snapshot_reader *reader) {
   return err < 0 ? err : 0;
 }
 
-/* Gives each filter the ids of its control groups, when the tree of them has
- * changed. */
-static int find_cgroups(struct snapshot_reader *reader) {
-  unsigned generation = cgroup_tree_generation(reader->cgroups);
-  if (!reader->cgroups_stale && generation == reader->cgroups_generation)
-    return 0;
-  bool changed = reader->cgroups_stale;
-  reader->cgroups_stale = true;
-  reader->cgroups_error = 0;
-  for (size_t i = 0; i < reader->settings->groups_num; i++) {
-    const struct group *group = &reader->settings->groups[i];
-    const struct path_set *set = &group->filter.cgroups;
-    struct id_list *ids = &reader->cgroup_ids[i];
-    char where[256] = "";
-    int err = set->num == 0
-                  ? 0
-                  : cgroup_tree_ids(reader->cgroups, set->paths, set->num, ids,
-                                    where, sizeof(where));
-    if (err < 0)
-      return err;
-    changed = changed || err > 0;
-    if (ids->error == 0 || reader->cgroups_error != 0)
-      continue;
-    reader->cgroups_error = ids->error;
-    snprintf(reader->cgroups_file, sizeof(reader->cgroups_file),
-             "%s, of Filter \"%s\"", where, group->name);
-  }
-  int err = 0;
-  if (changed)
-    err = group_index_set_cgroups(&reader->index, reader->cgroup_ids);
-  reader->cgroups_stale = err != 0;
-  reader->cgroups_generation = generation;
-  return err;
-}
-
 static uint64_t now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -241,9 +206,10 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   const struct settings *settings = reader->settings;
   s->closed_known = states & 1u << TCP_CLOSE &&
                     kernel_is_at_least(CLOSED_MAJOR, CLOSED_MINOR);
-  int err = reader->cgroup_ids == NULL ? 0 : find_cgroups(reader);
-  if (reader->cgroups_error != 0)
-    file_failed(s, reader->cgroups_file, reader->cgroups_error);
+  struct filter_ids *ids = &reader->filter_ids;
+  int err = filter_ids_update(ids, reader->cgroups, &reader->index);
+  if (ids->error != 0)
+    file_failed(s, ids->file, ids->error);
   bool services = find_services(reader, s, &err);
   reader->tally.services = services ? &reader->services : NULL;
   s->services = reader->tally.services;
@@ -299,6 +265,20 @@ static int open_stuck(struct snapshot_reader *reader) {
   return 0;
 }
 
+void snapshot_close(struct snapshot_reader *reader) {
+  diag_dump_close(&reader->dump);
+  group_index_free(&reader->index);
+  tally_free(&reader->tally);
+  plan_free(&reader->plan);
+  services_free(&reader->services);
+  ages_free(&reader->ages);
+  if (reader->stuck != NULL)
+    stuck_free(reader->stuck);
+  free(reader->stuck);
+  reader->stuck = NULL;
+  filter_ids_free(&reader->filter_ids);
+}
+
 int snapshot_open(struct snapshot_reader *reader,
                   const struct settings *settings, const char *proc,
                   struct cgroup_tree *cgroups) {
@@ -315,20 +295,12 @@ int snapshot_open(struct snapshot_reader *reader,
                            settings->groups_num);
   if (err == 0 && settings->notify_stuck > 0)
     err = open_stuck(reader);
-  bool ask = false;
-  for (size_t i = 0; i < settings->groups_num; i++)
-    ask = ask || settings->groups[i].filter.cgroups.num > 0;
+  if (err == 0)
+    err = filter_ids_init(&reader->filter_ids, settings->groups,
+                          settings->groups_num);
   if (err != 0)
-    services_free(&reader->services);
-  if (err != 0 || !ask)
-    return err;
-  reader->cgroups_stale = true;
-  reader->cgroup_ids =
-      calloc(settings->groups_num, sizeof(*reader->cgroup_ids));
-  if (reader->cgroup_ids != NULL)
-    return 0;
-  snapshot_close(reader);
-  return -ENOMEM;
+    snapshot_close(reader);
+  return err;
 }
 
 void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
@@ -347,22 +319,4 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
     out->sockets_error = count_sockets(reader, out, states);
   else if (reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
     read_sockstat(reader, out);
-}
-
-void snapshot_close(struct snapshot_reader *reader) {
-  diag_dump_close(&reader->dump);
-  group_index_free(&reader->index);
-  tally_free(&reader->tally);
-  plan_free(&reader->plan);
-  services_free(&reader->services);
-  ages_free(&reader->ages);
-  if (reader->stuck != NULL)
-    stuck_free(reader->stuck);
-  free(reader->stuck);
-  reader->stuck = NULL;
-  for (size_t i = 0;
-       reader->cgroup_ids != NULL && i < reader->settings->groups_num; i++)
-    free(reader->cgroup_ids[i].ids);
-  free(reader->cgroup_ids);
-  reader->cgroup_ids = NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "cgroup.h"
 #include "diag_dump.h"
+#include "filter_ids.h"
 #include "plan.h"
 #include "proc_text.h"
 #include "stuck.h"
@@ -50,12 +51,8 @@ struct snapshot_reader {
   struct plan plan;
   struct cgroup_tree *cgroups;
   struct services services;
-  struct id_list *cgroup_ids; /* of each group; NULL: none asks for any */
-  unsigned cgroups_generation;
-  bool has_ipv6;      /* sockstat6 was there, so it must be */
-  bool cgroups_stale; /* the index lacks the control groups last found */
-  int cgroups_error;  /* of the first filter that does not have all of its */
-  char cgroups_file[300];
+  struct filter_ids filter_ids;
+  bool has_ipv6; /* sockstat6 was there */
 };
 
 /* Makes a reader, for one thread at a time; settings, proc, the path where

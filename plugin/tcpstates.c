@@ -27,7 +27,6 @@ struct view {
   struct trouble no_sockets;
   struct trouble no_file;
   struct trouble no_group;
-  bool taken; /* it was said that a service has the name of a Filter */
   struct netns_pattern *pattern; /* NULL: it is one namespace */
 };
 
@@ -219,13 +218,6 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
     release(&view->no_group, view,
             "every port that is listened on has a group.");
 
-  const struct services *services = snapshot->services;
-  if (services != NULL && services->taken[0] != '\0' && !view->taken) {
-    P_WARNING("%sa service and a Filter are called \"%s\": the group is the "
-              "Filter's, the service is in \"other\"",
-              view->label, services->taken);
-    view->taken = true;
-  }
   if (snapshot->method[0] != '\0')
     P_INFO("%s%s", view->label, snapshot->method);
 }
