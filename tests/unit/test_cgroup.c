@@ -30,15 +30,21 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t num, size_t size);
 
 void *__wrap_malloc(size_t size) {
-  return ++allocations == fail_at ? NULL : __real_malloc(size);
+  return __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED) == fail_at
+             ? NULL
+             : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t num, size_t size) {
-  return ++allocations == fail_at ? NULL : __real_calloc(num, size);
+  return __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED) == fail_at
+             ? NULL
+             : __real_calloc(num, size);
 }
 
 void *__wrap_realloc(void *old, size_t size) {
-  return ++allocations == fail_at ? NULL : __real_realloc(old, size);
+  return __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED) == fail_at
+             ? NULL
+             : __real_realloc(old, size);
 }
 
 #define NAME_64                                                                \
@@ -689,11 +695,10 @@ END_TEST
 static bool ended;
 
 static void *keep_reading(void *data) {
-  (void)data;
+  uint64_t id = *(const uint64_t *)data;
   char *paths[] = {(char[]){"/a"}, (char[]){"/many"}};
   struct id_list ids = {.num = 0};
   char where[64], path[CGROUP_PATH_SIZE];
-  uint64_t id = id_of("/a/b");
   while (!__atomic_load_n(&ended, __ATOMIC_RELAXED)) {
     cgroup_tree_generation(&cgroups);
     cgroup_tree_ids(&cgroups, paths, 2, &ids, where, sizeof(where));
@@ -707,8 +712,9 @@ static void *keep_reading(void *data) {
 START_TEST(threads_may_read_it_while_it_is_refreshed) {
   ck_assert_int_eq(refresh(), 1);
   pthread_t threads[3];
+  uint64_t id = id_of("/a/b");
   for (int i = 0; i < CASES(threads); i++)
-    ck_assert_int_eq(pthread_create(&threads[i], NULL, keep_reading, NULL), 0);
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, keep_reading, &id), 0);
   for (int i = 0; i < 200; i++) {
     char path[32];
     snprintf(path, sizeof(path), "/many/%d", i);
