@@ -26,6 +26,7 @@ struct cgroup_entry {
   int16_t error;   /* -errno: why not all in it are known */
   uint8_t depth;
   bool changed; /* it is to be read */
+  bool untold;  /* nothing tells of some changes in it */
   bool kept;    /* it is in the list after this one */
 };
 

@@ -157,7 +157,8 @@ static int copy(struct cgroup_tree *tree, size_t i, size_t before) {
   return err;
 }
 
-static int walk_one(struct cgroup_tree *tree, size_t i) {
+/* due: what no event tells of is read as well. */
+static int walk_one(struct cgroup_tree *tree, size_t i, bool due) {
   struct cgroup_entry *entry = &tree->next.entries[i];
   entry->first = (uint32_t)tree->next.num;
   if (entry->before == 0)
@@ -166,28 +167,33 @@ static int walk_one(struct cgroup_tree *tree, size_t i) {
   before->kept = true;
   entry->id = before->id;
   entry->watch = before->watch;
-  return before->changed ? enter(tree, i) : copy(tree, i, entry->before - 1);
+  if (before->changed || (due && before->untold))
+    return enter(tree, i);
+  int err = copy(tree, i, entry->before - 1);
+  return err != 0 ? err : before->error;
 }
 
 int cgroup_walk(struct cgroup_tree *tree, int64_t now) {
   struct cgroup_list *list = &tree->next;
   const struct cgroup_entry root = {.before = tree->now.num > 0, .watch = -1};
+  const int64_t due = tree->due;
   list->num = list->names_num = 0;
   tree->due = INT64_MAX;
   int err = cgroup_list_add(list, &root, "");
   for (size_t i = 0; i < list->num && err != -ENOMEM; i++) {
-    err = walk_one(tree, i);
+    err = walk_one(tree, i, now >= due);
     struct cgroup_entry *entry = &list->entries[i];
     /* That it is gone is told by another event. */
     entry->error = (int16_t)(err == -ENOENT ? 0 : err);
-    entry->changed = err != 0 || entry->watch < 0;
     entry->kept = false;
-    bool lasting = err == 0 || err == -ENOENT || err == -EACCES ||
-                   err == -EPERM || err == -EOVERFLOW;
-    if (!lasting)
-      tree->due = 0; /* it is the daemon's trouble, and may pass */
-    else if (entry->changed && tree->due > now)
-      tree->due = now + tree->patience;
+    /* Other errors are the daemon's trouble, and may pass. */
+    bool lasting = err == -EACCES || err == -EPERM || err == -EOVERFLOW;
+    entry->changed = err != 0 && !lasting;
+    entry->untold = lasting || entry->watch < 0;
+    if (entry->changed && err != -ENOENT)
+      tree->due = 0;
+    else if (entry->untold && tree->due > now)
+      tree->due = now < due && due != INT64_MAX ? due : now + tree->patience;
   }
   return err == -ENOMEM ? err : 0;
 }
