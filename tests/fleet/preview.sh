@@ -56,6 +56,7 @@ LoadPlugin write_prometheus
 </Plugin>
 LoadPlugin tcpstates
 <Plugin tcpstates>
+  AllPortsSummary true
   LocalPort 443 5432 8080
   RemotePort 5432
   ReportAcceptQueue true

@@ -34,6 +34,7 @@ await "collectd is scraped, and there is a rule's value" '{} => 1' \
 
 # traffic here|there KIND ARGUMENT...: see traffic.py; waits until it is ready. Its process id is
 # $traffic. "there" is another machine, Prometheus's.
+# shellcheck disable=SC2034 # traffic takes it by its name
 here=()
 there=("${in_prometheus[@]}")
 traffics=0
