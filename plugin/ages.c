@@ -123,8 +123,12 @@ void ages_start(struct ages *ages, uint64_t now, bool info,
     ages->multiplier = hash_multiplier();
 }
 
+/* tcp_info is of when the kernel wrote the record, after the read began: what
+ * it says is counted from when the record is read, or an age would be above the
+ * truth by what the dump has taken. */
 static uint64_t ms_ago(const struct ages *ages, uint64_t ms) {
-  return ages->now > ms ? ages->now - ms : 0;
+  uint64_t heard = ages->clock == NULL ? ages->now : ages->clock();
+  return heard > ms ? heard - ms : 0;
 }
 
 /* Rounded up: no age is above the truth. */
@@ -142,14 +146,15 @@ static uint64_t entered(const struct ages *ages,
                         const struct diag_socket *socket) {
   /* No segment comes in when a FIN is sent. */
   bool told = socket->has_age && socket->state != TCP_FIN_WAIT1;
-  return told ? ms_ago(ages, socket->age) : ages->now;
+  return ms_ago(ages, told ? socket->age : 0);
 }
 
 static void first_meeting(const struct ages *ages, struct ages_slot *slot,
                           const struct diag_socket *socket) {
   uint64_t since = entered(ages, socket);
-  if (socket->has_age && since < ms_ago(ages, socket->idle))
-    since = ms_ago(ages, socket->idle);
+  uint64_t data = socket->has_age ? ms_ago(ages, socket->idle) : 0;
+  if (since < data)
+    since = data;
   *slot = (struct ages_slot){
       .cookie = socket->cookie & COOKIE_MAX,
       .since = to_units(since) & SINCE_MASK,
@@ -170,11 +175,11 @@ static void further_meeting(const struct ages *ages, struct ages_slot *slot,
   uint64_t age = to_units(ages->now) - slot->since;
   uint64_t least = age > DATA_MASK / 2 ? JITTER_MAX : JITTER;
   bool moved = later >= least && later <= DATA_MASK - JITTER_MAX;
+  if (!slot->guessed && !moved)
+    return;
   uint64_t since = to_units(entered(ages, socket));
   if (slot->guessed && since < slot->since)
     slot->since = since & SINCE_MASK;
-  if (!slot->guessed && !moved)
-    return;
   slot->guessed = 0;
   slot->data = data & DATA_MASK;
   since = to_units(ms_ago(ages, socket->idle));
@@ -259,5 +264,5 @@ bool ages_need_info(const struct ages *ages) {
 
 void ages_free(struct ages *ages) {
   free(ages->slots);
-  *ages = (struct ages){0};
+  *ages = (struct ages){.clock = ages->clock};
 }

@@ -34,6 +34,9 @@ struct ages {
   uint32_t lost; /* sockets of this read that are not known: there are AGES_MAX,
                     or there was no memory */
   uint64_t multiplier;
+  /* Returns ms of CLOCK_MONOTONIC; NULL: no time passes during a dump. Set by
+   * the caller. */
+  uint64_t (*clock)(void);
   unsigned generation;
   bool finished;        /* the last read */
   bool info;            /* this read's sockets have tcp_info */

@@ -160,6 +160,7 @@ static uint64_t now_ms(void) {
 static int count_once(struct snapshot_reader *reader, struct snapshot *s,
                       const struct plan_task *task, struct plan_sums *sums) {
   struct plan *plan = &reader->plan;
+  reader->ages.clock = now_ms;
   ages_start(&reader->ages, now_ms(), task->info,
              (uint64_t)reader->settings->stuck_after * 1000);
   if (reader->stuck != NULL)

@@ -41,7 +41,9 @@ static int64_t now_ms(void) {
   return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-static struct ages ages;
+static uint64_t clock_ms(void) { return (uint64_t)now_ms(); }
+
+static struct ages ages = {.clock = clock_ms};
 
 /* The counts of all sockets in both states, with tcp_info. */
 static struct tally_counts count(uint64_t stuck_after) {
