@@ -1,4 +1,4 @@
-/* What the user wants: made by config.c, read by everything behind it. */
+/* What the user wants: made by config.c, read by everything after it. */
 #ifndef TCPSTATES_SETTINGS_H
 #define TCPSTATES_SETTINGS_H
 
@@ -43,7 +43,7 @@ struct settings {
   enum settings_choice listening_ports;   /* a group for each listened port */
   unsigned report;                        /* enum settings_report */
   uint32_t stuck_after;                   /* seconds, greater than 0 */
-  uint32_t notify_stuck; /* notify from so many stuck sockets on; 0: never */
+  uint32_t notify_stuck; /* notify from this many stuck sockets on; 0: never */
   bool notify_processes; /* and name processes */
   bool notify_peers;     /* and remote addresses */
   bool dump;             /* Counting "dump": of all sockets, however many */

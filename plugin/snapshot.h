@@ -1,4 +1,4 @@
-/* One look at the TCP sockets and limits of a network namespace. */
+/* One reading of the TCP sockets and limits of a network namespace. */
 #ifndef TCPSTATES_SNAPSHOT_H
 #define TCPSTATES_SNAPSHOT_H
 
@@ -9,7 +9,7 @@
 #include "proc_text.h"
 #include "stuck.h"
 
-/* What one look has found. */
+/* What one reading has found. */
 struct snapshot {
   /* 0: index and tally hold the counts of one complete dump; else -errno, see
    * diag_dump_strerror(): there are no counts */
@@ -38,7 +38,7 @@ struct snapshot {
                      sockets do not carry their control group */
 };
 
-/* What is kept from one look to the next. */
+/* What is kept from one reading to the next. */
 struct snapshot_reader {
   const char *proc; /* "/proc" */
   const struct settings *settings;
@@ -63,7 +63,7 @@ int snapshot_open(struct snapshot_reader *reader,
                   const struct settings *settings, const char *proc,
                   struct cgroup_tree *cgroups);
 
-/* Takes a look. What out points to is valid until the next call. Allocates
+/* Reads. What out points to is valid until the next call. Allocates
  * memory only for the first dump and when groups change. */
 void snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
 

@@ -232,8 +232,8 @@ static void notify(const struct snapshot *snapshot, struct view *view,
 }
 
 /* Submits what a read has found. */
-static void hand_over(const struct snapshot *snapshot, struct view *view,
-                      cdtime_t time) {
+static void submit(const struct snapshot *snapshot, struct view *view,
+                   cdtime_t time) {
   log_snapshot(snapshot, view);
   struct dispatch dispatch = make_dispatch(view, time);
   metrics_each(view->settings, snapshot, dispatch_value, &dispatch);
@@ -251,14 +251,14 @@ static void complain_missing(const struct netns *netns, struct view *view,
            "Its values are missing.");
 }
 
-static void hand_over_namespace(struct netns *netns, struct view *view,
-                                cdtime_t time) {
+static void submit_namespace(struct netns *netns, struct view *view,
+                             cdtime_t time) {
   if (netns->error != 0) {
     complain_missing(netns, view, netns->error);
     return;
   }
   release(&view->no_entry, view, "it is read again.");
-  hand_over(&netns->snapshot, view, time);
+  submit(&netns->snapshot, view, time);
 }
 
 /* Nine tenths of the interval from now on: a read callback that takes longer
@@ -286,7 +286,7 @@ static void start_patterns(cdtime_t time) {
   }
 }
 
-static void hand_over_pattern(struct view *view, cdtime_t time) {
+static void submit_pattern(struct view *view, cdtime_t time) {
   struct netns_pattern *pattern = view->pattern;
   struct dispatch dispatch = make_dispatch(view, time);
   netns_pattern_end(pattern, dispatch_value, &dispatch);
@@ -306,7 +306,7 @@ static void read_namespaces(cdtime_t now, int64_t deadline) {
   while ((netns = netns_next(&netns_set, deadline)) != NULL) {
     struct view *view = &views[netns->block + 1];
     if (view->pattern == NULL) {
-      hand_over_namespace(netns, view, now);
+      submit_namespace(netns, view, now);
       continue;
     }
     if (netns->error == 0)
@@ -321,7 +321,7 @@ static void read_namespaces(cdtime_t now, int64_t deadline) {
   }
   for (size_t i = 1; i <= settings.namespaces_num; i++)
     if (views[i].pattern != NULL)
-      hand_over_pattern(&views[i], now);
+      submit_pattern(&views[i], now);
 }
 
 static int tcpstates_read(void) {
@@ -334,7 +334,7 @@ static int tcpstates_read(void) {
     cgroup_tree_refresh(&cgroups);
   snapshot_read(&reader, &snapshot);
   outcome = (struct outcome){0};
-  hand_over(&snapshot, &views[0], now);
+  submit(&snapshot, &views[0], now);
   read_namespaces(now, deadline);
   return outcome.values == 0 && outcome.failed ? -1 : 0;
 }
