@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Installs what a purpose needs and the machine lacks; quickstart.sh and
 # tests/run.sh call it.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Mails the notifications of tcpstates; collectd's plugin exec calls it.
 set -eu
 export LC_ALL=C

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Builds the plugin and runs it in a collectd of its own, apart from any that is
 # installed; quickstart.sh and fin-wait2-lab/run.sh source it. They set program,
 # their name in messages, call make_work first, and remove_work at the end. The tests'

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Builds the plugin, runs it in a private collectd and shows what that collectd
 # hands out as a table: a first look that leaves nothing behind.
 set -euo pipefail

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps how long sockets have been in a state; tally.c counts them by it. An
  * open hash table, because a million sockets must cost little: 16 bytes each,
  * at most a third of the slots empty, arranged anew in place. */

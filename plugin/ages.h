@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Since when each socket has been in a state that it can be stuck in, by its
  * cookie: tcp_info does not tell, because each answered keepalive or
  * zero-window probe renews its last ACK. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decides when to speak of stuck sockets; stuck.c says what. */
 #include "alarm.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The alarms of stuck sockets: one for each holder and state, each with a life
  * of its own. */
 #ifndef TCPSTATES_ALARM_H

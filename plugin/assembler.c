@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The kernel's audit follows every operation's "yes", and each "no" must lead
  * to an operation on that way, which is followed anew from the first operation
  * for each "no". So "yes" always is the next operation, only "no" jumps, and a

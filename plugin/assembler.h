@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Programs of inet_diag bytecode, operation by operation; bytecode.c knows what
  * they mean. Source: net/ipv4/inet_diag.c, inet_diag_bc_audit(). */
 #ifndef TCPSTATES_ASSEMBLER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Compiles the groups' filters for the kernel; plan.c decides which ones. */
 #include "bytecode.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Filters as inet_diag bytecode, so that the kernel leaves out what no group
  * needs. Source: linux/inet_diag.h; net/ipv4/inet_diag.c,
  * inet_diag_bc_audit() and inet_diag_bc_run(). */

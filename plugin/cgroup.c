@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The tree of control groups, kept up to date by what inotify tells. */
 #include "cgroup.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Control groups (cgroup v2): the tree of their directories, and the ids that
  * sockets carry. One tree serves the machine: control groups know nothing of
  * network namespaces. Anybody to whom a part of it was delegated decides how

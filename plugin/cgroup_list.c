@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Paths and ids in a list of control groups' directories. */
 #include "cgroup_list.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Directories of control groups in the order in which they are found, breadth
  * first: those in one directory lie side by side, as do all that are equally
  * deep below it. cgroup.c finds them. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads the directories of cgroup v2 in which something has changed, and takes
  * over what is known of the others. */
 #include "cgroup_walk.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The walk through a tree's directories, iterative and within its bounds: one
  * descriptor at a time, however deep they are nested. */
 #ifndef TCPSTATES_CGROUP_WALK_H

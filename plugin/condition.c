@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A filter's conditions as numbers, for group_index.c. */
 #include "condition.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the conditions of a filter ask of a socket, as ranges of numbers. */
 #ifndef TCPSTATES_CONDITION_H
 #define TCPSTATES_CONDITION_H

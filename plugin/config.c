@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Turns the configuration tree that collectd has parsed into settings, or into
  * one error line; config_groups.c reads the options that make groups. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* From collectd's configuration tree to settings. */
 #ifndef TCPSTATES_CONFIG_H
 #define TCPSTATES_CONFIG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The options that make groups: ports, and Filter blocks; config.c has them in
  * its table. */
 #include "config_groups.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The options that make groups: ports, and Filter blocks. */
 #ifndef TCPSTATES_CONFIG_GROUPS_H
 #define TCPSTATES_CONFIG_GROUPS_H

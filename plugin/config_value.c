@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads options: finds each in a table, and checks its values; config.c and
  * config_groups.c have the tables. */
 #include "config_value.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The options of a block of collectd's configuration tree: found in a table,
  * and their values checked. All functions that return an int return 0; -EINVAL:
  * refused, and the error says why; -ENOMEM, and it says so too. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is counted of the sockets of one group. */
 #ifndef TCPSTATES_COUNTS_H
 #define TCPSTATES_COUNTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Moves a request to the kernel and its replies back; diag_msg.c reads them. */
 #include "diag_dump.h"
 

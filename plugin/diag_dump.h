@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One dump from the kernel over a netlink socket. */
 #ifndef TCPSTATES_DIAG_DUMP_H
 #define TCPSTATES_DIAG_DUMP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Builds the dump's request and decodes its replies; diag_dump.c moves them. */
 #include "diag_msg.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The wire format of inet_diag: requests into a buffer, sockets out of one.
  * No socket is touched here. Source: linux/inet_diag.h, sock_diag(7),
  * net/ipv4/inet_diag.c. */

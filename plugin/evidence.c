@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Adds up the sockets of a holder for notice.c's text. */
 #include "evidence.h"
 

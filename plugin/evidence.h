@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What can be found out of a holder's stuck sockets, at the moment when it is
  * to be told: counted from one more dump. */
 #ifndef TCPSTATES_EVIDENCE_H

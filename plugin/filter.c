@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The conditions' memory; config.c fills them. */
 #include "filter.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which sockets a group means. group_index.c finds them among those that the
  * kernel hands out, bytecode.c lets the kernel hand out no others: both have to
  * follow what stands here. */

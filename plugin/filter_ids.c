@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks up the filters' control groups in the tree, for snapshot.c. */
 #include "filter_ids.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The ids of the control groups that filters ask for, for the index of groups.
  */
 #ifndef TCPSTATES_FILTER_IDS_H

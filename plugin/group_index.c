@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Turns the groups' conditions into rows of bits, and finds a socket's groups
  * in them; tally.c counts what is found. */
 #include "group_index.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds the groups that a socket belongs to without searching: what a socket
  * costs hardly grows with the number of groups. */
 #ifndef TCPSTATES_GROUP_INDEX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes one program of all groups; plan.c decides which sockets to filter. */
 #include "group_program.h"
 

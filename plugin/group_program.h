@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The bytecode that lets the kernel leave out what no group needs, kept while
  * the groups stay as they are. */
 #ifndef TCPSTATES_GROUP_PROGRAM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What makes hashing by multiplication universal: nobody can pick keys that
  * meet in one place. */
 #ifndef TCPSTATES_HASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds the largest holders in one pass: the method of Misra and Gries,
  * "Finding repeated elements" (1982). When there is no place for a new holder,
  * one socket of each is dropped together with the new one: with so many

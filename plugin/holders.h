@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who holds the sockets that are stuck: how many each service has, in a fixed
  * size, however many services there are. */
 #ifndef TCPSTATES_HOLDERS_H

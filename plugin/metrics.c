@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names every value once, in two tables; tcpstates.c hands them to collectd. */
 #include "metrics.h"
 

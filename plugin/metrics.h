@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The values that a snapshot stands for: the plugin's public interface. */
 #ifndef TCPSTATES_METRICS_H
 #define TCPSTATES_METRICS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs snapshot.c in other network namespaces, for tcpstates.c. */
 #include "netns.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads of other network namespaces, each in a thread that is not the daemon's:
  * its threads never change theirs. A namespace is held only while it is read:
  * one that was deleted is gone with the end of the read. A read that hangs

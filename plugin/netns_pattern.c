@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds namespaces, and has each of them read in turn within a budget, for
  * tcpstates.c. */
 #include "netns_pattern.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* All network namespaces that a block's paths and patterns lead to at the
  * moment: which there are, whose turn it is, and what each has said last.
  * netns.c reads them, netns_sum.c adds up. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sums of values by their names, for netns_pattern.c. */
 #include "netns_sum.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Adds up what metrics.c says of several namespaces. What each has said last is
  * kept, so that a namespace that is not read this time stays in the sums. */
 #ifndef TCPSTATES_NETNS_SUM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Says what is known of stuck sockets in words; tcpstates.c sends them. */
 #include "notice.h"
 

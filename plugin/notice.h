@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The text of a notification of stuck sockets, and its meta data. */
 #ifndef TCPSTATES_NOTICE_H
 #define TCPSTATES_NOTICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decimal numbers in text: used by config.c and proc_text.c. */
 #include "number.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decimal numbers in text: the one parser for configuration and /proc. */
 #ifndef TCPSTATES_NUMBER_H
 #define TCPSTATES_NUMBER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Chooses what to ask the kernel for; snapshot.c asks. */
 #include "plan.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which sockets to ask the kernel for in this read, and which counts follow
  * from its own sums. The kernel walks the sockets of the whole machine for each
  * request; those that it copies out cost nine times as much. So where there are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes a segment tree of the ranges of ports. */
 #include "port_table.h"
 

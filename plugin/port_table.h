@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* By port, the groups that are about ports of one side and nothing else. */
 #ifndef TCPSTATES_PORT_TABLE_H
 #define TCPSTATES_PORT_TABLE_H

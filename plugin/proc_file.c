@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads one small file whole; what is in it is proc_text.c's business. */
 #include "proc_file.h"
 

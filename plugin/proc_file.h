@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Small files under /proc, read whole. */
 #ifndef TCPSTATES_PROC_FILE_H
 #define TCPSTATES_PROC_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Parses sockstat, sockstat6 and sysctl text that proc_file.c has read. */
 #include "proc_text.h"
 

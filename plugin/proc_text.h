@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What stands in the kernel's text files: pure parsers, text in, numbers out.
  */
 #ifndef TCPSTATES_PROC_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks for the holders of sockets under /proc; stuck.c says whose. */
 #include "process.h"
 

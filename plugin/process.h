@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which processes hold sockets: looked up in /proc by their inodes, for the
  * notifications. */
 #ifndef TCPSTATES_PROCESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Remarks on what a read could not find out; tcpstates.c logs them. */
 #include "remarks.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the log says once about a namespace: what is missing, and why. */
 #ifndef TCPSTATES_REMARKS_H
 #define TCPSTATES_REMARKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names services for holders.c and for those who read of them. */
 #include "service.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The name of the service or container that a control group belongs to. */
 #ifndef TCPSTATES_SERVICE_H
 #define TCPSTATES_SERVICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* From a socket's control group to its service, and the largest of them, for
  * tally.c and metrics.c. */
 #include "services.h"

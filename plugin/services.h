@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The services and containers that sockets belong to, by control group: each
  * is a group that nobody had to configure. */
 #ifndef TCPSTATES_SERVICES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The settings' life: defaults and release; config.c fills them. */
 #include "settings.h"
 

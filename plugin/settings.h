@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the user wants: made by config.c, read by everything after it. */
 #ifndef TCPSTATES_SETTINGS_H
 #define TCPSTATES_SETTINGS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One read of one namespace: asks for what the settings need, in order. */
 #include "snapshot.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One reading of the TCP sockets and limits of a network namespace. */
 #ifndef TCPSTATES_SNAPSHOT_H
 #define TCPSTATES_SNAPSHOT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Joins a read's holders with their alarms, and finds out more of those that
  * somebody is to be told of. */
 #include "stuck.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is to be notified of stuck sockets after a read, and what is said. */
 #ifndef TCPSTATES_STUCK_H
 #define TCPSTATES_STUCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Counts the sockets of a dump; snapshot.c hands it to the decoder. */
 #include "tally.h"
 

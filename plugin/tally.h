@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Classifies one socket and counts it in every group that it belongs to. */
 #ifndef TCPSTATES_TALLY_H
 #define TCPSTATES_TALLY_H

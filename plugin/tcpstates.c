@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The plugin's side towards collectd, and the only file that calls it. */
 #include "collectd.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names the holders of sockets for holders.c and stuck.c. */
 #include "whose.h"
 

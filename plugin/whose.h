@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whose a stuck socket is: its service by its control group, or where that is
  * not known the port of a service. */
 #ifndef TCPSTATES_WHOSE_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Installs what the tests need, builds, and runs them.
 set -euo pipefail
 export LC_ALL=C

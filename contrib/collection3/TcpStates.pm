@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What belongs together in one graph, for collection3: the values of the tcpstates plugin.
 # Those of other plugins that have the same types look as they do without it.
 package Collectd::Graph::Type::TcpStates;

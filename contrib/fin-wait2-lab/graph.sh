@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Draws what run.sh has done, from collectd's RRD files. run.sh sources it.
 # shellcheck shell=bash disable=SC2154
 

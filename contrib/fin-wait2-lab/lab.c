@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Both ends of the experiment, in a network namespace of their own: a server
  * that accepts and does not close, and clients that close or only shut down.
  * run.sh writes commands to stdin and reads one line for each from stdout:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # run.sh --orphans: orphans meet tcp_max_orphans. run.sh sources it.
 # shellcheck shell=bash disable=SC2154
 

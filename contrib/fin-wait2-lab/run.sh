@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The classic FIN_WAIT2 experiment under a real collectd with the plugin: what is
 # closed dies on time, what is only shut down stays.
 set -euo pipefail

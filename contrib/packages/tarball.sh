@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What deb/build.sh and rpm/build.sh share: they source it with their own arguments.
 # tarball becomes the path of make dist's, directory the one in it, version its version.
 # shellcheck shell=bash disable=SC2034 # variables that the scripts read

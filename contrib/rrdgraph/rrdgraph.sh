@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Draws a host's day from the RRD files that collectd's rrdtool plugin has written.
 set -euo pipefail
 export LC_ALL=C

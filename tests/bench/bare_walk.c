@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What no reader of inet_diag can go below: dumps for which the kernel passes
  * every socket and hands out none. For the one the state asked for is CLOSING,
  * and bench.sh makes no such socket; for the other the sockets in ESTABLISHED

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What a read costs, next to other readers of the same sockets.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Section "cgroups": a Filter with a ControlGroup on a machine with many control groups.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set and read
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Section "cpu": the CPU time of a read by each reader, the memory that it takes, and what it
 # allocates.
 # shellcheck shell=bash disable=SC2154 # what the scripts beside it set

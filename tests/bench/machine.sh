@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Section "machine": namespaces with few sockets, or none, whose sockets are in one table with
 # those of others, as those of containers are. A walk passes all of them.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set and read

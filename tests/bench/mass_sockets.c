@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes the many sockets that bench.sh measures readers with, and
  * hostile_sockets.sh looks at. Their peers do
  * not exist: TCP_REPAIR makes a connection without a handshake, and what a peer

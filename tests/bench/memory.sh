@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Section "memory": whether it grows in many reads, and what the ages of leaked sockets take.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set and read
 

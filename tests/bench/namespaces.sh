@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Sections "namespaces" and "patterns": other network namespaces, beside sockets in the same table.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set and read
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Section "ports": groups by port. One with 95 % of the sockets, which has to be counted by what
 # is outside it; and many.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Those that read sockets, as bench.sh measures them.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set and read
 

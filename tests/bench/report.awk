@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The report of bench.sh: tables and targets, as Markdown.
 # Input: lines with tabs between their fields:
 #   table TABLE UNIT BASES TITLE    UNIT: ms, us, KiB, % or s. BASES: the rows that each is compared with

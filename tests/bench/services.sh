@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Section "services": a group for each service.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set and read
 

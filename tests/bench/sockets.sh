@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What bench.sh fills network namespaces with.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set and read
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How long a connection on the busiest port takes while a reader reads: the
  * kernel's walks hold locks that connect(), accept() and close() need, and
  * wait for no one. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Section "stalls": how long connect(), accept() and close() on the busiest port take while a
 # reader reads.
 # shellcheck shell=bash disable=SC2154 # what the scripts beside it set

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # make distcheck: the tarball has all that a build and make check need. Every test program
 # is built, and those that read files of the source run.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What the .so is hardened with: as it is built here, and by a distribution's flags.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # make install: what goes where, and what the .so exports and is hardened with.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 

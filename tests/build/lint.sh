@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Scripts pass shellcheck; C is as clang-format has it.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 

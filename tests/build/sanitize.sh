@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The other compiler: clang builds everything without a warning, with AddressSanitizer
 # and UndefinedBehaviorSanitizer, and the modules' tests pass under them. That gcc has
 # no warning is shown by the build of tests/run.sh.

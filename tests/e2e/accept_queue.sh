@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A listener whose program accepts nothing: its queue is full, and clients that
 # still come get no answer.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

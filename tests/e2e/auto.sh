@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Counting "auto" with more sockets than are dumped: at rest it equals "dump",
 # ss and what the test has made; under churn it differs by no more than changes.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

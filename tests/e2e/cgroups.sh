@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Control groups as a user to whom a part of the hierarchy was delegated can make them: nested
 # thousands deep, thousands of them, closed. Each costs no more than what is in it.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A configuration that is refused stops collectd's start with one line that says
 # what, where and what to write instead.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # contrib/containers: its configuration, read by a collectd that has the rights of the
 # drop-in and no more.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

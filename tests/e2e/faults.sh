@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Each call of the plugin that can fail does, at each of its positions in a read,
 # with each errno that its man page names, and each message of the kernel's
 # arrives damaged: no value is ever wrong, there is one complaint, nothing leaks, and

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Filter blocks under a real collectd: ports, addresses, families and control
 # groups.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # tcp_fin_timeout and the limits around it: changed under a running collectd,
 # and what they make of an orphaned FIN_WAIT2.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

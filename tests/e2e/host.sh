@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The built .so in a program that stands where the daemon stands
 # (tests/support/plugin_host.c): what it registers, dispatches and allocates.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

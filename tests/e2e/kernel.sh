@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # In what kernels differ: what this one does, and that the values do not depend on it.
 # tests/kernels/run.sh has it on old and new ones.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A group for each port that is listened on: ports come and go, and someone who listens
 # on very many of them pushes out no service.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

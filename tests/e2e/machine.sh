@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # In the machine's own namespace: orphans and TCP memory against their limits
 # are what /proc says.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The names of values in contrib/, README.md and the man page are those that a real
 # collectd dispatches, and all of these are in the tables of README.md and the man page.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Namespace patterns under a real collectd: the sums are those of ss in each namespace
 # and of a block for each, and namespaces may come and go under load.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Other network namespaces under a real collectd: right values in each at the
 # same time, and namespaces that come, go and come back.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # contrib/quickstart.sh shows the numbers that the test has made, and leaves
 # nothing behind.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

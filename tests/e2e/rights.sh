@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What the man page says under RIGHTS is enough, and all of it is needed: nobody
 # without capabilities, under a seccomp filter made from the man page's list.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

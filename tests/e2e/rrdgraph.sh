@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # contrib/rrdgraph: what its pictures stack, from RRD files that a real collectd has
 # written of real sockets, is what the test has made, each socket once.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

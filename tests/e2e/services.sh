@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Services true, with real control groups: each service's group has what was made in it and
 # what ss shows of it, and all of them add up.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

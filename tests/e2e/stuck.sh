@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What is stuck and for how long, under a real collectd with real sockets that answer
 # keepalive and zero-window probes.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Whose stuck sockets are, under a real collectd with real control groups, and what it
 # notifies of: by collectd's own logfile and exec plugins.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The same configuration under collectd's own tcpconns and under tcpstates gives
 # the same groups with the same numbers.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

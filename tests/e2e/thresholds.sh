@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # contrib/tcpstates-thresholds.conf in a real collectd: each threshold passed by real sockets,
 # and notify-mail.sh, called by the plugin exec, mails it. collectd-nagios agrees.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Judges what faulty_host has printed, for tests/e2e/faults.sh: prints a line
 # "CALL: WHAT IS WRONG" for each thing that is, and "CALL cases N" for each call.
 # The reads are, in this order: "reference", whole; then for each case one or two

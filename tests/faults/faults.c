@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Takes the place of the C library's calls that the plugin and libmnl make, and
  * lets one of them fail, for tests/e2e/faults.sh. What the executable defines
  * comes before the C library's, also for what it loads.

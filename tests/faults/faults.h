@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What tests/faults/faults.c adds to plugin_host.c in the program faulty_host;
  * in plugin_host itself these are not there (NULL). */
 #ifndef TCPSTATES_FAULTS_H

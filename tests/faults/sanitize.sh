@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # tests/e2e/faults.sh under AddressSanitizer, LeakSanitizer and
 # UndefinedBehaviorSanitizer.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs what tests/fleet/dashboards.sh has set up: each query of each panel and
 variable, as Grafana would, and compares with what was made and dispatched.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Every query of every panel and variable of contrib/dashboards, against a real
 # Prometheus, InfluxDB and Graphite, filled by real collectds on two machines.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # contrib/from-tcpconns.md: its table, and its commands, on what a real collectd has
 # written into RRD and Whisper files, InfluxDB and Prometheus: with tcpconns, then with
 # both plugins, then, after the change, with tcpstates alone.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What the tests against a fleet's servers share; sourced after lib.sh.
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of the scripts and of lib.sh
 

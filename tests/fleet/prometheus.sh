@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # contrib/prometheus: promtool checks the rules and runs their tests; then a real Prometheus
 # scrapes a real collectd, and each rule's selector is one series of it. quiet.sh has the alerts.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

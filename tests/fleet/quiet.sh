@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The alerts of contrib/prometheus on a machine with a real collectd, in a real Prometheus. Under
 # ordinary load of real servers and clients none fires; then there is one real fault for each
 # alert, and that one fires and no other. Seconds stand for the minutes of the rules.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # contrib/collection3 under Debian's collection3, on RRD files of a real collectd and
 # real sockets; contrib/rrdgraph on a whole day.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What tests/fleet/scale.sh needs besides promtool and Prometheus.
 
   write FILE SERIES HOSTS SINCE UNTIL STEP   OpenMetrics text of a time for HOSTS machines, made of SERIES,

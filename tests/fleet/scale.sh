@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # How the dashboards, the rules and the alerts of contrib/ do with a fleet.
 case ${1-} in
   --help | -h)

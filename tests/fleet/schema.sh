@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Each dashboard is what Grafana's own types say: @grafana/grafana-foundation-sdk, with its panels'
 # options and Prometheus's queries. An unknown, missing or wrong key does not compile.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

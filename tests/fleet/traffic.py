@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What programs do with connections, for tests/fleet/quiet.sh: each call is one kind of them.
 
   serve PORT             accepts, and keeps what it has accepted, unread

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzes bytecode.c and group_index.c: whatever filters there are, the kernel
  * takes the program, and both mean what socket_model.c says. */
 #include "fuzz.h"

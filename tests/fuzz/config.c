@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzes config.c, config_value.c, filter.c and settings.c: any configuration
  * becomes valid settings or one line that says what is wrong. The bytes are the
  * text of a collectd.conf; what is no such text is made a tree of as well, for

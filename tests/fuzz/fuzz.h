@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What every fuzz target is: a function that takes any bytes. libFuzzer calls
  * it with bytes of its own (make fuzz), run_corpus.c with those of the files
  * under corpus/ (make check). */

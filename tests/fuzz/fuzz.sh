@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Builds the fuzz targets with libFuzzer, runs each for a while, and says what
 # they have reached; make fuzz calls it.
 set -euo pipefail

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzes the way of the kernel's answers: diag_dump.c, diag_msg.c, tally.c,
  * metrics.c, ages.c, whose.c and holders.c, from the receive to the value. The
  * bytes are what one netlink socket receives, one after the other: length (16

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzes plan.c: whatever sockets and groups there are, in whatever sequence of
  * reads, what follows from its requests is what a count of all sockets gives.
  * plan_reader.c checks each read. */

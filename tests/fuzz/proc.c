@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fuzzes proc_text.c, number.c, process.c, service.c, notice.c, alarm.c and
  * holders.c: texts that the kernel and processes write, and what is said of
  * them. The first byte says

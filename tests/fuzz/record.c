@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Records what this kernel answers to inet_diag dumps, with sockets in every
  * state there are, for the corpus of netlink.c, which says what the form is. */
 #ifndef _GNU_SOURCE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs a fuzz target without a fuzzer: over the files of its corpus, one test
  * each (TAP), or over the files and directories that are named. */
 #include "fuzz.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Each fuzz target for a while; FUZZ_TIME seconds each. The inputs that are known
 # already run in make check.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # In a guest that has not used tcp_diag yet: the kernel loads it by itself when
 # collectd asks for the sockets, whoever runs it.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

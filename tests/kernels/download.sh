@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A hook of mmdebstrap, called with a directory: leaves the cloud kernel of the Debian
 # release that apt knows there, unpacked, in packages/.
 set -eu

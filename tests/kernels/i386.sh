@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Control groups on a 32-bit kernel, where a directory's inode number is but half of
 # its id: the tests of them are cross-built for i386 in a clean root, and run on
 # Debian's kernel for it in qemu.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The end-to-end tests on other kernels: each of Debian's cloud kernels is booted in
 # qemu with a file system that has this machine's collectd, bash and ss in it, and
 # the plugin and the tests as they were built here.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The unit tests on a 32-bit and on a big-endian machine: built by Debian's cross
 # compilers in a clean root, and run there by this kernel where it runs such programs,
 # else by qemu's user emulation.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A sample of the plugin's mutants: each is killed, or listed as one that changes nothing.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 type -P python3 >/dev/null || skip_all "no python3 here: contrib/install-deps.sh test"

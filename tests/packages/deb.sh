@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The Debian package, on Debian 11, 12 and 13: built in a clean root from what it says
 # it needs, then in another clean root installed, enabled by the documented line,
 # used by Debian's collectd with Debian's configuration, removed and purged.

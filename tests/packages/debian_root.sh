@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Debian roots, for the tests that install packages; sourced after lib.sh. What runs in
 # them has a network namespace of the test's own, apt the one before.
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of the scripts and of lib.sh

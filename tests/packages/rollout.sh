@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # contrib/rollout on Debian 12 and 13: in a clean root that systemd runs as a machine,
 # Ansible and Puppet install the package and configure it, change it, and otherwise
 # leave collectd alone; then collectd.service under the hardening drop-in.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The rpm package: it builds from the tarball, has the files and dependencies that
 # Fedora and RHEL want, and can be removed. Here, without their libraries.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Real containers that leak, killed and replaced: podman as root and rootless, and
 # systemd-nspawn. The sums are what was made in those that run.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

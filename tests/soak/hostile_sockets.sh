@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Tens of thousands of request socks under a running SYN flood, and a million
 # sockets in TIME_WAIT: the values are right, and a read takes less CPU time than the
 # interval has.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # A real collectd that reads for long while everything around it changes: its
 # memory, descriptors and threads stay what they were, and at rest every count is
 # right.

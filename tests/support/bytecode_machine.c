@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Written from the kernel's source, not from what the compiler makes. */
 #include "bytecode_machine.h"
 

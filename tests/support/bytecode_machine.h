@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The machine in the kernel that runs inet_diag bytecode.
  * Source: net/ipv4/inet_diag.c, inet_diag_bc_audit(), inet_diag_bc_run(). */
 #ifndef TCPSTATES_BYTECODE_MACHINE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How every test program runs: one suite, its results as TAP on stdout. */
 #ifndef CHECK_MAIN_H
 #define CHECK_MAIN_H

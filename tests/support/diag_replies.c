@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The kernel's half of the wire format, for the tests of the other half. */
 #include "diag_replies.h"
 

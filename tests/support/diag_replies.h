@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Writes what the kernel answers to an inet_diag dump, right or wrong, into a
  * buffer. Made without libmnl, which the decoder under test relies on.
  * Source: net/ipv4/inet_diag.c, net/netlink/af_netlink.c. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Answers for cgroup.c. */
 #include "fake_cgroups.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Control groups without directories: the functions below __wrap_ take the
  * place of those of cgroup.c. Link with
  * -Wl,--wrap=cgroup_tree_path,--wrap=cgroup_tree_generation. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stands in for the kernel where plan.c's requests are executed. */
 #include "fake_kernel.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The TCP sockets of a kernel, made up at random: what sockstat says of them,
  * what a dump hands out, and what is to be counted. */
 #ifndef TCPSTATES_FAKE_KERNEL_H

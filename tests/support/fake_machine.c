@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The machine that the tests of snapshot.c look at. */
 #include "fake_machine.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A machine made up for snapshot.c: the files of its /proc, its kernel's
  * release, and what its dumps answer. The functions below __wrap_ take the
  * place of others; link with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program lets a socket through that any of its filters matches. */
 #include "filter_set.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Filters as bytecode_compile() takes them, and what they let through by
  * socket_model.h. */
 #ifndef TCPSTATES_FILTER_SET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Preloaded into collectd, it lets setns(2) hang in the namespaces that have a
  * file in the directory HANG_SETNS (an environment variable has its name),
  * named by the namespace's inode number, until that is removed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the plugin registers, and takes back. */
 #include "host.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The daemon's readers of configuration values. */
 #include "host.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stands where collectd's liboconfig stands: configuration text in, oconfig
  * tree out. */
 #include "host_config.h"

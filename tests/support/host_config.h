@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A collectd.conf becomes the oconfig tree that plugin_host gives to a plugin.
  */
 #ifndef HOST_CONFIG_H

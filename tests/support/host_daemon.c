@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the daemon gives every plugin: texts, time, the log and threads. */
 #include "host.h"
 

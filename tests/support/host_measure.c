@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Measures reads: CPU time, memory, allocations, descriptors and threads. */
 #include "host.h"
 

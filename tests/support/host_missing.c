@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What else the daemon exports: here only so that a plugin that binds to such a
  * name by mistake does so here too, and is told. */
 #include "host.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loads the plugin and calls what it has registered, as the daemon does. */
 #include "host.h"
 

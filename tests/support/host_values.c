@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Takes the plugin's values and notifications: prints them, and checks them as
  * the daemon's contract and types.db demand. */
 #include "host.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loopback has all of 127.0.0.0/8; more IPv6 addresses are added to it. */
 #include "kernel_bench.h"
 

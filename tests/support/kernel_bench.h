@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sockets of all kinds in a network namespace of its own, and what the kernel
  * returns of them when a program asks for some. What goes wrong makes the
  * running test fail. */

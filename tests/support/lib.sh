@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What the tests written as scripts share; each sources it first. Results go to
 # stdout as TAP (https://testanything.org), which make check collects.
 # shellcheck shell=bash disable=SC2034 # variables that only the scripts read

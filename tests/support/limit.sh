@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # limit.sh TEST: runs it, and ends it with all that it has started after TEST_SECONDS
 # [1200], or when make is ended. It has two minutes to remove what it has made. The last
 # line of its log says how long it took.

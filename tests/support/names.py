@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Looks up the names of values that contrib/, README.md and the man page use in what
 collectd has dispatched, and what it has dispatched in their tables.
 

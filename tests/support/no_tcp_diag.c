@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Preloaded into collectd, it makes the kernel answer as one without tcp_diag
  * does: what asks for TCP's sockets arrives as asking for those of a protocol
  * that has no inet_diag handler. The answer is the kernel's own. Once there is

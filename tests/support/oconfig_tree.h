@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Configuration trees as collectd's parser would make them, written as C:
  *   BLOCK("Plugin", OPTION("LocalPort", NUMBER(22), TEXT("http")),
  *         OPTION("ReportClosed", BOOLEAN(false)))

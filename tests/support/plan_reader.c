@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests of plan.c have in common: a read, and what holds of each. */
 #include "plan_reader.h"
 

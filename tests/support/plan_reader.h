@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads a fake kernel by plan.c's requests, as snapshot.c reads the real one,
  * and checks each step. To be linked with
  * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stands where the collectd daemon stands: loads one plugin, configures and
  * reads it, and checks or measures it. */
 #include "host.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The oracle of the property tests, the cases as text, and the way back. */
 #include "socket_model.h"
 

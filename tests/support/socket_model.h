@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What filters and counts mean, straight from filter.h and tally.h and without
  * any cleverness: tests hold it against what the plugin makes of them, for
  * cases written as text and for random ones.

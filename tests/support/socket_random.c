@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Made of small pools by one generator; a seed names a case. */
 #include "socket_random.h"
 

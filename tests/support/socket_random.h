@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Filters and sockets at random, for the property tests. */
 #ifndef TCPSTATES_SOCKET_RANDOM_H
 #define TCPSTATES_SOCKET_RANDOM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Brings pairs of sockets into any TCP state, without privileges: a socket that
  * wants a TTL of 255 of all it receives is "deaf" to this machine's packets,
  * which have 64, and its peer stays in the state before the answer. */

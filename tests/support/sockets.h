@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes TCP sockets in known states on this machine's own addresses and keeps
  * a table of them: what a test expects comes from here, never from the plugin.
  * Every int function returns 0 or -errno. Ports are in host byte order. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes TCP sockets in known states for the shell tests, as told on standard
  * input, and holds them until its end. */
 #ifndef _GNU_SOURCE

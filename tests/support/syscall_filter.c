@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Installs a seccomp filter made from names of system calls. */
 #include "syscall_filter.h"
 

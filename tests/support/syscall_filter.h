@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A seccomp filter for plugin_host. */
 #ifndef TCPSTATES_SYSCALL_FILTER_H
 #define TCPSTATES_SYSCALL_FILTER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lets the tests of the decoders notice a single byte too far. */
 #include "tail_buffer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory that ends at a page which may not be touched: who reads or writes
  * behind its end is stopped at that instruction. */
 #ifndef TCPSTATES_TAIL_BUFFER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes the files that the tests' readers of /proc and of control groups see.
  */
 #ifndef _GNU_SOURCE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files in a temporary directory, to stand for /proc or /sys/fs/cgroup. What
  * cannot be made aborts the process. */
 #ifndef TCPSTATES_TEMP_TREE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ages.c: how long sockets have been stuck, whatever probes they answer; with a
  * simulated clock and simulated sockets. */
 #include "ages.h"

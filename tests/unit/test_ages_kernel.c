@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How old sockets in FIN_WAIT2 and CLOSE_WAIT are by what the kernel says of
  * real ones, in a network namespace of the test's own. */
 #include "diag_dump.h"

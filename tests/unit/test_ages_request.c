@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* settings.c and plan.c: whether ages are needed, and with which request they
  * are asked for, so that tcp_info comes for few sockets. */
 #include "plan.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* alarm.c: when something is said of stuck sockets. */
 #include "alarm.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bytecode.c: by the kernel's rules every program is valid, and lets through
  * exactly the sockets that the filters mean. */
 #include "bytecode.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bytecode.c against the real kernel: with a program a dump returns exactly the
  * sockets that the filters mean. */
 #include "bytecode_machine.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cgroup.c, cgroup_walk.c, cgroup_list.c: the ids and names of control groups,
  * found in directories of the tests' own and in the real ones, however many,
  * deep or closed they are. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cgroup.c on the kernel that runs it: the id that a socket carries is the one
  * that the tree has for the control group that it was made in. */
 #include "cgroup.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c: the tree that collectd has parsed becomes settings, or one line
  * that says what to write instead. */
 #include "config.h"

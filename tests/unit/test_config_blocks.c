@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c, config_groups.c: what holds for every option of each table, and the
  * longest path of a control group. The options are those that the line about an
  * unknown one names. */

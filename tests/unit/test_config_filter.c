@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c: Filter blocks and Counting become settings. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c: what is wrong in Filter blocks and Counting becomes one line that
  * says what to write instead. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c: Services and ServicesMax. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c: Namespace blocks. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config_value.c: names of services, whatever this machine's /etc/services has.
  * The functions below __wrap_ take the place of the C library's. */
 #include "config.h"

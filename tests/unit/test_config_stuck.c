@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config.c: the options about stuck sockets and accept queues. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* diag_dump.c: against a kernel made up here, which fails at will, and against
  * the real one. The functions below __wrap_ take the place of the C library's
  * and libmnl's; link with -Wl,--wrap=NAME for each of them. */

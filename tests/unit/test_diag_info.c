@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* diag_msg.c: what is asked for and decoded beyond the socket itself: its age
  * (tcp_info), a listener's queue, its control group. */
 #include "diag_msg.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* diag_msg.c: the request's bytes, and what becomes of replies. */
 #include "diag_msg.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* group_index.c: for every socket it finds the groups that the socket belongs
  * to by the meaning of their filters, and no others. */
 #include "group_index.h"

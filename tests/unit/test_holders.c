@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* holders.c: the largest holders of stuck sockets, in a fixed size. */
 #include "holders.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* metrics.c: the names, the order and the values of all that is dispatched. */
 #include "metrics.h"
 

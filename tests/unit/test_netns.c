@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* netns.c: reads that hang, and how many go on at a time. Link with -Wl,--wrap=
  * of setns, pthread_create, clock_gettime and snapshot_read. */
 #include "netns.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* netns_pattern.c, with netns.c and netns_sum.c: files with a number stand for
  * namespaces with so many time-wait buckets. Link with -Wl,--wrap=setns,
  * --wrap=snapshot_read,--wrap=clock_gettime. */

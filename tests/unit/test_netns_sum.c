@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* netns_sum.c: sums of what several namespaces say. Link with -Wl,--wrap= of
  * malloc, calloc, realloc and metrics_each. */
 #include "netns_sum.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* notice.c: the words about stuck sockets, and the facts for machines. */
 #include "notice.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* number.c: the one parser of decimal numbers. */
 #include "number.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* plan.c: whatever it asks for, the counts are those of all sockets. */
 #include "plan.h"
 

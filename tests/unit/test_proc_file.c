@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* proc_file.c: one small file is read whole, or not at all. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

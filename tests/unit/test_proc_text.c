@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* proc_text.c: the kernel's text files become numbers, or an error. */
 #include "proc_text.h"
 

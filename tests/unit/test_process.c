@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* process.c: against a tree made here in the shape of /proc, and against this
  * test's own process in the real one. */
 #include "process.h"

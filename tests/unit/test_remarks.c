@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* remarks.c: what the log says once about what a read could not find out. */
 #include "remarks.h"
 

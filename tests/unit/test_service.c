@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* service.c: what a control group's service is called. */
 #include "service.h"
 

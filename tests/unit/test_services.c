@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* services.c: which service a control group belongs to, and which of them are
  * reported, read by read. */
 #include "cgroup_walk.h"

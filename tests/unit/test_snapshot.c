@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* snapshot.c: the files of one read, and what becomes of a dump's errors. Link
  * also with -Wl,--wrap=cgroup_mount. */
 #include "fake_machine.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* snapshot.c: what is asked for and counted, from read to read. */
 #include "fake_machine.h"
 

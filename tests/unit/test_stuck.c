@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stuck.c: who is notified of stuck sockets after a read, and what of. */
 #include "stuck.h"
 

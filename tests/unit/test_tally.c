@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tally.c: what each socket is counted as, and in which groups. */
 #include "tally.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tally.c and metrics.c: how long sockets have been stuck, and how full accept
  * queues are. */
 #include "metrics.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tcpstates.c: what the daemon sees of a read. The daemon's functions and those
  * below __wrap_ take the place of collectd's and of the modules'. */
 #include "collectd.h"

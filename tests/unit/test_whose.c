@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* whose.c: to which service, or to which port, a stuck socket belongs. */
 #include "whose.h"
 

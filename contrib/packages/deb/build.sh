@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Builds the Debian package from a tarball of make dist; make deb calls it.
 set -euo pipefail
 export LC_ALL=C

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Builds the rpm package from a tarball of make dist; make rpm calls it.
 set -euo pipefail
 export LC_ALL=C
