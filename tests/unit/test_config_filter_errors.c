@@ -327,7 +327,8 @@ static const struct {
      "Counting: takes one text in quotes; write \"auto\" or \"dump\""},
     {"an address outside a Filter", OPTION("LocalAddress", TEXT("::1")),
      "unknown option \"LocalAddress\"; write one of AllPortsSummary, "
-     "ListeningPorts, LocalPort, RemotePort, Services, ServicesMax, ReportByState, ReportClosed, "
+     "ListeningPorts, LocalPort, RemotePort, Services, ServicesMax, "
+     "ReportByState, ReportClosed, "
      "ReportFinWait2, ReportOrphans, ReportFinTimeout, ReportLimits, "
      "ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
      "ReportAcceptQueue, Counting, Filter, Namespace"},
