@@ -10,6 +10,5 @@ cd "$work/build"
 ok "configure with clang" "$top/configure" CC=clang --disable-dependency-tracking \
   CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
 ok "clang: no warning in the plugin and the tests" make -j2 CFLAGS="$(sed -n 's/^CFLAGS = //p' Makefile) -Werror" check TESTS=
-# Without a process for each test, which costs most where memory is watched.
-ok "no module does anything undefined, and none leaks" env CK_FORK=no make -j2 check-awake
+ok "no module does anything undefined, and none leaks" make -j2 check-awake
 done_testing

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Whose stuck sockets are, under a real collectd with real control groups, and what it
 # notifies of: by collectd's own logfile and exec plugins.
+# shellcheck disable=SC2154 # program() sets pid_NAME
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"
 
