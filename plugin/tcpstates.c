@@ -122,14 +122,6 @@ static void set_instance(char *buf, size_t size, const char *group,
     snprintf(buf, size, "%s@%s", group, view->name);
 }
 
-/* collectd 6 (not released; its pull requests 3506, 4187, 4197) differs here:
- * its identity of a value is the name of a metric family and labels, and there
- * are no types with ranges. It still takes a value_list_t, and makes the family
- * "collectd.v5.TYPE" of it, with labels of both instances. A port would keep
- * one metric_family_t for each type and name of ours, append a metric with the
- * labels group, state and namespace to it for each value, and hand each family
- * over once a read, by plugin_dispatch_metric_family(); the host is a resource
- * attribute, left to the daemon. metrics.c would name families, not types. */
 static void dispatch_value(const struct metric *metric, void *data) {
   struct dispatch *d = data;
   value_list_t *vl = &d->vl;
