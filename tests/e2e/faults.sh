@@ -8,6 +8,7 @@
 # Others' sockets, and a large table, would make each of the thousands of dumps slow.
 apart_entries=1024
 enter_netns_apart "$@"
+need_mount_namespace
 # The namespace beside is to have its own, too.
 echo $apart_entries 2>/dev/null >/proc/sys/net/ipv4/tcp_child_ehash_entries || true
 

@@ -4,6 +4,7 @@
 # what ss shows of it, and all of them add up.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"
+need_mount_namespace
 cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this user may write"
 service_pids=()
 at_end() {

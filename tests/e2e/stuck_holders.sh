@@ -5,6 +5,7 @@
 # shellcheck disable=SC2154 # program() sets pid_NAME
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"
+need_mount_namespace
 
 cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this user may write"
 if ((EUID != 0)); then skip_all "only root may enter what others made"; fi

@@ -179,6 +179,11 @@ enter_netns() {
   start_sockmake
 }
 
+# need_mount_namespace: skips the test where there is none, as where / is no mount.
+need_mount_namespace() {
+  unshare --mount true 2>"$work/unshare" || skip_all "no mount namespace: $(<"$work/unshare")"
+}
+
 # netns_apart PID: the process has a network namespace that is not ours.
 netns_apart() {
   local netns
