@@ -48,11 +48,11 @@ ports_on() {
       if [[ $reader == many_tcpconns ]] && ((size > 100000 && round > 0)); then continue; fi
       ports_read "$reader"
       sample ports "$reader" "$size sockets" "$ns"
-      took[${reader%_*}]=$ns
+      took[$reader]=$ns
     done
-    sample counting one "$size sockets" "${took[one]}"
-    sample counting many "$size sockets" $((took[many] - took[values_1000]))
-    sample counting most "$size sockets" $((took[most] - took[values_3000]))
+    sample counting one "$size sockets" "${took[one_tcpstates]}"
+    sample counting many "$size sockets" $((took[many_tcpstates] - took[values_1000_tcpstates]))
+    sample counting most "$size sockets" $((took[most_tcpstates] - took[values_3000_tcpstates]))
   done
 }
 
