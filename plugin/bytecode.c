@@ -13,7 +13,7 @@
  */
 #define AUDIT_STEPS (1u << 20)
 
-/* Which end of the socket a condition looks at. */
+/* Which end of the socket a condition reads. */
 struct side {
   uint8_t port_ge;
   uint8_t port_le;

@@ -38,7 +38,7 @@ struct address {
 /* The addresses that begin with these bits. With IPv4 it has at least 96, and
  * means IPv4 only; with less it means IPv6 only, "::/0" as well. */
 struct prefix {
-  struct address address; /* the bits behind len are 0 */
+  struct address address; /* the bits after len are 0 */
   uint8_t len;            /* 0 to 128 */
 };
 

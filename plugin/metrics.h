@@ -23,7 +23,7 @@ size_t metrics_each(const struct settings *settings,
                     const struct snapshot *snapshot, metric_cb cb, void *data);
 
 /* How long an orphaned FIN_WAIT2 lives, in seconds, when tcp_fin_timeout is
- * so many seconds. */
+ * this many seconds. */
 double metrics_fin_wait2_lifetime(int64_t tcp_fin_timeout);
 
 #endif
