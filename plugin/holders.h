@@ -15,7 +15,7 @@
 /* The sockets of one service in one state. The service is known by its control
  * group, or else by its port. */
 struct holder {
-  uint64_t service;    /* stands for its name; 0: not known */
+  uint64_t service;    /* a number for its name; 0: not known */
   uint64_t cgroup_id;  /* one of its control groups; this names no holder */
   uint16_t port;       /* where it is not known: the service's, else 0 */
   bool local;          /* it is the local one */

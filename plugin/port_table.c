@@ -40,7 +40,7 @@ static void add(const struct port_table *table, size_t node, uint32_t group) {
   table->groups[table->ends[node]++] = group;
 }
 
-/* Calls cb for each node that each of the groups stands in. */
+/* Calls cb for each node that has one of the groups. */
 static void each_group(const struct port_table *table,
                        const struct group *groups, size_t num, bool local,
                        void (*cb)(const struct port_table *, size_t,
