@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin's side towards collectd, and the only file that calls it. */
+/* The plugin's side towards collectd, which nothing but this and submit.c
+ * calls. */
 #include "collectd.h"
 
 #include "plugin.h"
@@ -7,9 +8,9 @@
 #include "utils_complain.h"
 
 #include "config.h"
-#include "metrics.h"
 #include "netns_pattern.h"
 #include "remarks.h"
+#include "submit.h"
 
 /* Something that goes wrong in read after read. */
 struct trouble {
@@ -31,22 +32,16 @@ struct view {
   struct netns_pattern *pattern; /* NULL: it is one namespace */
 };
 
-/* A read, and which view it is dispatched for. */
-struct dispatch {
-  const struct view *view;
-  value_list_t vl; /* is large: what all values have in common is set once */
-};
-
-/* What has come of a read. It is an error, at which collectd doubles the
+/* The read that goes on. It is an error, at which collectd doubles the
  * interval, up to a day, when there is not one value because something failed.
  * That there is nothing to count is none, nor that a namespace is not there:
  * it may be there the next time. */
-struct outcome {
+static struct {
+  cdtime_t time; /* one for all, so that a backend can add and compare them */
   size_t values; /* of all views */
   bool failed;   /* a dump or a file */
-};
+} reading;
 
-static struct outcome outcome;
 static struct settings settings;
 static struct diag_absence absence = {.seconds = DIAG_ABSENCE_SECONDS};
 static struct cgroup_tree cgroups;
@@ -113,56 +108,6 @@ static int tcpstates_init(void) {
   return 0;
 }
 
-/* The group's name with "@NAMESPACE". */
-static void set_instance(char *buf, size_t size, const char *group,
-                         const struct view *view) {
-  if (view->name == NULL)
-    sstrncpy(buf, group, size);
-  else
-    snprintf(buf, size, "%s@%s", group, view->name);
-}
-
-static void dispatch_value(const struct metric *metric, void *data) {
-  struct dispatch *d = data;
-  value_list_t *vl = &d->vl;
-  vl->values = &(value_t){.gauge = metric->value};
-  set_instance(vl->plugin_instance, sizeof(vl->plugin_instance),
-               metric->plugin_instance, d->view);
-  sstrncpy(vl->type, metric->type, sizeof(vl->type));
-  sstrncpy(vl->type_instance, metric->type_instance, sizeof(vl->type_instance));
-  plugin_dispatch_values(vl);
-  outcome.values++;
-}
-
-static void dispatch_notice(const struct notice *notice,
-                            const struct view *view, cdtime_t time) {
-  notification_t n = {.time = time};
-  _Static_assert(sizeof(n.message) == NOTICE_TEXT_SIZE, "it is cut");
-  n.severity = notice->event == ALARM_WARNING ? NOTIF_WARNING : NOTIF_OKAY;
-  sstrncpy(n.message, notice->text, sizeof(n.message));
-  sstrncpy(n.host, hostname_g, sizeof(n.host));
-  sstrncpy(n.plugin, "tcpstates", sizeof(n.plugin));
-  set_instance(n.plugin_instance, sizeof(n.plugin_instance), notice->holder,
-               view);
-  sstrncpy(n.type, "current_connections", sizeof(n.type));
-  const char *value = notice_value(notice->state);
-  sstrncpy(n.type_instance, value, sizeof(n.type_instance));
-  for (size_t i = 0; i < notice->meta_num; i++)
-    plugin_notification_meta_add_string(&n, notice->meta[i].name,
-                                        notice->meta[i].value);
-  plugin_dispatch_notification(&n);
-  if (n.meta != NULL)
-    plugin_notification_meta_free(n.meta);
-}
-
-static struct dispatch make_dispatch(const struct view *view, cdtime_t time) {
-  struct dispatch d = {.view = view, .vl = VALUE_LIST_INIT};
-  d.vl.values_len = 1;
-  d.vl.time = time;
-  sstrncpy(d.vl.plugin, "tcpstates", sizeof(d.vl.plugin));
-  return d;
-}
-
 /* Says "WHAT: REASON. CONSEQUENCE." about a view, at growing distances while
  * what and err stay the same. reason: NULL: that of err, a negative errno. */
 static void complain(int level, struct trouble *trouble,
@@ -215,24 +160,24 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
     P_INFO("%s%s", view->label, snapshot->method);
 }
 
-static void notify(const struct snapshot *snapshot, struct view *view,
-                   cdtime_t time) {
+static void notify(const struct snapshot *snapshot, struct view *view) {
   char text[512];
   while (remarks_next(&view->remarks, snapshot, text, sizeof(text)))
     P_INFO("%s%s.", view->label, text);
   for (size_t i = 0; snapshot->stuck && i < snapshot->stuck->notices_num; i++)
-    dispatch_notice(&snapshot->stuck->notices[i], view, time);
+    submit_notice(&snapshot->stuck->notices[i], view->name, reading.time);
 }
 
 /* Submits what a read has found. */
-static void submit(const struct snapshot *snapshot, struct view *view,
-                   cdtime_t time) {
+static void submit(const struct snapshot *snapshot, struct view *view) {
   log_snapshot(snapshot, view);
-  struct dispatch dispatch = make_dispatch(view, time);
-  metrics_each(view->settings, snapshot, dispatch_value, &dispatch);
-  notify(snapshot, view, time);
+  struct submission submission;
+  submission_start(&submission, view->name, reading.time);
+  metrics_each(view->settings, snapshot, submit_value, &submission);
+  notify(snapshot, view);
+  reading.values += submission.values;
   if (snapshot->sockets_error != 0 || snapshot->file != NULL)
-    outcome.failed = true;
+    reading.failed = true;
 }
 
 /* Says why there are no values of another namespace; error: as in struct netns.
@@ -244,14 +189,13 @@ static void complain_missing(const struct netns *netns, struct view *view,
            "Its values are missing.");
 }
 
-static void submit_namespace(struct netns *netns, struct view *view,
-                             cdtime_t time) {
+static void submit_namespace(struct netns *netns, struct view *view) {
   if (netns->error != 0) {
     complain_missing(netns, view, netns->error);
     return;
   }
   release(&view->no_entry, view, "it is read again.");
-  submit(&netns->snapshot, view, time);
+  submit(&netns->snapshot, view);
 }
 
 /* Nine tenths of the interval from now on: a read callback that takes longer
@@ -262,27 +206,27 @@ static int64_t find_deadline(void) {
 }
 
 static void say_over(const struct alarm *alarm, void *data) {
-  const struct dispatch *d = data;
+  const struct view *view = data;
   struct notice notice;
-  notice_okay(&notice, alarm, 0, d->view->settings->notify_stuck);
-  dispatch_notice(&notice, d->view, d->vl.time);
+  notice_okay(&notice, alarm, 0, view->settings->notify_stuck);
+  submit_notice(&notice, view->name, reading.time);
 }
 
-static void start_patterns(cdtime_t time) {
+static void start_patterns(void) {
   int64_t now = netns_now();
   int64_t interval = (int64_t)CDTIME_T_TO_NS(plugin_get_interval());
-  for (size_t i = 1; i <= settings.namespaces_num; i++) {
-    struct dispatch dispatch = make_dispatch(&views[i], time);
+  for (size_t i = 1; i <= settings.namespaces_num; i++)
     if (views[i].pattern != NULL)
       netns_pattern_start(views[i].pattern, &netns_set, now, interval, say_over,
-                          &dispatch);
-  }
+                          &views[i]);
 }
 
-static void submit_pattern(struct view *view, cdtime_t time) {
+static void submit_pattern(struct view *view) {
   struct netns_pattern *pattern = view->pattern;
-  struct dispatch dispatch = make_dispatch(view, time);
-  netns_pattern_end(pattern, dispatch_value, &dispatch);
+  struct submission submission;
+  submission_start(&submission, view->name, reading.time);
+  netns_pattern_end(pattern, submit_value, &submission);
+  reading.values += submission.values;
   const char *reason;
   int err = netns_pattern_error(pattern, &reason);
   if (err != 0)
@@ -292,18 +236,18 @@ static void submit_pattern(struct view *view, cdtime_t time) {
     release(&view->no_entry, view, "all of them are read again.");
 }
 
-static void read_namespaces(cdtime_t now, int64_t deadline) {
+static void read_namespaces(int64_t deadline) {
   netns_start(&netns_set);
-  start_patterns(now);
+  start_patterns();
   struct netns *netns;
   while ((netns = netns_next(&netns_set, deadline)) != NULL) {
     struct view *view = &views[netns->block + 1];
     if (view->pattern == NULL) {
-      submit_namespace(netns, view, now);
+      submit_namespace(netns, view);
       continue;
     }
     if (netns->error == 0)
-      notify(&netns->snapshot, view, now);
+      notify(&netns->snapshot, view);
     netns_pattern_take(view->pattern, &netns_set, netns);
   }
   for (size_t i = 0; i < netns_set.num; i++) {
@@ -314,22 +258,22 @@ static void read_namespaces(cdtime_t now, int64_t deadline) {
   }
   for (size_t i = 1; i <= settings.namespaces_num; i++)
     if (views[i].pattern != NULL)
-      submit_pattern(&views[i], now);
+      submit_pattern(&views[i]);
 }
 
 static int tcpstates_read(void) {
-  /* One time for all, so that a backend can add and compare them. */
-  cdtime_t now = cdtime();
   int64_t deadline = find_deadline();
+  reading.time = cdtime();
+  reading.values = 0;
+  reading.failed = false;
   struct snapshot snapshot;
   /* Without memory the tree is as before. */
   if (settings_need_cgroups(&settings))
     cgroup_tree_refresh(&cgroups);
   snapshot_read(&reader, &snapshot);
-  outcome = (struct outcome){0};
-  submit(&snapshot, &views[0], now);
-  read_namespaces(now, deadline);
-  return outcome.values == 0 && outcome.failed ? -1 : 0;
+  submit(&snapshot, &views[0]);
+  read_namespaces(deadline);
+  return reading.values == 0 && reading.failed ? -1 : 0;
 }
 
 static int tcpstates_shutdown(void) {
