@@ -53,8 +53,8 @@ static struct ages_slot *find(const struct ages *ages, uint64_t cookie) {
   return &ages->slots[slot];
 }
 
-/* Puts each socket of the first num slots where find() looks for it. What is
- * put has only such before it on its way, and none of them moves again. */
+/* Puts each socket of the first num slots where find() looks for it: between
+ * its home and it are only sockets that do not move again. */
 static void arrange(struct ages *ages, uint32_t num) {
   struct ages_slot *slots = ages->slots;
   for (uint32_t i = 0; i < num; i++)

@@ -38,20 +38,20 @@ int cgroup_list_add(struct cgroup_list *list, const struct cgroup_entry *entry,
 
 bool cgroup_list_path(const struct cgroup_list *list, size_t i,
                       const char *prefix, char *path, size_t size) {
-  size_t way[CGROUP_DEPTH_MAX + 1], num = 0;
+  size_t chain[CGROUP_DEPTH_MAX + 1], num = 0;
   for (; i != 0; i = list->entries[i].parent)
-    way[num++] = i;
+    chain[num++] = i;
   int len = snprintf(path, size, "%s", prefix);
   size_t end = len < 0 ? size : (size_t)len;
   while (num > 0 && end < size) {
-    const char *name = list->names + list->entries[way[--num]].name;
+    const char *name = list->names + list->entries[chain[--num]].name;
     len = snprintf(path + end, size - end, "/%s", name);
     end = len < 0 ? size : end + (size_t)len;
   }
   return end < size;
 }
 
-/* The entry with the path, or the last one on its way. */
+/* The entry with the path, or the last directory of it that is there. */
 static size_t find_path(const struct cgroup_list *list, const char *path,
                         bool *found) {
   size_t at = 0;

@@ -26,7 +26,7 @@ struct tally_counts {
   uint64_t close_wait_oldest;
   uint64_t accept_queue; /* connections that wait for accept() */
   uint64_t accept_queue_limit;
-  uint64_t accept_queue_fullness; /* of the fullest listener, 1/100 percent */
+  uint64_t accept_queue_utilization; /* of the fullest listener, 1/100 percent */
 };
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the largest holders in one pass: the method of Misra and Gries,
  * "Finding repeated elements" (1982). When there is no place for a new holder,
- * one socket of each is dropped together with the new one: with so many
- * different ones that happens to a holder at most once in HOLDERS_NUM + 1
+ * one socket of each is dropped together with the new one: as the new
+ * one is of yet another holder, that happens at most once in HOLDERS_NUM + 1
  * sockets. */
 #include "holders.h"
 

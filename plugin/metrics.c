@@ -49,7 +49,7 @@ static const struct group_value group_values[] = {
     AGE(close_wait_oldest),
     QUEUE("queue_length", "accept_queue", accept_queue, 1),
     QUEUE("queue_length", "accept_queue_limit", accept_queue_limit, 1),
-    QUEUE("percent", "accept_queue", accept_queue_fullness, 1e-2),
+    QUEUE("percent", "accept_queue", accept_queue_utilization, 1e-2),
 };
 
 double metrics_fin_wait2_lifetime(int64_t tcp_fin_timeout) {

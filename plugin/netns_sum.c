@@ -2,10 +2,11 @@
 /* Sums of values by their names, for netns_pattern.c. */
 #include "netns_sum.h"
 
+#include "hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static enum netns_sum_how how_to_add(const struct metric *metric) {
   const char *type = metric->type, *name = metric->type_instance;
@@ -67,11 +68,7 @@ static int reserve(struct netns_sum *sum) {
   sum->slots = slots;
   sum->slots_num = 2 * size;
   sum->size = size;
-  if (sum->seed == 0) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    sum->seed = ((uint64_t)(uintptr_t)sum << 30 ^ (uint64_t)now.tv_nsec) | 1;
-  }
+  sum->seed = hash_multiplier();
   fill_slots(sum);
   return 0;
 }

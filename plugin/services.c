@@ -190,8 +190,8 @@ static void add(struct tally_counts *to, const struct tally_counts *from) {
       larger(before.fin_wait2_oldest, from->fin_wait2_oldest);
   to->close_wait_oldest =
       larger(before.close_wait_oldest, from->close_wait_oldest);
-  to->accept_queue_fullness =
-      larger(before.accept_queue_fullness, from->accept_queue_fullness);
+  to->accept_queue_utilization =
+      larger(before.accept_queue_utilization, from->accept_queue_utilization);
 }
 
 /* Marks the largest services. Returns how many. */

@@ -38,13 +38,13 @@ static void count_queue(struct tally_counts *counts,
                         const struct diag_socket *socket) {
   counts->accept_queue += socket->queue;
   counts->accept_queue_limit += socket->queue_limit;
-  uint64_t fullness = 10000;
+  uint64_t utilization = 10000;
   if (socket->queue == 0)
-    fullness = 0;
+    utilization = 0;
   else if (socket->queue < socket->queue_limit)
-    fullness = (uint64_t)socket->queue * 10000 / socket->queue_limit;
-  if (fullness > counts->accept_queue_fullness)
-    counts->accept_queue_fullness = (uint32_t)fullness;
+    utilization = (uint64_t)socket->queue * 10000 / socket->queue_limit;
+  if (utilization > counts->accept_queue_utilization)
+    counts->accept_queue_utilization = (uint32_t)utilization;
 }
 
 static void count(struct tally_counts *counts,

@@ -94,7 +94,7 @@ code_block() {
 packaged_contrib=(contrib/{collectd.conf.d,collection3,containers,dashboards,from-tcpconns.md,notify-mail.sh,prometheus,rollout,rrdgraph,tcpstates-thresholds.conf})
 
 # dead_links DIRECTORY: the links between pages in it, a package's documents, that lead
-# nowhere, but for those to what is only in the source.
+# nowhere, except those to what is only in the source.
 dead_links() {
   local page link
   while read -r page; do

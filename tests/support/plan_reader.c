@@ -210,7 +210,7 @@ static const struct {
     COUNT(request_socks, BIT(TCP_SYN_RECV), false),
     COUNT(accept_queue, BIT(TCP_LISTEN), true),
     COUNT(accept_queue_limit, BIT(TCP_LISTEN), true),
-    COUNT(accept_queue_fullness, BIT(TCP_LISTEN), true),
+    COUNT(accept_queue_utilization, BIT(TCP_LISTEN), true),
     AGE(fin_wait2_stuck, TCP_FIN_WAIT2),
     AGE(fin_wait2_oldest, TCP_FIN_WAIT2),
     AGE(close_wait_stuck, TCP_CLOSE_WAIT),

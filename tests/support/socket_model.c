@@ -406,7 +406,7 @@ static void count_age(const struct diag_socket *socket, uint32_t stuck_after,
     *oldest = age;
 }
 
-static uint32_t fullness(const struct diag_socket *socket) {
+static uint32_t utilization(const struct diag_socket *socket) {
   if (socket->queue == 0 || socket->queue >= socket->queue_limit)
     return socket->queue == 0 ? 0 : 10000;
   return (uint32_t)(UINT64_C(10000) * socket->queue / socket->queue_limit);
@@ -438,6 +438,6 @@ void model_count(struct tally_counts *counts, const struct diag_socket *socket,
     return;
   counts->accept_queue += socket->queue;
   counts->accept_queue_limit += socket->queue_limit;
-  if (fullness(socket) > counts->accept_queue_fullness)
-    counts->accept_queue_fullness = fullness(socket);
+  if (utilization(socket) > counts->accept_queue_utilization)
+    counts->accept_queue_utilization = utilization(socket);
 }

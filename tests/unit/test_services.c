@@ -166,7 +166,7 @@ START_TEST(oldest_and_fullest_of_the_others_are_not_added_up) {
     counts->fin_wait2_oldest = 5000 / i;
     counts->fin_wait1_oldest = 7 * i;
     counts->accept_queue = 2;
-    counts->accept_queue_fullness = 100 * i;
+    counts->accept_queue_utilization = 100 * i;
   }
   expect("a 9, other 0");
   const struct tally_counts *other = &services.groups[0].counts;
@@ -175,7 +175,7 @@ START_TEST(oldest_and_fullest_of_the_others_are_not_added_up) {
   ck_assert_uint_eq(other->fin_wait2_oldest, 5000);
   ck_assert_uint_eq(other->fin_wait1_oldest, 14);
   ck_assert_uint_eq(other->accept_queue, 4);
-  ck_assert_uint_eq(other->accept_queue_fullness, 200);
+  ck_assert_uint_eq(other->accept_queue_utilization, 200);
 }
 END_TEST
 

@@ -217,7 +217,7 @@ static const struct {
   struct {
     uint32_t queue, limit;
   } listeners[4];
-  uint64_t queue, limit, fullness; /* fullness: 1/100 percent */
+  uint64_t queue, limit, utilization; /* utilization: 1/100 percent */
 } queues[] = {
     {"empty", {{0, 128}}, 0, 128, 0},
     {"one waits", {{1, 128}}, 1, 128, 78},
@@ -267,9 +267,9 @@ START_TEST(accept_queues_add_up_and_the_fullest_listener_tells_how_full) {
                       counts[i]->accept_queue_limit == queues[_i].limit,
                   "%s: %" PRIu64 " of %" PRIu64, queues[_i].name,
                   counts[i]->accept_queue, counts[i]->accept_queue_limit);
-    ck_assert_msg(counts[i]->accept_queue_fullness == queues[_i].fullness,
+    ck_assert_msg(counts[i]->accept_queue_utilization == queues[_i].utilization,
                   "%s: %" PRIu64, queues[_i].name,
-                  counts[i]->accept_queue_fullness);
+                  counts[i]->accept_queue_utilization);
   }
   ck_assert_uint_eq(tally.groups[1].accept_queue_limit, 0);
 }
@@ -330,7 +330,7 @@ START_TEST(values_are_seconds_and_percent_and_there_when_asked_for) {
       .close_wait_oldest = UINT64_C(1) << 32,
       .accept_queue = 11,
       .accept_queue_limit = UINT64_C(3) * INT32_MAX,
-      .accept_queue_fullness = 9921,
+      .accept_queue_utilization = 9921,
   };
   tally.all = tally.groups[0] = tally.groups[1] = counts;
   const struct settings settings = {.all_ports_summary = CHOICE_TRUE,
