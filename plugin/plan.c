@@ -81,6 +81,8 @@ static int choose(struct plan *plan, const struct plan_task *task,
   const struct group_index *index = task->index;
   enum plan_method method = PLAN_ALL;
   uint32_t before = plan->program.complement;
+  if (states == 0)
+    return 0;
   plan->why = find_reason(plan, task, sums, states);
   if (plan->why == NULL && group_index_num(index) == 0) {
     method = PLAN_SUMS;
@@ -118,31 +120,17 @@ static uint32_t wanted_states(const struct plan_task *task) {
   return task->all_aged ? task->states & SETTINGS_STATES_AGED : 0;
 }
 
-static void ask(struct plan *plan, uint32_t states, bool filtered, bool info) {
+/* filter: NULL or empty: none. */
+static void ask(struct plan *plan, uint32_t states,
+                const struct bytecode *filter, bool info) {
   if (states == 0)
     return;
   struct diag_request *request = &plan->requests[plan->requests_num++];
   *request = (struct diag_request){.states = states, .info = info};
-  if (filtered) {
-    request->bytecode = plan->program.code.ops;
-    request->bytecode_len = plan->program.code.len;
+  if (filter != NULL && filter->len > 0) {
+    request->bytecode = filter->ops;
+    request->bytecode_len = filter->len;
   }
-}
-
-/* ESTABLISHED, of which there are full sockets only, for services: the largest
- * one's are those that are not dumped. Returns 0 or -ENOMEM. */
-static int ask_services(struct plan *plan, const struct services *services) {
-  int err = bytecode_outside(&plan->outside, services->largest_ids,
-                             services->largest_ids_num);
-  if (err != 0)
-    return err;
-  ask(plan, 1u << TCP_ESTABLISHED, false, false);
-  struct diag_request *request = &plan->requests[plan->requests_num - 1];
-  if (services->largest_ids_num > 0) {
-    request->bytecode = plan->outside.ops;
-    request->bytecode_len = plan->outside.len;
-  }
-  return 0;
 }
 
 /* Would tcp_info of all sockets of the first request cost more than a further
@@ -163,9 +151,9 @@ int plan_make(struct plan *plan, const struct plan_task *task,
   plan->machine = known ? at_least_0(sums->alloc) + (uint64_t)sums->tw : 0;
   if (plan->machine < plan->sockets)
     plan->machine = plan->sockets;
-  plan->empty = plan->sockets == 0;
-
   uint32_t states = wanted_states(task);
+  plan->empty = plan->sockets == 0 || states == 0;
+
   int changed = choose(plan, task, sums, states);
   if (changed < 0)
     return changed;
@@ -177,21 +165,25 @@ int plan_make(struct plan *plan, const struct plan_task *task,
     states &= 1u << DIAG_STATE_BOUND_INACTIVE;
   uint32_t common = plan->method == PLAN_SUMS ? states & STATES_COMMON : 0;
   uint32_t aged = states & SETTINGS_STATES_AGED;
-  bool filtered = plan->method == PLAN_GROUPS;
-  bool apart = (filtered && task->all_aged) ||
+  const struct bytecode *groups = &plan->program.code;
+  const struct bytecode *filter = plan->method == PLAN_GROUPS ? groups : NULL;
+  bool apart = (filter != NULL && task->all_aged) ||
                (task->info && info_is_dear(plan, states & ~common));
   plan->requests_num = 0;
-  ask(plan, states & ~common & ~(apart ? aged : 0), filtered,
+  ask(plan, states & ~common & ~(apart ? aged : 0), filter,
       task->info && aged != 0 && !apart);
   if (apart)
-    ask(plan, aged, filtered && !task->all_aged, task->info);
+    ask(plan, aged, task->all_aged ? NULL : filter, task->info);
   if (group_index_num(task->index) > 0)
-    ask(plan, common, true, false);
-  else if (task->services != NULL && common & 1u << TCP_ESTABLISHED) {
-    int err = ask_services(plan, task->services);
-    return err != 0 ? err : changed;
-  }
-  return changed;
+    ask(plan, common, groups, false);
+  const struct services *services = task->services;
+  /* Full sockets only: the largest service's are those that are not dumped. */
+  if (services == NULL || !(common & 1u << TCP_ESTABLISHED))
+    return changed;
+  int err = bytecode_outside(&plan->outside, services->largest_ids,
+                             services->largest_ids_num);
+  ask(plan, 1u << TCP_ESTABLISHED, &plan->outside, false);
+  return err != 0 ? err : changed;
 }
 
 /* The total of a state instead of what was dumped of it, and what follows for
@@ -258,6 +250,8 @@ static void learn(struct plan *plan, const struct plan_task *task,
 
 void plan_complete(struct plan *plan, const struct plan_task *task,
                    const struct plan_sums *sums, struct tally *tally) {
+  if (wanted_states(task) == 0)
+    return;
   if (plan_uses_sums(plan)) {
     const struct tally_counts *all = &tally->all;
     size_t complement = group_find(task->index, plan->program.complement);

@@ -54,7 +54,8 @@ struct plan {
 
   enum plan_method method;
   const char *why;                 /* it is PLAN_ALL */
-  bool empty;                      /* there are none, except bound-only ones */
+  bool empty;                      /* there is nothing to count, except
+                                      bound-only ones */
   struct diag_request requests[3]; /* one after the other; states disjoint */
   size_t requests_num;
 
