@@ -41,6 +41,7 @@ int filter_ids_update(struct filter_ids *ids, struct cgroup_tree *tree,
     if (ids->lists[i].error == 0 || ids->error != 0)
       continue;
     ids->error = ids->lists[i].error;
+    ids->in_part = ids->lists[i].known;
     snprintf(ids->file, sizeof(ids->file), "%s, of Filter \"%s\"", where,
              index->groups[i].name);
   }

@@ -9,6 +9,7 @@
 
 struct filter_ids {
   int error;      /* of the first filter that does not have all of its; or 0 */
+  bool in_part;   /* it has the others */
   char file[300]; /* the place that is the reason, and whose it is */
 
   /* The rest is filter_ids.c's own. */

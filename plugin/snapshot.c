@@ -210,6 +210,8 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
                     kernel_is_at_least(CLOSED_MAJOR, CLOSED_MINOR);
   struct filter_ids *ids = &reader->filter_ids;
   int err = filter_ids_update(ids, reader->cgroups, &reader->index);
+  if (ids->error != 0 && s->file == NULL)
+    s->file_in_part = ids->in_part;
   if (ids->error != 0)
     file_failed(s, ids->file, ids->error);
   bool services = find_services(reader, s, &err);

@@ -34,6 +34,8 @@ struct snapshot {
 
   /* The first file that is there and could not be read; NULL: none */
   const char *file;
+  bool file_in_part; /* it is a directory, what is below it is not counted, and
+                        the values that it is for are those of the rest */
   int file_error; /* -errno; -EBADMSG: its text is not understood; -ENODEV: no
                      cgroup v2 hierarchy is mounted there, or this kernel's
                      sockets do not carry their control group */

@@ -141,7 +141,9 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
   err = snapshot->file_error;
   if (snapshot->file != NULL)
     complain(LOG_WARNING, &view->no_file, view, snapshot->file,
-             remarks_file_strerror(err), err, "Its values are missing.");
+             remarks_file_strerror(err), err,
+             snapshot->file_in_part ? "What is in there is not counted."
+                                    : "Its values are missing.");
   else
     release(&view->no_file, view, "all files are read again.");
 

@@ -76,7 +76,7 @@ for descriptors in 20000 1024 32; do
   host "$descriptors"
   is "$depth control groups below each other, $descriptors descriptors: each group is counted" "$(established)" "$all"
   ok "$depth control groups below each other, $descriptors descriptors: the group is named whose are not all known" \
-    grep -Exq '[^ ]*/deep(/n)+, of Filter "deep": too many control groups, or too deep. Its values are missing.' <(is_said)
+    grep -Exq '[^ ]*/deep(/n)+, of Filter "deep": too many control groups, or too deep. What is in there is not counted.' <(is_said)
 done
 unnest
 depth=0
@@ -94,7 +94,7 @@ if ((EUID == 0)) && "${unprivileged[@]}" true 2>"$work/setpriv"; then
 2 deep 0
 2 service 6"
   is "a closed directory: it is said whose it is" "$(is_said)" \
-    "$cgroup/closed, of Filter \"closed\": Permission denied. Its values are missing."
+    "$cgroup/closed, of Filter \"closed\": Permission denied. What is in there is not counted."
 else
   skip "a closed directory" "cannot become nobody: $(cat "$work/setpriv" 2>/dev/null)"
 fi
