@@ -21,8 +21,8 @@ Installs the packages that are missing for each PURPOSE:
            collectd's plugins for them, the perl modules of collection3, npm, and
            nginx, wrk and redis for some load: for the tests of what contrib/ has for
            a fleet
-  package  dpkg-dev, debhelper and rpmbuild for make deb and make rpm, and mmdebstrap
-           for the tests of the packages
+  package  build-essential, debhelper, rpmbuild and check for make deb and make rpm, and
+           mmdebstrap for the tests of the packages
   soak     valgrind and the runtimes of gcc's sanitizers, for tests/soak/soak.sh
   kernels  qemu for x86-64, cpio, depmod and mmdebstrap, for the tests on other kernels
   targets  qemu's user emulation and mmdebstrap, for the tests on other architectures
@@ -35,9 +35,8 @@ Options:
 Where nothing is missing, it prints nothing and does nothing.
 
 Touches: packages only, through apt-get (Debian, Ubuntu) or dnf (Fedora, RHEL),
-as root or with sudo. No service is started: Debian's collectd-core enables one,
-but has no configuration, and does not start without. What "fleet" installs is
-kept from starting, now and at the next boot.
+as root or with sudo. The services in what it installs, such as Debian's collectd,
+are kept from starting, now and at the next boot; systemctl enable NAME ends that.
 
 Exit codes: 0 everything is there, 1 an installation failed, 2 wrong usage,
 3 no known package manager, or a package that the distribution does not have.
@@ -116,6 +115,12 @@ sanitizers_found() {
     cc -fsanitize=thread -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }'
 }
 
+# dpkg-buildpackage asks for the package of this name.
+build_essential_found() {
+  command_found dpkg-buildpackage &&
+    { ! command_found apt-get || [[ $(dpkg-query -W -f '${Status}' build-essential 2>/dev/null) == 'install ok installed' ]]; }
+}
+
 # purpose; check; Debian's packages; Fedora's packages; words for people.
 # "-": the distribution does not have it.
 readonly needs=(
@@ -176,8 +181,11 @@ readonly needs=(
   'fleet; perl_module_found HTML::Entities; libhtml-parser-perl; perl-HTML-Parser; HTML::Entities (perl)'
   'fleet; perl_module_found CGI; libcgi-pm-perl; perl-CGI; CGI (perl)'
   'fleet; perl_module_found URI::Escape; liburi-perl; perl-URI; URI::Escape (perl)'
-  'package; command_found dpkg-buildpackage; dpkg-dev; dpkg-dev; dpkg-buildpackage (dpkg-dev)'
+  'package; build_essential_found; build-essential; dpkg-dev; dpkg-buildpackage (build-essential)'
   'package; command_found dh; debhelper; debhelper; debhelper 13'
+  'package; command_found xz; xz-utils; xz; xz'
+  'package; library_found check; check pkg-config; check-devel pkgconf-pkg-config; check 0.10 or later'
+  'package; file_found /etc/services; netbase; setup; /etc/services'
   'package; command_found rpmbuild; rpm; rpm-build; rpmbuild'
   'package; command_found mmdebstrap; mmdebstrap; mmdebstrap; mmdebstrap'
   'soak; command_found valgrind; valgrind; valgrind; valgrind'
@@ -209,21 +217,11 @@ install_failed() {
   die 1 "the installation failed; what was tried: $*"
 }
 
-# A daemon that was not there before must not run afterwards. The service of
-# Debian's package is enabled, but waits for a configuration.
-check_leftover_configuration() {
-  # collectd-dev depends on collectd-core.
-  if [[ " $* " == *' collectd-'* && -e /etc/collectd/collectd.conf ]] && ! command_found collectd; then
-    die 1 "an earlier collectd has left /etc/collectd/collectd.conf: with it, the package would start" \
-      "that daemon again. Move the file away, or install it knowingly: apt-get install collectd-core"
-  fi
-}
-
 # Debian's packages of servers start them unless this file says no, and have them
 # start at each boot.
 readonly policy=/usr/sbin/policy-rc.d
 policy_made=false
-declare -rA services=([prometheus]=prometheus [influxdb]=influxdb [graphite-carbon]=carbon-cache
+declare -rA services=([collectd-core]=collectd [collectd-dev]=collectd [prometheus]=prometheus [influxdb]=influxdb [graphite-carbon]=carbon-cache
   [victoria-metrics]=victoria-metrics [nginx-light]=nginx [redis-server]=redis-server)
 
 # forbid_services [PREFIX...]: PREFIX is what runs a command as root.
@@ -310,7 +308,6 @@ main() {
   fi
 
   if ((${#packages[@]} > 0)); then
-    check_leftover_configuration "${packages[@]}"
     log=$(mktemp "${TMPDIR:-/tmp}/install-deps.XXXXXX")
     trap 'rm -f -- "$log"; allow_services "${as_root[@]}"' EXIT
     if ((${#as_root[@]} > 0)); then
@@ -322,10 +319,12 @@ main() {
       run_logged "${as_root[@]}" "${refresh[@]}" || say "apt-get update failed; trying with the lists that there are"
     fi
     say "installing ${packages[*]}"
+    if command_found apt-get; then say "to undo that: apt-get purge --auto-remove ${packages[*]}"; fi
     local -a servers=()
     if command_found apt-get; then
       for name in "${packages[@]}"; do
-        if [[ -n ${services[$name]-} ]]; then servers+=("${services[$name]}"); fi
+        # One that was there before stays as it is.
+        if [[ -n ${services[$name]-} ]] && ! command_found "${services[$name]}"; then servers+=("${services[$name]}"); fi
       done
     fi
     if ((${#servers[@]} > 0)); then forbid_services "${as_root[@]}"; fi

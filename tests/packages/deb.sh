@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The Debian package, on Debian 11, 12 and 13: built in a clean root from what it says
-# it needs, then in another clean root installed, enabled by the documented line,
-# used by Debian's collectd with Debian's configuration, removed and purged.
+# The Debian package, on Debian 11, 12 and 13: built in a clean root from what
+# install-deps.sh installs (on Debian 11 from its Build-Depends), then in another clean
+# root installed, used by Debian's collectd with Debian's configuration, upgraded,
+# removed, installed again and purged.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
 if ((EUID != 0)); then skip_all "only root can make a Debian root"; fi
@@ -13,6 +14,7 @@ type -P mmdebstrap >/dev/null || skip_all "mmdebstrap is missing; contrib/instal
 readonly releases=(bullseye bookworm trixie)
 readonly package=collectd-plugin-tcpstates
 readonly conf_d=etc/collectd/collectd.conf.d
+readonly conf=$conf_d/tcpstates.conf
 
 preparations=()
 running=
@@ -46,16 +48,22 @@ prepare() {
   apt "$root" update
   cp -a --reflink=auto -- "$root" "$made"
 
-  mkdir -p "$made/build/debian"
-  cp -- "$top/contrib/packages/deb/control" "$made/build/debian/"
-  apt "$made" build-dep /build
-  rm -r "$made/build/debian"
-  cp -- "$tarball" "$top/contrib/packages/deb/build.sh" "$made/build/"
+  mkdir "$made/build"
+  tar -xJf "$tarball" -C "$made/build" --strip-components=1
+  if [[ $1 == bullseye ]]; then
+    mkdir "$made/build/debian"
+    cp -- "$top/contrib/packages/deb/control" "$made/build/debian/"
+    apt "$made" build-dep /build
+    rm -r "$made/build/debian"
+  else
+    (net=("${outside[@]}") && in_root "$made" /build/contrib/install-deps.sh build package) 2>&1
+  fi
   chown -R 65534:65534 "$made/build"
   in_root "$made" setpriv --reuid=65534 --regid=65534 --clear-groups \
-    sh -c "cd /build && ./build.sh ${tarball##*/}" 2>&1
+    sh -c "cd /build && ./configure && DEBFULLNAME='A Builder' DEBEMAIL=builder@machine.test make deb" 2>&1
   apt "$made" install lintian
   apt "$root" install collectd
+  touch "$work/$1.built"
 }
 
 # listing ROOT: all files but the accounts of dpkg and apt, logs, and collectd's data.
@@ -103,15 +111,17 @@ run() {
 
 check_release() {
   local release=$1 root=$work/$1 made=$work/$1-build
-  if ! wait "$2"; then
+  # Of a process that ended long ago bash need not know the status any more.
+  wait "$2" 2>/dev/null || true
+  if [[ ! -e $work/$release.built ]]; then
     if no_mirror "$work/$release.log"; then
       skip "$release: all" "no Debian mirror can be reached"
       return
     fi
-    fail "$release: it builds in a clean root from its Build-Depends" "$(tail -n 60 "$work/$release.log")"
+    fail "$release: it builds in a clean root" "$(tail -n 60 "$work/$release.log")"
     return
   fi
-  pass "$release: it builds in a clean root from its Build-Depends"
+  pass "$release: it builds in a clean root"
   local deb
   deb=$(cd -- "$made/build" && ls "$package"_*.deb)
   is "$release: lintian finds nothing" \
@@ -119,7 +129,8 @@ check_release() {
   is "$release: it has these files" \
     "$(dpkg-deb --fsys-tarfile "$made/build/$deb" | tar -t | grep -v '/$' | sort)" \
     "$({
-      printf './usr/%s\n' lib/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5.gz \
+      echo "./$conf"
+      printf './usr/%s\n' lib/collectd/tcpstates.so share/collectd/tcpstates.load share/man/man5/collectd-tcpstates.5.gz \
         "share/doc/$package/"{README.Debian,README.md.gz,changelog.gz,changelog.Debian.gz,copyright,contrib}
       (cd -- "$top" && find "${packaged_contrib[@]}" -type f -printf "./usr/share/doc/$package/examples/%p\n" | sed 's|/examples/contrib/|/examples/|')
     } | sort)"
@@ -133,52 +144,65 @@ check_release() {
     "$(dpkg-deb -f "$made/build/$deb" Depends | tr ',' '\n' | grep collectd | xargs)" \
     "collectd-core (>= 5.10) collectd-core (<< 6~)"
 
+  is "$release: its maintainer is who has built it" "$(dpkg-deb -f "$made/build/$deb" Maintainer)" "A Builder <builder@machine.test>"
+  is "$release: it has no maintainer scripts" "$(dpkg-deb -I "$made/build/$deb" | grep -E '(pre|post)(inst|rm)' || true)" ""
+  is "$release: its configuration file" "$(dpkg-deb --info "$made/build/$deb" conffiles)" "/$conf"
+
+  # The next version, with a configuration file that has changed.
+  dpkg-deb -R "$made/build/$deb" "$made/newer"
+  sed -i 's/^Version: .*/&+newer/' "$made/newer/DEBIAN/control"
+  echo '# newer' >>"$made/newer/$conf"
+  dpkg-deb --root-owner-group -b "$made/newer" "$root/tmp/newer.deb" >/dev/null
+
   cp -- "$made/build/$deb" "$root/tmp/"
   # What collectd says and counts, beside what Debian configures.
   printf '%s\n' 'LoadPlugin logfile' '<Plugin logfile>' 'LogLevel warning' 'File "stderr"' '</Plugin>' \
     'LoadPlugin csv' '<Plugin csv>' 'DataDir "/tmp/csv"' '</Plugin>' >"$root/$conf_d/00-test.conf"
   run "$root"
-  local before packages line
+  local before packages of_ours
   before=$(listing "$root")
   packages=$(packages "$root")
   ok "$release: apt installs it" apt "$root" install "/tmp/$deb"
-  is "$release: installed, it has changed no configuration" \
-    "$(listing "$root" | grep ' etc/')" "$(grep ' etc/' <<<"$before")"
-  run "$root"
-  is "$release: installed, it is not loaded" "$loaded" no
+  is "$release: installed, one configuration file has come" \
+    "$(comm -13 <(grep ' etc/' <<<"$before" | sort) <(listing "$root" | grep ' etc/' | sort) | sed 's/.* //')" "$conf"
 
-  line=$(sed -n "s|^    \(echo 'LoadPlugin tcpstates' .*\)|\1|p" "$root/usr/share/doc/$package/README.Debian")
-  ok "$release: README has the same line" grep -qxF "    $line" "$top/README.md"
-  in_root "$root" sh -c "$line"
   sockets make established ipv4 "$3" 3
   sockets make fin-wait2-held ipv6 "$3" 2
   run "$root"
-  is "$release: the documented line enables it" "$loaded" yes
+  is "$release: installed, it is loaded" "$loaded" yes
   is "$release: Debian's collectd counts what there is" "$(counted "$root/tmp/csv")" "$(wanted all | of_states)"
   is "$release: it has no complaint" \
     "$(grep -ai tcpstates "$work/output" || true)" ""
   is "$release: Debian's configuration is untouched" "$(in_root "$root" dpkg --verify collectd collectd-core)" ""
 
+  # With what an administrator has written.
+  printf '%s\n' '<Plugin tcpstates>' "LocalPort $3" 'AllPortsSummary true' '</Plugin>' >>"$root/$conf"
+  of_ours=$(<"$root/$conf")
+  run "$root"
+  is "$release: its options count" "$(counted "$root/tmp/csv" "$3-local")" "$(wanted "$3-local" | of_states)"
+  ok "$release: apt upgrades it" apt "$root" -o DPkg::Options::=--force-confold install /tmp/newer.deb
+  is "$release: upgraded, the options are there" "$(<"$root/$conf")" "$of_ours"
+  rm -- "$root/$conf.dpkg-dist"
+  run "$root"
+  is "$release: upgraded, it is loaded" "$loaded" yes
   ok "$release: apt removes it" apt "$root" remove "$package"
+  is "$release: removed, the options are there" "$(<"$root/$conf")" "$of_ours"
   run "$root"
   is "$release: removed, collectd starts without it" "$loaded" no
-  ok "$release: apt installs it again" apt "$root" install "/tmp/$deb"
+  ok "$release: apt installs it again" apt "$root" install /tmp/newer.deb
+  is "$release: installed again, the options are there" "$(<"$root/$conf")" "$of_ours"
   run "$root"
-  is "$release: it is enabled as before" "$loaded" yes
-  in_root "$root" cp "/usr/share/doc/$package/examples/collectd.conf.d/tcpstates.conf" "/$conf_d/"
+  is "$release: installed again, it is loaded" "$loaded" yes
+
+  # A file of the administrator's own stays as it is, and loading twice does no harm.
+  in_root "$root" cp "/usr/share/doc/$package/examples/collectd.conf.d/tcpstates.conf" "/$conf_d/of-ours.conf"
   run "$root"
-  is "$release: the shipped configuration enables it, too" "$loaded" yes
-
-  mv -- "$root/$conf_d/tcpstates.conf" "$root/$conf_d/of-ours.conf"
-  apt "$root" remove "$package" >"$work/removal"
-  ok "$release: where another file loads it, the removal says so" grep -F "/$conf_d/of-ours.conf" "$work/removal"
-  rm -- "$root/$conf_d/of-ours.conf"
-
-  apt "$root" install "/tmp/$deb" >/dev/null
-  in_root "$root" sh -c "$line"
+  is "$release: with the example beside it, it is loaded" "$loaded" yes
   # Debian's collectd recommends libmnl0, so that autoremove would keep it.
   is "$release: only libmnl0 came with it" "$(comm -13 <(echo "$packages") <(packages "$root") | xargs)" "$package libmnl0"
   ok "$release: apt purges both" apt "$root" purge "$package" libmnl0
+  ok "$release: the administrator's file is there" cmp "$root/$conf_d/of-ours.conf" "$top/contrib/collectd.conf.d/tcpstates.conf"
+  rm -- "$root/$conf_d/of-ours.conf"
   is "$release: purged, it leaves nothing" "$(listing "$root")" "$before"
   is "$release: dpkg has forgotten it" "$(packages "$root")" "$packages"
 }

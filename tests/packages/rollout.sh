@@ -151,7 +151,9 @@ check_rollout() {
 
 example_configuration() {
   cat <<'CONF'
-LoadPlugin tcpstates
+<Include "/usr/share/collectd">
+  Filter "tcpstates.load"
+</Include>
 <Plugin tcpstates>
   AllPortsSummary true
   LocalPort 22 443 "8000-8099"

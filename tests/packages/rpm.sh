@@ -7,6 +7,7 @@
 type -P rpmbuild >/dev/null || skip_all "rpmbuild is missing; contrib/install-deps.sh package installs it"
 
 readonly package=collectd-plugin-tcpstates
+readonly conf=etc/collectd.d/tcpstates.conf
 version=$(sed -n 's/^PACKAGE_VERSION = //p' "$build/Makefile")
 tarball=$work/collectd-tcpstates-$version.tar.xz
 # The other tests of packages make it, too, and may run now.
@@ -31,6 +32,7 @@ fi
 is "it has these files" \
   "$(rpm -qlp "$rpm" | grep -v '/\.build-id' | sed -E "s|^(/usr/share/(doc\|licenses)/$package)-$version|\1|; s|\.5\.gz$|.5|" | sort)" \
   "$({
+    echo "/$conf"
     printf '/usr/%s\n' lib64/collectd/tcpstates.so share/man/man5/collectd-tcpstates.5 \
       "share/licenses/$package"{,/LICENSE} "share/doc/$package"{,/CHANGELOG.md,/README.md,/contrib}
     (cd -- "$top" && find "${packaged_contrib[@]}" -printf "/usr/share/doc/$package/%p\n")
@@ -38,30 +40,38 @@ is "it has these files" \
 mkdir unpacked
 rpm2archive - <"$rpm" | tar -xz -C unpacked
 is "its pages link to files that are there" "$(dead_links unpacked/usr/share/doc/*)" ""
-is "none of them is a configuration file" "$(rpm -qcp "$rpm")" ""
+is "one of them is a configuration file" "$(rpm -qcp "$rpm")" "/$conf"
+is "no script is in it" "$(rpm -qp --scripts "$rpm")" ""
 requires=$(rpm -qRp "$rpm")
 is "it requires collectd 5.10 up to, not including, 6" "$(grep '^collectd' <<<"$requires" | sort)" \
   "$(printf '%s\n' 'collectd < 6' 'collectd >= 5.10')"
 ok "it requires libmnl by the library's own name" grep -Eq '^libmnl\.so\.0\(' <<<"$requires"
 is "beside these, only the C library, rpm and a shell" \
-  "$(grep -Ev '^(collectd [<>]|libmnl\.so|lib[cm]\.so|ld-linux|rtld|rpmlib|/bin/sh$)' <<<"$requires" || true)" ""
-is "nor does it provide more than itself" "$(rpm -qP "$rpm" 2>&1 | sed 's/[( =].*//' | sort -u)" "$package"
-
-# The scriptlet of the removal, on a directory of the test's own.
-mkdir -p collectd.d
-rpm -qp --qf '%{PREUN}' "$rpm" | sed "s|/etc/collectd\.d|$work/collectd.d|g" >preun
-echo 'LoadPlugin tcpstates' >collectd.d/tcpstates.conf
-ok "an upgrade runs its scriptlet" sh -e preun 1
-is "an upgrade leaves the enabling file alone" "$(ls collectd.d)" tcpstates.conf
-ok "a removal runs its scriptlet" sh -e preun 0
-is "a removal saves the enabling file where collectd does not read it" "$(ls collectd.d)" tcpstates.conf.rpmsave
-ok "a removal without that file runs its scriptlet, too" sh -e preun 0
+  "$(grep -Ev '^(collectd [<>]|config\(|libmnl\.so|lib[cm]\.so|ld-linux|rtld|rpmlib|/bin/sh$)' <<<"$requires" || true)" ""
+is "nor does it provide more than itself" "$(rpm -qP "$rpm" 2>&1 | sed 's/^config(//; s/[() =].*//' | sort -u)" "$package"
 
 if ((EUID == 0)); then
+  # The same once more, as a newer release.
+  sed 's/^Release: .*/Release: 2/' "$top/contrib/packages/rpm/$package.spec" >newer.spec
+  mkdir -p newer/SOURCES
+  cp -- "$tarball" newer/SOURCES/
+  ok "a newer release builds" rpmbuild -bb --nodeps --without check --define "_topdir $work/newer" \
+    --define '_libdir %{_prefix}/lib64' newer.spec
+  rpm_in() {
+    rpm --root "$work/root" "$1" --nodeps "${@:2}"
+  }
   mkdir root
-  ok "rpm installs it" rpm --root "$work/root" -i --nodeps --noscripts "$rpm"
+  ok "rpm installs it" rpm_in -i "$rpm"
   ok "the plugin is there" test -f "root/usr/lib64/collectd/tcpstates.so"
-  ok "rpm removes it" rpm --root "$work/root" -e --nodeps --noscripts "$package"
+  ok "its configuration loads it" grep -qx 'LoadPlugin tcpstates' "root/$conf"
+  echo '# mine' >>"root/$conf"
+  ok "rpm upgrades it" rpm_in -U newer/RPMS/*/*.rpm
+  is "an upgrade leaves the configuration alone" "$(tail -n 1 "root/$conf")" '# mine'
+  ok "rpm removes it" rpm_in -e "$package"
+  is "a removal saves what was changed where collectd does not read it" "$(ls root/etc/collectd.d)" tcpstates.conf.rpmsave
+  rm -- "root/$conf.rpmsave"
+  ok "rpm installs it again" rpm_in -i "$rpm"
+  ok "rpm removes it again" rpm_in -e "$package"
   is "removed, it leaves nothing" "$(find root -type f -not -path '*/lib/rpm/*' -not -path '*/.rpmdb/*' -o -name '*tcpstates*')" ""
 else
   skip "rpm installs and removes it" "only root can use rpm --root"

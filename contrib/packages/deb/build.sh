@@ -12,10 +12,10 @@ Builds collectd-plugin-tcpstates_VERSION-1~RELEASE_ARCH.deb for the Debian or Ub
 that it runs on, and leaves it in the current directory. RELEASE is such as
 debian12, so that the next release's package of the same version is an upgrade.
 
-Environment: DEBFULLNAME and DEBEMAIL name the maintainer of the package;
-DEB_BUILD_OPTIONS as always (nocheck, parallel=N).
+Environment: DEBFULLNAME and DEBEMAIL name the maintainer of the package [you, on this
+machine]; DEB_BUILD_OPTIONS as always (nocheck, parallel=N).
 
-Needs: contrib/install-deps.sh build test package. Needs no root.
+Needs: contrib/install-deps.sh build package. Needs no root.
 Touches: the current directory, and deb-build/ in it, which it makes anew.
 
 Exit codes: 0 built, 1 not, 2 wrong usage.
@@ -38,11 +38,10 @@ if [[ -z $date ]]; then date=@$(find "$source" -type f -printf '%T@\n' | sort -n
 cp -R -- "$source/contrib/packages/deb" "$source/debian"
 rm -- "$source/debian/build.sh"
 
-maintainer=$(sed -n 's/^Maintainer: //p' "$source/debian/control")
-if [[ -n ${DEBEMAIL-} ]]; then
-  maintainer="${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>"
-  sed -i "s|^Maintainer: .*|Maintainer: $(sed 's/[|&\\]/\\&/g' <<<"$maintainer")|" "$source/debian/control"
-fi
+# Whoever builds it can be reached about it.
+email=${DEBEMAIL:-$(id -un)@$(cat /etc/mailname 2>/dev/null || uname -n)}
+maintainer="${DEBFULLNAME:-${email%@*}} <$email>"
+sed -i "s|^Maintainer: .*|Maintainer: $(sed 's/[|&\\]/\\&/g' <<<"$maintainer")|" "$source/debian/control"
 cat >"$source/debian/changelog" <<TEXT
 collectd-tcpstates ($version-1~$ID${VERSION_ID-}) ${VERSION_CODENAME:-unstable}; urgency=medium
 

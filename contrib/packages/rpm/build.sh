@@ -18,7 +18,7 @@ package, not for a Fedora machine, whose libraries are other ones.
 Environment: COLLECTD_CFLAGS, the C compiler flags for collectd's headers, where
 configure does not find them (Fedora, RHEL; the spec file says how).
 
-Needs: contrib/install-deps.sh build test package. Needs no root.
+Needs: contrib/install-deps.sh build package. Needs no root.
 Touches: the current directory, and rpm-build/ in it, which it makes anew.
 
 Exit codes: 0 built, 1 not, 2 wrong usage.

@@ -41,7 +41,9 @@ class tcpstates (
   file { '/etc/collectd/collectd.conf.d/tcpstates.conf':
     content      => @("CONF"),
       # Managed by Puppet.
-      LoadPlugin tcpstates
+      <Include "/usr/share/collectd">
+        Filter "tcpstates.load"
+      </Include>
       <Plugin tcpstates>
       ${tcpstates::block($options)}</Plugin>
       | CONF
