@@ -13,8 +13,9 @@ and prints their names. HOST may be left out where there is only one. Of these p
 it draws those that there are values for:
   states        the sockets of a group by state, stacked
   fin-wait2     those in FIN_WAIT2: held and orphaned, stacked; how many are stuck
-  close-wait    those in CLOSE_WAIT; how many are stuck
-  ages          the oldest in these two states
+  fin-wait1     those in FIN_WAIT1; how many are stuck
+  close-wait    those in CLOSE_WAIT; how many are stuck, and how many no program has accepted
+  ages          the oldest in these three states
   orphans       sockets without owner, of the machine and of the group
   accept-queue  connections that wait for accept(); needs ReportAcceptQueue true
   limits        orphans, TIME_WAIT buckets, TCP memory and the fullest accept queue, in
@@ -202,10 +203,16 @@ show area "$group/current_connections-fin_wait2_orphaned" E69F00 'orphaned'
 show line "$group/current_connections-fin_wait2_stuck" C4162A 'stuck, of the held'
 draw fin-wait2 280 sockets "$group: FIN_WAIT2 by owner"
 
+show area "$group/tcp_connections-FIN_WAIT1" FADE2A 'FIN_WAIT1'
+show line "$group/current_connections-fin_wait1_stuck" C4162A 'stuck, of these'
+draw fin-wait1 260 sockets "$group: FIN_WAIT1"
+
 show area "$group/tcp_connections-CLOSE_WAIT" F2495C 'CLOSE_WAIT'
 show line "$group/current_connections-close_wait_stuck" 8F0F1E 'stuck, of these'
+show line "$group/current_connections-close_wait_unaccepted" 5794F2 'not accepted, of these'
 draw close-wait 260 sockets "$group: CLOSE_WAIT"
 
+show line "$group/duration-fin_wait1_oldest" FADE2A 'held in FIN_WAIT1'
 show line "$group/duration-fin_wait2_oldest" 0072B2 'held in FIN_WAIT2'
 show line "$group/duration-close_wait_oldest" F2495C 'in CLOSE_WAIT'
 if ((${#elements[@]} > 0)); then

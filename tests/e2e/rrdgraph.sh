@@ -85,19 +85,20 @@ for name in "${groups[@]}" "$group"; do
   draw "$name"
   is "$name: it ends well" "$status" 0
   is "$name: the pictures" "$(<"$work/said")" \
-    "$(printf "$work/pictures/$host-${name//%/%%}-%s.png\n" states fin-wait2 close-wait ages orphans accept-queue limits)"
-  is "$name: all are PNG" "$(head -qc 4 "$work/pictures/$host-$name-"*.png | tr -d '\211')" "PNGPNGPNGPNGPNGPNGPNG"
+    "$(printf "$work/pictures/$host-${name//%/%%}-%s.png\n" states fin-wait2 fin-wait1 close-wait ages orphans accept-queue limits)"
+  is "$name: all are PNG" "$(head -qc 4 "$work/pictures/$host-$name-"*.png | tr -d '\211')" "PNGPNGPNGPNGPNGPNGPNGPNG"
   is "$name: the states are a stack of all sockets, each once" "$(last_of "$name-states" AREA)" "$(made_of "$name" ^tcp_connections)"
   is "$name: held and orphaned are a stack of FIN_WAIT2" "$(last_of "$name-fin-wait2" AREA)" "$(made_of "$name" FIN_WAIT2)"
   is "$name: the stuck ones are no part of it" "$(last_of "$name-fin-wait2" LINE2)" "$(made_of "$name" fin_wait2_held)"
+  is "$name: the area of FIN_WAIT1" "$(last_of "$name-fin-wait1" AREA)" "$(made_of "$name" FIN_WAIT1)"
   is "$name: the area of CLOSE_WAIT" "$(last_of "$name-close-wait" AREA)" "$(made_of "$name" CLOSE_WAIT)"
   is "$name: its line of orphans" "$(last_of "$name-orphans" LINE2)" "$(made_of "$name" connections-orphaned)"
 done
 is "the accept queue" "$(last_of all-accept-queue AREA)" "$(ss -tlnH | awk '{ queue += $2 } END { print queue }')"
-# Two lines; the value at the end of the picture is that of a read before it or, until
+# Three lines; the value at the end of the picture is that of a read before it or, until
 # collectd was stopped, after it.
 ok "the oldest are as old as what was made first" \
-  test "$(last_of all-ages LINE2)" -ge $((2 * (until - after - 2))) -a "$(last_of all-ages LINE2)" -le $((2 * (stopped + 1 - before)))
+  test "$(last_of all-ages LINE2)" -ge $((3 * (until - after - 2))) -a "$(last_of all-ages LINE2)" -le $((3 * (stopped + 1 - before)))
 is "four percentages are near their limits" "$(tr '\0' '\n' <"$work/calls/$host-all-limits.png" | grep -c '^LINE2:')" 4
 
 # While collectd writes, rrdtool does not read; it would keep collectd from writing, too.
@@ -112,7 +113,7 @@ wait_until 60 "the RRD files are locked" grep -q locked "$work/writer"
 is "rrdtool itself cannot read the files" \
   "$(rrdtool info "$work/rrd/$host/tcpstates-machine/percent-orphans.rrd" 2>&1)" "ERROR: could not lock RRD"
 draw all
-is "rrdgraph draws from copies" "$status $(grep -c '\.png$' "$work/said")" "0 7"
+is "rrdgraph draws from copies" "$status $(grep -c '\.png$' "$work/said")" "0 8"
 kill "$writer_pid"
 wait "$writer_pid" || true
 

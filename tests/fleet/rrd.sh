@@ -38,6 +38,8 @@ END
 as_user=("${as_machine[@]}")
 collectd_start
 sockets_of_every_kind 18000
+sockets make close-wait-unaccepted ipv4 18003 2
+fin_wait1_held=$(sockets list | grep -c '^FIN_WAIT1 held ')
 groups=(all 18000-local 18001-18002-local)
 made=$(wanted "${groups[@]}")
 until=$(($(date +%s) + 5))
@@ -75,6 +77,10 @@ last_of() {
   for element; do sum+=",$element,+"; done
   rrdtool graph "$work/again" --start $((until - 2)) --end "$until" "${all[@]}" "CDEF:sum=$sum" PRINT:sum:LAST:%.0lf | tail -n 1
 }
+# part_of QUERY TEXT: the last value of what has that name.
+part_of() {
+  last_of "$1" "$(arguments "$1" | sed -n "s/^\(AREA\|LINE2\):\([a-z0-9]*\)#[0-9A-F]*:$2 .*/\2/p")"
+}
 # made_of GROUP PATTERN: the sum of what the test has made.
 made_of() {
   awk -v group="$1" -v pattern="$2" '$1 == group && $2 ~ pattern { sum += $3 } END { print sum + 0 }' <<<"$made"
@@ -106,6 +112,11 @@ for name in "${groups[@]}"; do
   is "$name: held and orphaned are a stack of FIN_WAIT2" "$(last_of "$url" "${areas[@]}")" "$(made_of "$name" FIN_WAIT2)"
   is "$name: the stuck ones are no part of it" "$(last_of "$url" "${lines[@]}")" "$(made_of "$name" fin_wait2_held)"
 done
+all=$(grep -F "plugin_instance=all;type=current_connections;" "$work/urls")
+query=$(grep close_wait <<<"$all")
+is "all that is in CLOSE_WAIT is stuck, and so many are not accepted" "$(part_of "$query" stuck) $(part_of "$query" 'not accepted')" \
+  "$(made_of all CLOSE_WAIT) 2"
+is "all that is held in FIN_WAIT1 is stuck" "$(part_of "$(grep fin_wait1 <<<"$all")" stuck)" "$fin_wait1_held"
 cpu='hostname=web1;plugin=cpu;type=percent;type_instance=idle'
 ok "the graph of another plugin's value" grep -q '^DEF:avg0=.*/cpu/percent-idle.rrd:value:AVERAGE' <(arguments "$cpu")
 is "is as it was" "$(arguments "$cpu")" "$(arguments "$cpu" before)"
@@ -164,7 +175,7 @@ perl -MCollectd::Unixsock -e 'Collectd::Unixsock->new($ARGV[0])->flush(plugins =
 wait_until 60 "a day in the RRD files" rrd_reaches "$work/rrd/web1/tcpstates-machine/percent-tcp_mem.rrd" "$now"
 mkdir "$work/pictures"
 ok "rrdgraph draws the last day" "$top/contrib/rrdgraph/rrdgraph.sh" --data "$work/rrd" --output "$work/pictures"
-is "all of its pictures" "$(find "$work/pictures" -name '*.png' -size +8k | wc -l)" 7
+is "all of its pictures" "$(find "$work/pictures" -name '*.png' -size +8k | wc -l)" 8
 
 # greatest_stuck START: on its line, the third value that rrdtool is made to print.
 mkdir "$work/bin"
