@@ -108,26 +108,13 @@ make_server("127.0.0.1", 8080, application).serve_forever()'
 # A collectd that takes the values of all machines, as central ones do.
 work=$work/central
 mkdir "$work"
-collectd_configure network write_prometheus write_graphite <<'END_OF_CONFIGURATION'
+collectd_configure network write_prometheus write_graphite <<END_OF_CONFIGURATION
 Interval 1
 LoadPlugin network
 <Plugin network>
   Listen "10.1.0.1" "25827"
 </Plugin>
-LoadPlugin write_prometheus
-<Plugin write_prometheus>
-  Host "127.0.0.1"
-  Port "9103"
-</Plugin>
-LoadPlugin write_graphite
-<Plugin write_graphite>
-  <Node "carbon">
-    Host "127.0.0.1"
-    Port "2003"
-    Protocol "tcp"
-    Prefix "collectd."
-  </Node>
-</Plugin>
+$(to_prometheus_and_carbon)
 END_OF_CONFIGURATION
 as_user=(nsenter --target "$servers" --net)
 collectd_start

@@ -146,21 +146,8 @@ LoadPlugin network
 <Plugin network>
   Server "127.0.0.1" "25826"
 </Plugin>
-LoadPlugin write_prometheus
-<Plugin write_prometheus>
-  Host "127.0.0.1"
-  Port "9103"
-</Plugin>
-LoadPlugin write_graphite
-<Plugin write_graphite>
-  <Node "carbon">
-    Host "127.0.0.1"
-    Port "2003"
-    Protocol "tcp"
-    Prefix "collectd."
-  </Node>
-</Plugin>
 END
+    to_prometheus_and_carbon
     of_page "$@"
   )
 }

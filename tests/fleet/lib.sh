@@ -27,6 +27,9 @@ background() {
   pids+=($!)
 }
 at_end() {
+  stop_background
+}
+stop_background() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   # Not without one: that waits for every child.
@@ -107,6 +110,11 @@ with urllib.request.urlopen("http://127.0.0.1:9090/api/v1/alerts", timeout=30) a
             print(alert["labels"]["alertname"], alert["annotations"]["summary"])' | sort
 }
 
+# readme_configuration: what contrib/prometheus says that collectd needs.
+readme_configuration() {
+  sed -n '/^    LoadPlugin /,/^    <.Plugin>$/s/^    //p' "$top/contrib/prometheus/README.md"
+}
+
 # influxdb_configure ADDRESS: $work/influxdb.conf, for queries at 127.0.0.1:8086; what
 # collectd sends to ADDRESS becomes the database collectd.
 influxdb_configure() {
@@ -151,5 +159,25 @@ MAX_UPDATES_PER_SECOND = inf
 MAX_CREATES_PER_MINUTE = inf
 CONF
   printf '%s\n' '[collectd]' 'pattern = ^collectd\.' "retentions = $1" >"$work/storage-schemas.conf"
+}
+# to_prometheus_and_carbon: collectd's configuration for a Prometheus that scrapes 127.0.0.1:9103,
+# and for carbon.
+to_prometheus_and_carbon() {
+  cat <<'END'
+LoadPlugin write_prometheus
+<Plugin write_prometheus>
+  Host "127.0.0.1"
+  Port "9103"
+</Plugin>
+LoadPlugin write_graphite
+<Plugin write_graphite>
+  <Node "carbon">
+    Host "127.0.0.1"
+    Port "2003"
+    Protocol "tcp"
+    Prefix "collectd."
+  </Node>
+</Plugin>
+END
 }
 carbon=(carbon-cache --nodaemon --config="$work/carbon.conf" --pidfile="$work/carbon.pid" start)
