@@ -49,6 +49,10 @@ class Backend:
         """What the backend calls a machine."""
         return name
 
+    def group(self, name):
+        """What the backend calls a group."""
+        return name
+
     def one_of(self, hosts):
         """A variable with several values, in a query."""
         return "(" + "|".join(re.escape(host) for host in hosts) + ")"
@@ -151,6 +155,8 @@ class Graphite(Backend):
     def host(self, name):
         return name.replace(".", "_")
 
+    group = host
+
     def one_of(self, hosts):
         return "{" + ",".join(hosts) + "}"
 
@@ -205,8 +211,9 @@ class Truth:
         wanted, _, name = value.partition("/")
 
         def has(group):
-            if wanted == "each":
-                return group not in ("all", "machine")
+            if wanted in ("each", "port", "service"):
+                is_port = group.endswith(("-local", "-remote"))
+                return group not in ("all", "machine") and wanted in ("each", "port" if is_port else "service")
             return wanted in ("any", group)
 
         return [key for key in self.seen if has(key[1]) and (key[2] == name or name.endswith("*") and key[2].startswith(name[:-1]))]
@@ -236,7 +243,7 @@ class Truth:
             if machines in ("each", "worst"):
                 series = backend.host(host)
             elif machines == "groups":
-                series = group
+                series = backend.group(group)
             else:
                 series = name.partition("-")[2] if label == "*" else label
             so_far = result.get(series, (0, 0))
@@ -293,7 +300,8 @@ class Check:
     def variables(self, backend, dashboard, name):
         variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
         hosts = sorted(backend.host(host) for host in self.truth.hosts)
-        wanted = {"host": hosts, "group": self.truth.groups, "job": ["collectd"]}
+        groups = sorted(backend.group(group) for group in self.truth.groups)
+        wanted = {"host": hosts, "group": groups, "job": ["collectd"]}
         for which in set(variables) & set(wanted):
             problems = []
             for host in hosts:
@@ -318,7 +326,7 @@ class Check:
             hosts = [(backend.host(host), [host]) for host in self.truth.hosts]
         for text, chosen in hosts:
             for group in self.truth.groups if "group" in variables else [""]:
-                yield {"host": text, "group": group, "job": ".*", "fin_timeout": FIN_TIMEOUT}, chosen, group
+                yield {"host": text, "group": backend.group(group), "job": ".*", "fin_timeout": FIN_TIMEOUT}, chosen, group
 
     def stack_total(self, panel, lines, hosts, group):
         """The states of a group together are its sockets, each once."""
@@ -333,13 +341,13 @@ class Check:
 
     def selection(self, backend, panel, text, values, value, hosts):
         """That a query which names a group selects that, and all of its values."""
-        if value.startswith(("any/", "each/")) or panel.get("machines") == "sum":
+        if value.startswith(("any/", "each/", "port/", "service/")) or panel.get("machines") == "sum":
             return []
         selected = backend.selected(text, values)
         problems = []
         if len({key[1] for key in selected}) != 1:
             problems.append(f"{text} with {values}: selects the groups {sorted({key[1] for key in selected})}")
-        wanted = {(backend.host(key[0]), *key[1:]) for key in self.truth.names(value) if key[0] in hosts}
+        wanted = {(backend.host(key[0]), backend.group(key[1]), key[2]) for key in self.truth.names(value) if key[0] in hosts}
         if selected != wanted:
             problems.append(f"{text} with {values}: selects {sorted(selected)} instead of {sorted(wanted)}")
         return problems

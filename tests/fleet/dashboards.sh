@@ -145,6 +145,13 @@ LoadPlugin tcpstates
   StuckAfter 1
   ReportClosed true
   ReportAcceptQueue true
+  # As services of these names would be.
+  <Filter "api.service">
+    LocalPort "18001-18009"
+  </Filter>
+  <Filter "client.service">
+    RemotePort 18000
+  </Filter>
 </Plugin>
 END_OF_CONFIGURATION
   as_user=("$@" "${as_machine[@]}")
@@ -186,7 +193,7 @@ groups=(all 18000-local 18001-18009-local 18000-remote)
 {
   wanted "${groups[@]}" | sed 's/^/web1.example.org /'
   on_db1 wanted "${groups[@]}" | sed 's/^/db1 /'
-} >"$work/wanted"
+} | sed 'p; s/ 18001-18009-local / api.service /; t; s/ 18000-remote / client.service /; t; d' >"$work/wanted"
 
 # Nothing changes any more once all are stuck. Sums are made of 6 s, so that each
 # machine has a value in them even if a read takes two.
