@@ -79,6 +79,7 @@ values >/dev/null
 cut -d' ' -f1 "$work/thresholds" | tr / ' ' | sort >"$work/names"
 is "tcpstates-thresholds.conf watches these" "$(<"$work/names")" "protocols-TcpExt protocol_counter-TCPTimeWaitOverflow
 tcpstates-all current_connections-close_wait_stuck
+tcpstates-all current_connections-close_wait_unaccepted
 tcpstates-all current_connections-fin_wait1_stuck
 tcpstates-all current_connections-fin_wait2_stuck
 tcpstates-all duration-tcp_fin_timeout
@@ -186,6 +187,18 @@ sockets make fin-wait1-held ipv6 18009 180
 await $key FAILURE "201 are"
 sockets release fin-wait1-held ipv4 18008
 sockets release fin-wait1-held ipv6 18009
+await $key OKAY "none"
+
+key=tcpstates-all/current_connections-close_wait_unaccepted
+sockets make close-wait-unaccepted ipv4 18010 20
+values >/dev/null
+values >/dev/null
+is "20 that nobody has accepted are not more than 20" "$(awk '$2 ~ /close_wait_unaccepted$/ { print $3 }' "$work/values"):$(mails $key)" "20:"
+sockets make close-wait-unaccepted ipv6 18011 1
+await $key WARNING "21 are"
+agrees $key WARNING
+sockets release close-wait-unaccepted ipv4 18010
+sockets release close-wait-unaccepted ipv6 18011
 await $key OKAY "none"
 
 # limit_is NAME NUMBER...: becomes it at once: collectd may be reading the file.
@@ -305,4 +318,45 @@ while read -r command; do
 done <"$work/commands"
 is "there are two of these" "$(wc -l <"$work/commands")" 2
 collectd_stop
+
+# ---- that collectd says OKAY when it starts ---------------------------------------------------
+
+# Of each combination of these options, a value that is always in range.
+combinations() {
+  local -a names=(ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE_WAIT LAST_ACK)
+  local number
+  local -a is=(false true)
+  for number in "${!names[@]}"; do
+    cat <<END
+    <Type "tcp_connections">
+      Instance "${names[number]}"
+      WarningMax 1000000
+      Persist ${is[number & 1]}
+      PersistOK ${is[number >> 1 & 1]}
+      Interesting ${is[number >> 2 & 1]}
+      $1
+    </Type>
+END
+  done
+}
+said_okay() { messages 'severity = OKAY' | sed 's/.*type_instance = \([A-Z0-9_]*\),.*/\1/' | sort -u | wc -l; }
+for more in "" "Hits 1" "Hysteresis 5"; do
+  collectd_configure threshold <<END
+LoadPlugin tcpstates
+LoadPlugin threshold
+<Plugin threshold>
+  <Plugin "tcpstates">
+    Instance "all"
+$(combinations "$more")
+  </Plugin>
+</Plugin>
+END
+  collectd_start
+  for tenths in {1..600}; do
+    if (($(said_okay) == 8)); then break; fi
+    sleep 0.1
+  done
+  is "no option of the plugin threshold${more:+, with $more,} keeps a start from saying OKAY" "$(said_okay)" 8
+  collectd_stop
+done
 done_testing

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The alerts of contrib/prometheus on a machine with a real collectd, in a real Prometheus. Under
 # ordinary load of real servers and clients none fires; then there is one real fault for each
-# alert, and that one fires and no other. Seconds stand for the minutes of the rules.
+# alert, and that one fires and no other, and says which service it is. Seconds stand for the minutes of the rules.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -11,6 +11,13 @@ need_programs prometheus promtool nginx wrk redis-server redis-benchmark "$pytho
 need_plugins protocols write_prometheus
 enter_netns "$@"
 machine_limits
+cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this user may write"
+mkdir "$cgroup/api.service"
+at_end() {
+  stop_background
+  rmdir "$cgroup/api.service"
+  cgroup_remove
+}
 PATH=$PATH:/usr/sbin
 
 # ---- Prometheus, 10.1.0.1, and collectd on web1, which is 10.1.0.2 -------------------------------
@@ -19,12 +26,13 @@ cd "$top/contrib/prometheus"
 prometheus_of_contrib
 prometheus_apart --query.lookback-delta=5s
 interval=1
-sed -n '/^    LoadPlugin /,/^    <.Plugin>$/s/^    //p' README.md >"$work/configuration"
 collectd_configure protocols write_prometheus <<END
 Hostname "web1.example.org"
-$(sed '/<Plugin tcpstates>/a StuckAfter 1' "$work/configuration")
+$(readme_configuration | sed '/<Plugin tcpstates>/a StuckAfter 1')
 END
-as_user=("${as_machine[@]}")
+# To collectd, the test's own control group is the hierarchy: what runs outside of it is "other".
+# shellcheck disable=SC2016 # for bash
+as_user=("${as_machine[@]}" unshare --mount bash -e -c 'mount --bind "$1" "${1%/*}" && shift && exec "$@"' - "$cgroup")
 collectd_start
 await "collectd is scraped, and there is a rule's value" '{} => 1' \
   'count(instance:tcpstates_tcp_connections:max{instance="web1.example.org",type="LISTEN"})' || {
@@ -33,10 +41,12 @@ await "collectd is scraped, and there is a rule's value" '{} => 1' \
   exit
 }
 
-# traffic here|there KIND ARGUMENT...: see traffic.py; waits until it is ready. Its process id is
-# $traffic. "there" is another machine, Prometheus's.
+# traffic here|api|there KIND ARGUMENT...: see traffic.py; waits until it is ready. Its process id is
+# $traffic. "api" is a service on this machine, "there" is another machine, Prometheus's.
 # shellcheck disable=SC2034 # traffic takes it by its name
 here=()
+# shellcheck disable=SC2034,SC2016 # likewise; for sh
+api=(sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup/api.service")
 there=("${in_prometheus[@]}")
 traffics=0
 traffic() {
@@ -156,31 +166,47 @@ peers+=("$traffic")
 traffic there answer 7103
 peers+=("$traffic")
 
-traffic here stuck 10.1.0.1 7101 21
+# says ALERT TEXT: the alerts that fire say so.
+says() {
+  is "$1: it says whose" "$(annotations | uniq)" "$1 $2 on web1.example.org$3"
+}
+traffic api stuck 10.1.0.1 7101 21
 fires "21 sockets held in FIN_WAIT2" "TcpFinWait2Stuck warning"
 stop "$traffic"
-traffic here stuck 10.1.0.1 7101 201
+traffic api stuck 10.1.0.1 7101 201
 fires "201" "TcpFinWait2Stuck critical|TcpFinWait2Stuck warning"
-is "it says so" "$(annotations | uniq)" "TcpFinWait2Stuck 201 sockets are stuck in FIN_WAIT2 on web1.example.org"
+says TcpFinWait2Stuck "201 sockets of api.service are stuck in FIN_WAIT2" ""
 stop "$traffic"
 fires "none" ""
 
-traffic here unread 10.1.0.1 7101 21
+traffic api unread 10.1.0.1 7101 21
 fires "21 held in FIN_WAIT1, whose peers do not read" "TcpFinWait1Stuck warning"
+says TcpFinWait1Stuck "21 sockets of api.service are stuck in FIN_WAIT1" ""
 stop "$traffic"
 fires "none" ""
 
-traffic here leak 10.1.0.1 7102 2
+traffic api leak 10.1.0.1 7102 2
 fires "two more in CLOSE_WAIT each second" "TcpCloseWaitStuck warning"
 fires "and on" "TcpCloseWaitStuck critical|TcpCloseWaitStuck warning"
+is "TcpCloseWaitStuck: it says whose" "$(annotations | sed 's/[0-9]* sockets/N sockets/' | uniq)" \
+  "TcpCloseWaitStuck N sockets of api.service are stuck in CLOSE_WAIT on web1.example.org"
 stop "$traffic"
 fires "none" ""
 
-traffic here listen 7104 9
+traffic api listen 7105 4096
+listener=$traffic
+traffic there gives-up 10.1.0.2 7105 21
+fires "21 that nobody accepts, and their clients are gone" "TcpConnectionsNotAccepted warning"
+says TcpConnectionsNotAccepted "21 connections of api.service were never accepted" ", and their clients have gone"
+stop "$traffic" "$listener"
+fires "none" ""
+
+traffic api listen 7104 9
 listener=$traffic
 traffic there waits 10.1.0.2 7104 6
 clients=$traffic
 fires "six clients wait in a queue of nine" "TcpAcceptQueueFilling warning"
+says TcpAcceptQueueFilling "The fullest accept queue of api.service" " is at 67 %"
 traffic there waits 10.1.0.2 7104 4
 fires "ten" "TcpAcceptQueueFilling critical|TcpAcceptQueueFilling warning"
 stop "$traffic" "$clients" "$listener"

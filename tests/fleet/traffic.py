@@ -10,6 +10,7 @@
   ends HOST PORT N       N connections a second, each closed here first: TIME_WAIT
   waits HOST PORT N      N connections one after the other to one that does not accept
   listen PORT BACKLOG    listens, and never accepts
+  gives-up HOST PORT N   N connections that are closed at once
   unread HOST PORT N     N connections that have sent what their peers do not read, and are shut down
   leak HOST PORT N       N more connections a second that are kept when the peer closes
   stuck HOST PORT N      N connections whose sending side is shut down, and whose peers keep theirs
@@ -136,6 +137,13 @@ def waits(host, port, num):
     return kept
 
 
+def gives_up(host, port, num):
+    for _ in range(int(num)):
+        connect(host, port).close()
+    ready()
+    for_ever()
+
+
 def listen(port, backlog):
     listener = listening(port, backlog)
     ready()
@@ -174,5 +182,5 @@ def unread(host, port, num):
     for_ever()
 
 
-kinds = (serve, answer, serve_idle, pool, streams, half_closed, ends, waits, listen, leak, stuck, unread)
+kinds = (serve, answer, serve_idle, pool, streams, half_closed, ends, waits, gives_up, listen, leak, stuck, unread)
 {kind.__name__.replace("_", "-"): kind for kind in kinds}[sys.argv[1]](*sys.argv[2:])
