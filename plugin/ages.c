@@ -37,17 +37,13 @@ bool ages_has(const struct diag_socket *socket) {
           (socket->state == TCP_FIN_WAIT1 || socket->state == TCP_FIN_WAIT2));
 }
 
-static uint32_t home(const struct ages *ages, uint64_t cookie) {
-  return (uint32_t)((cookie * ages->multiplier >> 32) * ages->size >> 32);
-}
-
 static uint32_t next(const struct ages *ages, uint32_t slot) {
   return slot + 1 == ages->size ? 0 : slot + 1;
 }
 
 /* The slot of the cookie, or the empty one that it would be put into. */
 static struct ages_slot *find(const struct ages *ages, uint64_t cookie) {
-  uint32_t slot = home(ages, cookie);
+  uint32_t slot = ages_home(ages, cookie);
   while (ages->slots[slot].cookie != cookie && ages->slots[slot].cookie != 0)
     slot = next(ages, slot);
   return &ages->slots[slot];
@@ -64,7 +60,7 @@ static void arrange(struct ages *ages, uint32_t num) {
       struct ages_slot socket = slots[i];
       slots[i] = (struct ages_slot){0};
       socket.moving = 0;
-      uint32_t to = home(ages, socket.cookie);
+      uint32_t to = ages_home(ages, socket.cookie);
       while (slots[to].cookie != 0 && !slots[to].moving)
         to = next(ages, to);
       struct ages_slot displaced = slots[to];

@@ -47,6 +47,11 @@ struct ages {
   uint64_t stuck_after; /* ms */
 };
 
+/* The slot that the socket is in, or one of the next is. size > 0. */
+static inline uint32_t ages_home(const struct ages *ages, uint64_t cookie) {
+  return (uint32_t)((cookie * ages->multiplier >> 32) * ages->size >> 32);
+}
+
 /* Can it be stuck? In FIN_WAIT1 and FIN_WAIT2 with an owner, in CLOSE_WAIT
  * always. */
 bool ages_has(const struct diag_socket *socket);

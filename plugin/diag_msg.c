@@ -14,6 +14,9 @@
 
 #define MAX_ERRNO 4095
 
+/* What is fetched has arrived when this many are decoded. */
+#define RECORDS_AHEAD 6
+
 size_t diag_msg_request_size(const struct diag_request *request) {
   size_t attribute = request->bytecode == NULL
                          ? 0
@@ -43,6 +46,10 @@ int diag_msg_request(void *buf, const struct diag_request *request,
     mnl_attr_put(nlh, INET_DIAG_REQ_BYTECODE, request->bytecode_len,
                  request->bytecode);
   return 0;
+}
+
+static uint64_t cookie_of(const struct inet_diag_msg *msg) {
+  return (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0];
 }
 
 static struct address decode_address(uint8_t family, const uint32_t *words) {
@@ -115,8 +122,19 @@ static int decode_attributes(const char *pos, size_t left,
   return 0;
 }
 
-static int decode_socket(const struct nlmsghdr *nlh, diag_socket_cb cb,
-                         void *data) {
+/* Records are alike, most of them: the cookie some of them on. */
+static uint64_t look_ahead(const struct nlmsghdr *nlh, size_t left) {
+  struct inet_diag_msg msg;
+  size_t at = (size_t)RECORDS_AHEAD * nlh->nlmsg_len + MNL_NLMSG_HDRLEN;
+  if (at + sizeof(msg) > left)
+    return 0;
+  memcpy(&msg.id, (const char *)nlh + at + offsetof(struct inet_diag_msg, id),
+         sizeof(msg.id));
+  return cookie_of(&msg);
+}
+
+static int decode_socket(const struct nlmsghdr *nlh, size_t left,
+                         diag_socket_cb cb, void *data) {
   if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct inet_diag_msg))
     return -EBADMSG;
   const struct inet_diag_msg *msg = mnl_nlmsg_get_payload(nlh);
@@ -130,8 +148,12 @@ static int decode_socket(const struct nlmsghdr *nlh, diag_socket_cb cb,
       .minisocket = msg->idiag_timer == TIMER_TIME_WAIT,
       .request_sock = msg->idiag_state == TCP_SYN_RECV,
       .inode = msg->idiag_inode,
-      .cookie =
-          (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0],
+      .cookie = cookie_of(msg),
+      .ahead = look_ahead(nlh, left),
+      .has_age = false,
+      .age = 0,
+      .idle = 0,
+      .cgroup_id = 0,
       .local_port = ntohs(msg->id.idiag_sport),
       .remote_port = ntohs(msg->id.idiag_dport),
       .queue = msg->idiag_rqueue,
@@ -173,7 +195,7 @@ int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
     int err;
     switch (nlh->nlmsg_type) {
     case TCPDIAG_GETSOCK:
-      err = decode_socket(nlh, cb, data);
+      err = decode_socket(nlh, (size_t)left, cb, data);
       if (err != 0)
         return err;
       break;

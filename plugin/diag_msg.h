@@ -39,6 +39,8 @@ struct diag_socket {
   uint32_t queue_limit; /* LISTEN: how many may wait */
   uint64_t cookie; /* of this socket alone until the machine restarts; 0: none
                     */
+  uint64_t ahead;  /* a guess: the cookie of one that is decoded soon. What is
+                      looked up by it takes less time when it is fetched now */
   bool has_age;    /* age and idle are known: it was asked for tcp_info */
   uint32_t age;  /* ms since the last ACK came in: in FIN_WAIT2 and CLOSE_WAIT a
                     lower bound of how long it has been in that state */

@@ -106,6 +106,9 @@ static void count_group(uint32_t group, void *data) {
 int tally_socket(const struct diag_socket *socket, void *data) {
   struct tally *tally = data;
   struct counted c = {tally, socket, false, 0};
+  const struct ages *ages = tally->ages;
+  if (ages != NULL && ages->size > 0)
+    __builtin_prefetch(&ages->slots[ages_home(ages, socket->ahead)]);
   if (tally->ages != NULL && ages_has(socket)) {
     c.aged = true;
     c.age = ages_meet(tally->ages, socket);

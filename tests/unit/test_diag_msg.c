@@ -690,6 +690,27 @@ START_TEST(callbacks_error_ends_the_decoding) {
 }
 END_TEST
 
+/* Where there is none, or records differ, it is a guess, and nothing is read
+ * that was not received. */
+START_TEST(a_record_says_the_cookie_of_one_that_follows) {
+  enum { NUM = 16, DISTANCE = 6 };
+  start_replies();
+  for (uint32_t i = 1; i <= NUM; i++) {
+    struct nlmsghdr *nlh = diag_replies_socket(&replies, &established);
+    struct inet_diag_msg *msg = (void *)(nlh + 1);
+    msg->id.idiag_cookie[0] = i;
+    msg->id.idiag_cookie[1] = 2 * i;
+  }
+  struct seen seen = {.num = 0};
+  ck_assert_int_eq(decode(&replies, &seen), 1);
+  ck_assert_uint_eq(seen.num, NUM);
+  for (size_t i = 0; i < NUM; i++)
+    ck_assert_uint_eq(seen.sockets[i].ahead,
+                      i + DISTANCE < NUM ? seen.sockets[i + DISTANCE].cookie
+                                         : 0);
+}
+END_TEST
+
 START_TEST(whole_receive_of_32_KiB_is_decoded) {
   start_replies();
   size_t num = 0;
@@ -730,6 +751,7 @@ static TCase *length_tests(void) {
   tcase_add_test(tc, attribute_may_end_the_record_without_padding);
   tcase_add_loop_test(tc, message_longer_than_the_receive_is_refused, 0,
                       CASES(too_long));
+  tcase_add_test(tc, a_record_says_the_cookie_of_one_that_follows);
   tcase_add_test(tc, whole_receive_of_32_KiB_is_decoded);
   return tc;
 }
