@@ -158,8 +158,10 @@ static uint64_t now_ms(void) {
   return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* fresh: the sums were read right before. */
 static int count_once(struct snapshot_reader *reader, struct snapshot *s,
-                      const struct plan_task *task, struct plan_sums *sums) {
+                      const struct plan_task *task, struct plan_sums *sums,
+                      bool fresh) {
   struct plan *plan = &reader->plan;
   reader->ages.clock = now_ms;
   ages_start(&reader->ages, now_ms(), task->info,
@@ -172,7 +174,7 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
   int err = changed < 0 ? changed : tally_reset(&reader->tally, &reader->index);
   /* At the last moment: what the dump finds is subtracted from them, and what
    * changes meanwhile is an error of the difference. */
-  if (err == 0 && plan_uses_sums(plan)) {
+  if (err == 0 && plan_uses_sums(plan) && (changed > 0 || !fresh)) {
     *sums = read_sums(reader, s);
     err = plan_sums_known(sums) ? 0 : -ENODATA;
   }
@@ -227,19 +229,27 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
       .states = states,
   };
   struct plan_sums sums = read_sums(reader, s);
+  /* With groups, to get ready takes longer than reading them once more. */
+  bool fresh = group_index_num(&reader->index) == 0;
   int64_t inuse = sums.inuse + sums.inuse6;
-  if (inuse > 0 && sums.alloc / 2 > inuse && has_own_table(reader))
-    sums.alloc = PROC_UNKNOWN;
+  if (inuse > 0 && sums.alloc / 2 > inuse) {
+    fresh = false;
+    if (has_own_table(reader))
+      sums.alloc = PROC_UNKNOWN;
+  }
   reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
   bool again = err == 0;
   while (again) {
     bool bytecode = !reader->plan.no_bytecode;
     bool had_sums = plan_sums_known(&sums);
-    err = settings->listening_ports == CHOICE_TRUE || reader->stuck != NULL
-              ? find_listening_ports(reader)
-              : 0;
+    err = 0;
+    if (settings->listening_ports == CHOICE_TRUE || reader->stuck != NULL) {
+      fresh = false;
+      err = find_listening_ports(reader);
+    }
     if (err == 0)
-      err = count_once(reader, s, &task, &sums);
+      err = count_once(reader, s, &task, &sums, fresh);
+    fresh = false;
     /* The kernel may refuse bytecode, and the files may be there no more. */
     again = (bytecode && reader->plan.no_bytecode) ||
             (had_sums && !plan_sums_known(&sums));

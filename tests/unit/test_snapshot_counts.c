@@ -188,6 +188,23 @@ START_TEST(sums_are_read_right_before_the_dump_that_they_belong_to) {
 }
 END_TEST
 
+START_TEST(sums_are_read_once_where_nothing_stands_between) {
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
+  fake_machine_read_first();
+  fake_machine_read();
+  ck_assert_int_eq(machine.reader.plan.method, PLAN_SUMS);
+  size_t read = 0;
+  for (size_t i = 0; i < machine.events_num; i++)
+    read += strcmp(machine.events[i], SOCKSTAT) == 0;
+  ck_assert_uint_eq(read, 1);
+  ck_assert_uint_gt(machine.events_num, 2);
+  const char *const *last = machine.events + machine.events_num - 3;
+  ck_assert_str_eq(last[0], SOCKSTAT6);
+  ck_assert_str_eq(last[1], SOCKSTAT);
+  ck_assert_str_eq(last[2], MACHINE_DUMP);
+}
+END_TEST
+
 /* Namespaces share the machine's table, unless they were made with one of their
  * own. */
 static const struct {
@@ -359,6 +376,7 @@ int main(void) {
   tcase_add_loop_test(tc, holders_are_found_only_for_notifications, 0, 2);
   tcase_add_test(tc, method_is_told_when_it_is_another_one);
   tcase_add_test(tc, bound_only_sockets_of_many_are_those_of_this_read);
+  tcase_add_test(tc, sums_are_read_once_where_nothing_stands_between);
   tcase_add_loop_test(
       tc, sums_are_read_right_before_the_dump_that_they_belong_to, 0, 2);
   tcase_add_loop_test(tc, a_walk_passes_the_sockets_of_the_table, 0,
