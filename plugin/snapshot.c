@@ -2,10 +2,9 @@
 /* One read of one namespace: asks for what the settings need, in order. */
 #include "snapshot.h"
 
-#include "proc_file.h"
+#include "snapshot_files.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -14,121 +13,6 @@
 /* Bound-only sockets can be asked for since this release. */
 #define CLOSED_MAJOR 6
 #define CLOSED_MINOR 8
-
-static const struct proc_sockstat unknown_sockstat = {
-    PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN};
-
-static void file_failed(struct snapshot *s, const char *file, int err) {
-  if (s->file != NULL)
-    return;
-  s->file = file;
-  s->file_error = err;
-}
-
-/* Reads a file, named as "/proc/...", into text. Returns 0 or -errno; that it
- * is not there (-ENOENT) is no failure. */
-static int read_file(const struct snapshot_reader *reader, struct snapshot *s,
-                     const char *file, char *text, size_t size) {
-  char path[256];
-  snprintf(path, sizeof(path), "%s%s", reader->proc, file + strlen("/proc"));
-  int err = proc_file_read(path, text, size);
-  if (err != 0 && err != -ENOENT)
-    file_failed(s, file, err);
-  return err;
-}
-
-static void read_sysctl(const struct snapshot_reader *reader,
-                        struct snapshot *s, const char *file, int64_t *out,
-                        size_t num) {
-  char text[256];
-  if (read_file(reader, s, file, text, sizeof(text)) != 0)
-    return;
-  int err = proc_text_sysctl(text, out, num);
-  if (err != 0)
-    file_failed(s, file, err);
-}
-
-/* Not /proc/net: that is the main thread's namespace. */
-static void read_sockstat(const struct snapshot_reader *reader,
-                          struct snapshot *s) {
-  static const char file[] = "/proc/thread-self/net/sockstat";
-  char text[2048];
-  s->sockstat = unknown_sockstat;
-  if (read_file(reader, s, file, text, sizeof(text)) != 0)
-    return;
-  int err = proc_text_sockstat(text, &s->sockstat);
-  if (err != 0)
-    file_failed(s, file, err);
-}
-
-/* The AF_INET6 full sockets; none where there is no IPv6. */
-static int64_t read_sockstat6(struct snapshot_reader *reader,
-                              struct snapshot *s) {
-  static const char file[] = "/proc/thread-self/net/sockstat6";
-  char text[2048];
-  int64_t inuse = PROC_UNKNOWN;
-  int err = read_file(reader, s, file, text, sizeof(text));
-  if (err != 0)
-    return err == -ENOENT && !reader->has_ipv6 ? 0 : PROC_UNKNOWN;
-  reader->has_ipv6 = true;
-  err = proc_text_sockstat6(text, &inuse);
-  if (err != 0)
-    file_failed(s, file, err);
-  return inuse;
-}
-
-static struct plan_sums read_sums(struct snapshot_reader *reader,
-                                  struct snapshot *s) {
-  int64_t inuse6 = read_sockstat6(reader, s);
-  read_sockstat(reader, s);
-  return (struct plan_sums){.inuse = s->sockstat.inuse,
-                            .inuse6 = inuse6,
-                            .tw = s->sockstat.tw,
-                            .alloc = s->sockstat.alloc};
-}
-
-/* Does this namespace have a table of sockets of its own (Linux 6.1)? Only
- * there and in the machine's first namespace, which shares its table with all
- * others, the number is positive; and only the first one has the machine's
- * limits. */
-static bool has_own_table(const struct snapshot_reader *reader) {
-  char path[256], text[64];
-  int64_t entries;
-  snprintf(path, sizeof(path), "%s/sys/net/ipv4/tcp_mem", reader->proc);
-  if (proc_file_read(path, text, sizeof(text)) != -ENOENT)
-    return false;
-  snprintf(path, sizeof(path), "%s/sys/net/ipv4/tcp_ehash_entries",
-           reader->proc);
-  return proc_file_read(path, text, sizeof(text)) == 0 &&
-         proc_text_sysctl(text, &entries, 1) == 0 && entries > 0;
-}
-
-/* The ports that a client is given. */
-static void read_port_range(struct snapshot_reader *reader,
-                            struct snapshot *s) {
-  int64_t range[2] = {32768, 60999};
-  read_sysctl(reader, s, "/proc/sys/net/ipv4/ip_local_port_range", range, 2);
-  reader->stuck->whose.ephemeral =
-      (struct port_range){(uint16_t)range[0], (uint16_t)range[1]};
-}
-
-static void read_files(struct snapshot_reader *reader, struct snapshot *s) {
-  unsigned report = reader->settings->report;
-  bool machine = !reader->settings->other_namespace;
-  if (report & REPORT_FIN_TIMEOUT)
-    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_fin_timeout",
-                &s->tcp_fin_timeout, 1);
-  if (report & REPORT_ORPHANS && machine)
-    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_orphans",
-                &s->tcp_max_orphans, 1);
-  if (report & REPORT_LIMITS)
-    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_tw_buckets",
-                &s->tcp_max_tw_buckets, 1);
-  if (report & REPORT_LIMITS && machine)
-    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_mem", s->tcp_mem, 3);
-  if (reader->stuck != NULL)
-    read_port_range(reader, s);
-}
 
 static bool kernel_is_at_least(unsigned major, unsigned minor) {
   struct utsname kernel;
@@ -175,7 +59,7 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
   /* At the last moment: what the dump finds is subtracted from them, and what
    * changes meanwhile is an error of the difference. */
   if (err == 0 && plan_uses_sums(plan) && (changed > 0 || !fresh)) {
-    *sums = read_sums(reader, s);
+    *sums = snapshot_read_sums(reader, s);
     err = plan_sums_known(sums) ? 0 : -ENODATA;
   }
   for (size_t i = 0; i < plan->requests_num && err == 0; i++) {
@@ -200,7 +84,7 @@ static bool find_services(struct snapshot_reader *reader, struct snapshot *s,
   *err = services_update(&reader->services, reader->cgroups);
   if (*err != -ENODEV)
     return true;
-  file_failed(s, "/sys/fs/cgroup, of Services", *err);
+  snapshot_file_failed(s, "/sys/fs/cgroup, of Services", *err);
   *err = 0;
   return false;
 }
@@ -215,7 +99,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   if (ids->error != 0 && s->file == NULL)
     s->file_in_part = ids->in_part;
   if (ids->error != 0)
-    file_failed(s, ids->file, ids->error);
+    snapshot_file_failed(s, ids->file, ids->error);
   bool services = find_services(reader, s, &err);
   reader->tally.services = services ? &reader->services : NULL;
   s->services = reader->tally.services;
@@ -228,13 +112,13 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
       .all_aged = settings->notify_stuck > 0,
       .states = states,
   };
-  struct plan_sums sums = read_sums(reader, s);
+  struct plan_sums sums = snapshot_read_sums(reader, s);
   /* With groups, to get ready takes longer than reading them once more. */
   bool fresh = group_index_num(&reader->index) == 0;
   int64_t inuse = sums.inuse + sums.inuse6;
   if (inuse > 0 && sums.alloc / 2 > inuse) {
     fresh = false;
-    if (has_own_table(reader))
+    if (snapshot_has_own_table(reader))
       sums.alloc = PROC_UNKNOWN;
   }
   reader->tally.stuck_after = (uint64_t)settings->stuck_after * 1000;
@@ -321,16 +205,16 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
   *out = (struct snapshot){
       .index = &reader->index,
       .tally = &reader->tally,
-      .sockstat = unknown_sockstat,
+      .sockstat = SNAPSHOT_NO_SOCKSTAT,
       .tcp_fin_timeout = PROC_UNKNOWN,
       .tcp_max_tw_buckets = PROC_UNKNOWN,
       .tcp_max_orphans = PROC_UNKNOWN,
       .tcp_mem = {PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN},
   };
-  read_files(reader, out);
+  snapshot_read_files(reader, out);
   uint32_t states = settings_states(reader->settings);
   if (states != 0)
     out->sockets_error = count_sockets(reader, out, states);
   else if (reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
-    read_sockstat(reader, out);
+    snapshot_read_sockstat(reader, out);
 }
