@@ -15,12 +15,12 @@
 /* The sockets of one service in one state. The service is known by its control
  * group, or else by its port. */
 struct holder {
+  uint32_t num;        /* at least; hitters.h has it first */
   uint64_t service;    /* a number for its name; 0: not known */
   uint64_t cgroup_id;  /* one of its control groups; this names no holder */
   uint16_t port;       /* where it is not known: the service's, else 0 */
   bool local;          /* it is the local one */
   uint8_t state;       /* TCP_FIN_WAIT1, TCP_FIN_WAIT2 or TCP_CLOSE_WAIT */
-  uint32_t num;        /* at least */
   uint32_t unaccepted; /* of them, at least: no program has accepted them */
   uint64_t oldest;     /* ms, at least */
 };
@@ -30,11 +30,8 @@ struct holders {
   struct holder holder[HOLDERS_NUM]; /* in no order */
   size_t num;
   struct holder total[TCP_CLOSE_WAIT + 1]; /* of all, exactly, by state */
-  /* A holder has at most this many sockets more than its num says, and one that
-   * is not there has at most this many: never more than 1 in HOLDERS_NUM of all
-   * sockets that were added, and 0 when there were at most HOLDERS_NUM holders.
-   */
-  uint32_t missed;
+  uint32_t missed; /* a holder has at most this many more sockets, as hitters.h
+                      says */
   uint16_t index[2 * HOLDERS_NUM]; /* by hash: 1 + its place; 0: empty */
 };
 
