@@ -113,7 +113,9 @@ static void absence_learn(struct diag_absence *absence, int err) {
 
 static int run(struct diag_dump *dump, const struct diag_request *request,
                diag_socket_cb cb, void *data) {
-  int err = dump->absence == NULL ? 0 : absence_error(dump->absence);
+  struct diag_absence *absence =
+      dump->absence == NULL ? NULL : &dump->absence[request->protocol];
+  int err = absence == NULL ? 0 : absence_error(absence);
   if (err != 0)
     return err;
   err = dump->nl == NULL ? open_socket(dump) : 0;
@@ -130,8 +132,8 @@ static int run(struct diag_dump *dump, const struct diag_request *request,
     if (errno != EINTR)
       return -errno;
   err = receive(dump, cb, data);
-  if (dump->absence != NULL)
-    absence_learn(dump->absence, err);
+  if (absence != NULL)
+    absence_learn(absence, err);
   return err;
 }
 

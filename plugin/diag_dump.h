@@ -14,8 +14,9 @@ struct mnl_socket;
  * for. */
 #define DIAG_ABSENCE_SECONDS 300
 
-/* That this machine has no tcp_diag, and until when it is not asked again. One
- * for all dumps of the process, in whichever threads. */
+/* That this machine has no tcp_diag, or mptcp_diag, and until when it is not
+ * asked again. One of each protocol for all dumps of the process, in whichever
+ * threads. */
 struct diag_absence {
   long seconds;      /* before it is asked again */
   atomic_long until; /* CLOCK_BOOTTIME, seconds; 0: not known to be absent */
@@ -28,7 +29,8 @@ struct diag_dump {
   uint32_t seq;
   char *buf; /* for the request, then for its replies */
   size_t size;
-  struct diag_absence *absence; /* NULL: asks whatever was answered before */
+  /* By enum filter_protocol; NULL: asks whatever was answered before. */
+  struct diag_absence *absence;
 };
 
 /* Sends the request and hands every socket of the answer to cb. Opens the
@@ -38,9 +40,9 @@ struct diag_dump {
  * Returns 0, or -errno as diag_msg_decode() does, or of socket(2), bind(2),
  * connect(2), sendto(2) and recvmsg(2); -ETIMEDOUT: no answer within 5 s;
  * -EMSGSIZE: a reply was truncated; -ENOMEM. -ENOENT and -EOPNOTSUPP, tcp_diag
- * is not available, are kept in dump->absence, and returned until it is time to
- * ask again. On error some sockets may have been handed out: what they were
- * counted into is void. */
+ * or mptcp_diag is not available, are kept in dump->absence, and returned until
+ * it is time to ask again. On error some sockets may have been handed out: what
+ * they were counted into is void. */
 int diag_dump_run(struct diag_dump *dump, const struct diag_request *request,
                   diag_socket_cb cb, void *data);
 
@@ -50,7 +52,7 @@ void diag_dump_disconnect(struct diag_dump *dump);
 /* Closes the netlink socket and frees the memory; dump is as new then. */
 void diag_dump_close(struct diag_dump *dump);
 
-/* What err, a return value of diag_dump_run(), means and what to do about it:
+/* What err, a return value of diag_dump_run() for TCP, means and what to do:
  * a sentence without full stop. NULL: no more than strerror(3) says. */
 const char *diag_dump_strerror(int err);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
@@ -17,11 +18,53 @@
 /* What is fetched has arrived when this many are decoded. */
 #define RECORDS_AHEAD 6
 
+/* Kernel headers before 5.6 and 5.9 do not have these. */
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#define REQ_PROTOCOL 3 /* INET_DIAG_REQ_PROTOCOL */
+
+/* Without the attribute that it does not know, an older kernel must not take
+ * the request for another one: it has no dump of protocol 0 (-ENOENT). */
+#define PROTOCOL_BY_ATTRIBUTE 0
+
+static bool is_mptcp(const struct diag_request *request) {
+  return request->protocol == FILTER_MPTCP;
+}
+
 size_t diag_msg_request_size(const struct diag_request *request) {
-  size_t attribute = request->bytecode == NULL
-                         ? 0
-                         : MNL_ATTR_HDRLEN + MNL_ALIGN(request->bytecode_len);
-  return MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct inet_diag_req)) + attribute;
+  size_t size = MNL_NLMSG_HDRLEN;
+  if (is_mptcp(request))
+    size += MNL_ALIGN(sizeof(struct inet_diag_req_v2)) + MNL_ATTR_HDRLEN +
+            sizeof(uint32_t);
+  else
+    size += MNL_ALIGN(sizeof(struct inet_diag_req));
+  if (request->bytecode != NULL)
+    size += MNL_ATTR_HDRLEN + MNL_ALIGN(request->bytecode_len);
+  return size;
+}
+
+/* The legacy request: its dump walks the hash table once for both address
+ * families, SOCK_DIAG_BY_FAMILY needs a walk for each. */
+static void put_tcp(struct nlmsghdr *nlh, const struct diag_request *request) {
+  nlh->nlmsg_type = TCPDIAG_GETSOCK;
+  struct inet_diag_req *req = mnl_nlmsg_put_extra_header(nlh, sizeof(*req));
+  req->idiag_family = AF_INET;
+  req->idiag_states = request->states;
+  if (request->info)
+    req->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+}
+
+static void put_mptcp(struct nlmsghdr *nlh,
+                      const struct diag_request *request) {
+  nlh->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  struct inet_diag_req_v2 *req = mnl_nlmsg_put_extra_header(nlh, sizeof(*req));
+  req->sdiag_family = request->family;
+  req->sdiag_protocol = PROTOCOL_BY_ATTRIBUTE;
+  req->idiag_states = request->states;
+  if (request->info)
+    req->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+  mnl_attr_put_u32(nlh, REQ_PROTOCOL, IPPROTO_MPTCP);
 }
 
 int diag_msg_request(void *buf, const struct diag_request *request,
@@ -31,17 +74,13 @@ int diag_msg_request(void *buf, const struct diag_request *request,
     return -EMSGSIZE;
   memset(buf, 0, diag_msg_request_size(request));
 
-  /* The legacy request: its dump walks the hash table once for both address
-   * families, SOCK_DIAG_BY_FAMILY needs a walk for each. */
   struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-  nlh->nlmsg_type = TCPDIAG_GETSOCK;
   nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   nlh->nlmsg_seq = seq;
-  struct inet_diag_req *req = mnl_nlmsg_put_extra_header(nlh, sizeof(*req));
-  req->idiag_family = AF_INET;
-  req->idiag_states = request->states;
-  if (request->info)
-    req->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+  if (is_mptcp(request))
+    put_mptcp(nlh, request);
+  else
+    put_tcp(nlh, request);
   if (request->bytecode != NULL)
     mnl_attr_put(nlh, INET_DIAG_REQ_BYTECODE, request->bytecode_len,
                  request->bytecode);
@@ -61,24 +100,41 @@ static struct address decode_address(uint8_t family, const uint32_t *words) {
   return address;
 }
 
+/* Where the ages stand in tcp_info and in mptcp_info (linux/tcp.h;
+ * linux/mptcp.h, mptcpi_last_data_sent to mptcpi_last_ack_recv, since
+ * Linux 6.10). Either one's length differs from kernel to kernel. */
+struct info_format {
+  size_t data_sent;
+  size_t data_recv;
+  size_t ack_recv; /* the last of them */
+};
+
+static const struct info_format tcp_info_format = {
+    offsetof(struct tcp_info, tcpi_last_data_sent),
+    offsetof(struct tcp_info, tcpi_last_data_recv),
+    offsetof(struct tcp_info, tcpi_last_ack_recv)};
+static const struct info_format mptcp_info_format = {84, 88, 92};
+
+static uint32_t number_at(const char *info, size_t offset) {
+  uint32_t number;
+  memcpy(&number, info + offset, sizeof(number));
+  return number;
+}
+
 static void decode_info(const char *info, size_t len,
+                        const struct info_format *format,
                         struct diag_socket *socket) {
-  /* Its length differs from kernel to kernel; last_ack_recv is the last of the
-   * four fields that stand side by side. */
-  struct {
-    uint32_t data_sent, ack_sent, data_recv, ack_recv;
-  } last;
-  size_t start = offsetof(struct tcp_info, tcpi_last_data_sent);
-  if (len < start + sizeof(last))
+  if (len < format->ack_recv + sizeof(uint32_t))
     return;
-  memcpy(&last, info + start, sizeof(last));
+  uint32_t sent = number_at(info, format->data_sent);
+  uint32_t received = number_at(info, format->data_recv);
   socket->has_age = true;
-  socket->age = last.ack_recv;
-  socket->idle =
-      last.data_sent < last.data_recv ? last.data_sent : last.data_recv;
+  socket->age = number_at(info, format->ack_recv);
+  socket->idle = sent < received ? sent : received;
 }
 
 static int decode_attribute(const struct nlattr *attr,
+                            const struct info_format *format,
                             struct diag_socket *socket) {
   const char *payload = (const char *)attr + MNL_ATTR_HDRLEN;
   size_t len = attr->nla_len - MNL_ATTR_HDRLEN;
@@ -89,7 +145,7 @@ static int decode_attribute(const struct nlattr *attr,
     socket->request_sock = false;
     return 0;
   case INET_DIAG_INFO:
-    decode_info(payload, len, socket);
+    decode_info(payload, len, format, socket);
     return 0;
   case INET_DIAG_CGROUP_ID:
     if (len < sizeof(socket->cgroup_id))
@@ -104,13 +160,14 @@ static int decode_attribute(const struct nlattr *attr,
 /* Not with libmnl's functions: there are four attributes to a socket, and with
  * four calls for each they took a third of the time spent in this process. */
 static int decode_attributes(const char *pos, size_t left,
+                             const struct info_format *format,
                              struct diag_socket *socket) {
   while (left > 0) {
     const struct nlattr *attr = (const void *)pos;
     if (left < MNL_ATTR_HDRLEN || attr->nla_len < MNL_ATTR_HDRLEN ||
         attr->nla_len > left)
       return -EBADMSG;
-    int err = decode_attribute(attr, socket);
+    int err = decode_attribute(attr, format, socket);
     if (err != 0)
       return err;
     size_t step = MNL_ALIGN(attr->nla_len);
@@ -161,9 +218,11 @@ static int decode_socket(const struct nlmsghdr *nlh, size_t left,
       .local_address = decode_address(msg->idiag_family, msg->id.idiag_src),
       .remote_address = decode_address(msg->idiag_family, msg->id.idiag_dst),
   };
-  int err =
-      decode_attributes((const char *)(msg + 1),
-                        mnl_nlmsg_get_payload_len(nlh) - sizeof(*msg), &socket);
+  int err = decode_attributes(
+      (const char *)(msg + 1), mnl_nlmsg_get_payload_len(nlh) - sizeof(*msg),
+      nlh->nlmsg_type == TCPDIAG_GETSOCK ? &tcp_info_format
+                                         : &mptcp_info_format,
+      &socket);
   return err != 0 ? err : cb(&socket, data);
 }
 
@@ -195,6 +254,7 @@ int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
     int err;
     switch (nlh->nlmsg_type) {
     case TCPDIAG_GETSOCK:
+    case SOCK_DIAG_BY_FAMILY: /* as the request: MPTCP's */
       err = decode_socket(nlh, (size_t)left, cb, data);
       if (err != 0)
         return err;

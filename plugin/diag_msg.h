@@ -21,6 +21,8 @@ struct diag_request {
   const void *bytecode; /* which sockets of these; NULL: all */
   size_t bytecode_len;  /* bytes */
   bool info;            /* with tcp_info: a record of three times the length */
+  enum filter_protocol protocol;
+  uint8_t family; /* of MPTCP: AF_INET or AF_INET6; TCP: both at once */
 };
 
 /* One socket of a reply. */
@@ -37,11 +39,12 @@ struct diag_socket {
   struct address remote_address;
   uint32_t queue;       /* LISTEN: connections that wait for accept() */
   uint32_t queue_limit; /* LISTEN: how many may wait */
-  uint64_t cookie; /* of this socket alone until the machine restarts; 0: none
-                    */
+  uint64_t cookie; /* of this socket alone until the machine restarts; 0: none.
+                      Of MPTCP: a listener's accepted ones share its cookie */
   uint64_t ahead;  /* a guess: the cookie of one that is decoded soon. What is
                       looked up by it takes less time when it is fetched now */
-  bool has_age;    /* age and idle are known: it was asked for tcp_info */
+  bool has_age;    /* age and idle are known: it was asked for tcp_info; of
+                      MPTCP from Linux 6.10 on */
   uint32_t age;  /* ms since the last ACK came in: in FIN_WAIT2 and CLOSE_WAIT a
                     lower bound of how long it has been in that state */
   uint32_t idle; /* ms since data last came in or was sent; probes and their
@@ -56,10 +59,10 @@ typedef int (*diag_socket_cb)(const struct diag_socket *socket, void *data);
 /* Bytes that diag_msg_request() writes for a request. */
 size_t diag_msg_request_size(const struct diag_request *request);
 
-/* Writes the netlink message that asks for a dump of IPv4 and IPv6 TCP sockets
- * into buf, which is aligned to 4 bytes and holds diag_msg_request_size()
- * bytes. seq is the number that the replies will carry.
- * Returns 0; -EMSGSIZE: the bytecode is too long for a netlink attribute. */
+/* Writes the netlink message that asks for a dump into buf, which is aligned to
+ * 4 bytes and holds diag_msg_request_size() bytes. seq is the number that the
+ * replies will carry. Returns 0; -EMSGSIZE: the bytecode is too long for a
+ * netlink attribute. */
 int diag_msg_request(void *buf, const struct diag_request *request,
                      uint32_t seq);
 
@@ -69,8 +72,8 @@ int diag_msg_request(void *buf, const struct diag_request *request,
  * -EPROTO: another sequence number or port id than ours, or the mark of an
  * inconsistent dump (NLM_F_DUMP_INTR); -EBADMSG: truncated or malformed;
  * -EOVERFLOW: NLMSG_OVERRUN; -errno that the kernel sent in NLMSG_ERROR or
- * NLMSG_DONE (-ENOENT: no tcp_diag, -EOPNOTSUPP: no inet_diag); or what cb
- * returned. On error some sockets may have been handed out. */
+ * NLMSG_DONE (-ENOENT: no tcp_diag or mptcp_diag, -EOPNOTSUPP: no inet_diag);
+ * or what cb returned. On error some sockets may have been handed out. */
 int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
                     diag_socket_cb cb, void *data);
 

@@ -51,6 +51,11 @@ struct prefix_set {
 /* A socket is IPv4 when its local address is. */
 enum filter_family { FILTER_ANY_FAMILY, FILTER_IPV4, FILTER_IPV6 };
 
+/* Sockets of MPTCP have states of their own; those that carry its bytes count
+ * as TCP's. */
+enum filter_protocol { FILTER_TCP, FILTER_MPTCP };
+#define FILTER_PROTOCOLS_NUM (FILTER_MPTCP + 1)
+
 /* Any of the control groups and all below them; none given: every socket.
  * Sockets carry ids: group_index.h gets them for each read. */
 struct path_set {
@@ -60,6 +65,7 @@ struct path_set {
 
 /* What a socket has to fulfil: every condition that is given. */
 struct filter {
+  enum filter_protocol protocol;
   struct port_set local_ports;
   struct port_set remote_ports;
   struct prefix_set local_addresses;

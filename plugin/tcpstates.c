@@ -43,7 +43,8 @@ static struct {
 } reading;
 
 static struct settings settings;
-static struct diag_absence absence = {.seconds = DIAG_ABSENCE_SECONDS};
+static struct diag_absence absence[FILTER_PROTOCOLS_NUM] = {
+    {.seconds = DIAG_ABSENCE_SECONDS}, {.seconds = DIAG_ABSENCE_SECONDS}};
 static struct cgroup_tree cgroups;
 static struct snapshot_reader reader;
 static struct netns_set netns_set;
@@ -91,9 +92,9 @@ static int tcpstates_init(void) {
   config_finish(&settings);
   cgroup_tree_init(&cgroups);
   int err = snapshot_open(&reader, &settings, "/proc", &cgroups);
-  reader.dump.absence = &absence;
+  reader.dump.absence = absence;
   if (err == 0)
-    err = netns_open(&netns_set, &settings, "/proc", &absence, &cgroups);
+    err = netns_open(&netns_set, &settings, "/proc", absence, &cgroups);
   if (err == 0)
     err = open_views();
   if (err != 0) {

@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
 #include <math.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -209,8 +210,14 @@ static void model_address(struct address *address, uint8_t family,
     memcpy(address->bytes, data, 16);
 }
 
-static bool model_attributes(struct diag_socket *socket, const uint8_t *data,
-                             size_t len) {
+/* message: its type. */
+static bool model_attributes(struct diag_socket *socket, unsigned message,
+                             const uint8_t *data, size_t len) {
+  /* mptcp_info has sent, received, ACK; tcp_info has one more before received.
+   */
+  bool tcp = message == TCPDIAG_GETSOCK;
+  size_t age = tcp ? offsetof(struct tcp_info, tcpi_last_ack_recv) : 92;
+  size_t sent = age - (tcp ? 12 : 8);
   size_t pos = 0;
   while (pos < len) {
     if (len - pos < 4)
@@ -221,15 +228,14 @@ static bool model_attributes(struct diag_socket *socket, const uint8_t *data,
       return false;
     const uint8_t *payload = data + pos + 4;
     size_t payload_len = attribute - 4;
-    size_t age = offsetof(struct tcp_info, tcpi_last_ack_recv);
     if (type == INET_DIAG_SHUTDOWN)
       socket->request_sock = false;
     if (type == INET_DIAG_INFO && payload_len >= age + 4) {
       socket->has_age = true;
       socket->age = u32_at(payload + age);
       socket->idle = u32_at(payload + age - 4);
-      if (u32_at(payload + age - 12) < socket->idle)
-        socket->idle = u32_at(payload + age - 12);
+      if (u32_at(payload + sent) < socket->idle)
+        socket->idle = u32_at(payload + sent);
     }
     if (type == INET_DIAG_CGROUP_ID && payload_len < 8)
       return false;
@@ -241,7 +247,8 @@ static bool model_attributes(struct diag_socket *socket, const uint8_t *data,
 }
 
 /* Returns 0 or what ends the decoding. */
-static int model_socket(struct model *model, const uint8_t *data, size_t len) {
+static int model_socket(struct model *model, unsigned message,
+                        const uint8_t *data, size_t len) {
   if (len < sizeof(struct inet_diag_msg))
     return -EBADMSG;
   struct diag_socket socket = {
@@ -260,7 +267,7 @@ static int model_socket(struct model *model, const uint8_t *data, size_t len) {
     return -EBADMSG;
   model_address(&socket.local_address, socket.family, data + 8);
   model_address(&socket.remote_address, socket.family, data + 24);
-  if (!model_attributes(&socket, data + sizeof(struct inet_diag_msg),
+  if (!model_attributes(&socket, message, data + sizeof(struct inet_diag_msg),
                         len - sizeof(struct inet_diag_msg)))
     return -EBADMSG;
   if (model->num == model->size) {
@@ -305,7 +312,8 @@ static int model_receive(struct model *model, const uint8_t *data, size_t len,
     case NLMSG_OVERRUN:
       return -EOVERFLOW;
     case TCPDIAG_GETSOCK:
-      err = model_socket(model, payload, payload_len);
+    case SOCK_DIAG_BY_FAMILY:
+      err = model_socket(model, u16_at(header + 4), payload, payload_len);
       if (err != 0)
         return err;
       break;

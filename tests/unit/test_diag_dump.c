@@ -575,6 +575,26 @@ START_TEST(without_tcp_diag_the_kernel_is_asked_once_for_all) {
 }
 END_TEST
 
+START_TEST(without_mptcp_diag_tcp_is_asked_as_before) {
+  const struct diag_request mptcp = {.protocol = FILTER_MPTCP,
+                                     .family = AF_INET,
+                                     .states = 1u << TCP_ESTABLISHED};
+  struct diag_absence absence[FILTER_PROTOCOLS_NUM] = {{.seconds = 300},
+                                                       {.seconds = 300}};
+  dump.absence = absence;
+  for (int i = 0; i < 100; i++) {
+    struct seen seen = {.num = 0};
+    kernel.answer = answer_no_tcp_diag;
+    ck_assert_int_eq(diag_dump_run(&dump, &mptcp, count_socket, &seen),
+                     -ENOENT);
+    kernel.answer = answer_three_sockets;
+    ck_assert_int_eq(run(&seen), 0);
+    ck_assert_uint_eq(seen.num, 3);
+  }
+  ck_assert_uint_eq(kernel.calls[SENDTO], 1 + 100);
+}
+END_TEST
+
 START_TEST(after_the_time_that_is_set_the_kernel_is_asked_again) {
   kernel.answer = answer_no_tcp_diag;
   struct diag_absence absence = {.seconds = 0};
@@ -982,6 +1002,7 @@ static TCase *fake_kernel_tests(void) {
       tc, bad_answer_is_reported_and_the_next_run_works_on_a_new_socket, 0,
       CASES(bad_answers));
   tcase_add_test(tc, without_tcp_diag_the_kernel_is_asked_once_for_all);
+  tcase_add_test(tc, without_mptcp_diag_tcp_is_asked_as_before);
   tcase_add_test(tc, after_the_time_that_is_set_the_kernel_is_asked_again);
   tcase_add_test(tc, other_errors_keep_nobody_from_asking);
   tcase_add_test(

@@ -147,6 +147,33 @@ START_TEST(idle_is_the_time_without_data_in_either_direction) {
 }
 END_TEST
 
+/* Where these are in struct mptcp_info, include/uapi/linux/mptcp.h; they end it
+ * on Linux 6.10 to 6.18. */
+#define MPTCP_DATA_SENT_OFFSET 84 /* mptcpi_last_data_sent */
+#define MPTCP_DATA_RECV_OFFSET 88 /* mptcpi_last_data_recv */
+#define MPTCP_AGE_OFFSET 92       /* mptcpi_last_ack_recv */
+
+START_TEST(ages_of_mptcp_are_those_of_its_info_or_not_known) {
+  char info[INFO_MAX];
+  memset(info, 0xEE, sizeof(info));
+  memcpy(info + MPTCP_DATA_SENT_OFFSET, &data_times[_i].sent, 4);
+  memcpy(info + MPTCP_DATA_RECV_OFFSET, &data_times[_i].received, 4);
+  memcpy(info + MPTCP_AGE_OFFSET, &(uint32_t){5}, 4);
+  for (size_t len = 0; len <= INFO_MAX; len++) {
+    start();
+    add_socket(TCP_FIN_WAIT2)->nlmsg_type = 20;
+    diag_replies_attribute(&replies, INET_DIAG_INFO, info, len);
+    struct seen seen;
+    ck_assert_int_eq(decode(&seen), 1);
+    bool known = len >= MPTCP_AGE_OFFSET + 4;
+    ck_assert_msg(seen.socket.has_age == known, "%zu bytes: %s", len,
+                  known ? "no age" : "an age");
+    ck_assert(!known || seen.socket.age == 5);
+    ck_assert(!known || seen.socket.idle == data_times[_i].idle);
+  }
+}
+END_TEST
+
 static const uint64_t cookies[] = {
     0,         1, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(0x0102030405060708),
     UINT64_MAX};
@@ -295,6 +322,8 @@ int main(void) {
                       age_is_what_the_kernel_says_from_the_end_of_its_field_on,
                       0, CASES(age_values));
   tcase_add_loop_test(tc, idle_is_the_time_without_data_in_either_direction, 0,
+                      CASES(data_times));
+  tcase_add_loop_test(tc, ages_of_mptcp_are_those_of_its_info_or_not_known, 0,
                       CASES(data_times));
   tcase_add_loop_test(tc, cookie_is_taken_from_both_of_its_halves, 0,
                       CASES(cookies));

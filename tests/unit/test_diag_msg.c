@@ -71,6 +71,59 @@ START_TEST(request_without_bytecode_is_a_header_and_inet_diag_req) {
 }
 END_TEST
 
+/* struct nlmsghdr, struct inet_diag_req_v2 and INET_DIAG_REQ_PROTOCOL, as they
+ * are on the wire. */
+struct wire_mptcp {
+  uint32_t len;
+  uint16_t type;
+  uint16_t flags;
+  uint32_t seq;
+  uint32_t portid;
+  uint8_t family;
+  uint8_t protocol;
+  uint8_t ext;
+  uint8_t pad;
+  uint32_t states;
+  uint8_t id[48];
+  uint16_t attribute_len;
+  uint16_t attribute_type;
+  uint32_t attribute;
+};
+
+static const struct {
+  uint32_t states;
+  uint8_t family;
+  bool info;
+} mptcp_requests[] = {
+    {1u << TCP_ESTABLISHED, AF_INET, false},
+    {0xffe, AF_INET6, true},
+    {UINT32_MAX, AF_INET, true},
+};
+
+START_TEST(request_for_mptcp_is_one_of_a_family_that_older_kernels_refuse) {
+  const struct diag_request request = {.protocol = FILTER_MPTCP,
+                                       .family = mptcp_requests[_i].family,
+                                       .states = mptcp_requests[_i].states,
+                                       .info = mptcp_requests[_i].info};
+  const struct wire_mptcp expected = {.len = 80,
+                                      .type = 20,
+                                      .flags = 0x301,
+                                      .seq = SEQ,
+                                      .family = mptcp_requests[_i].family,
+                                      .ext = mptcp_requests[_i].info ? 2 : 0,
+                                      .states = mptcp_requests[_i].states,
+                                      .attribute_len = 8,
+                                      .attribute_type = 3,
+                                      .attribute = 262};
+  ck_assert_uint_eq(diag_msg_request_size(&request), sizeof(expected));
+  struct tail_buffer buffer = tail_buffer_make(sizeof(expected));
+  memset(buffer.data, 0xee, sizeof(expected));
+  ck_assert_int_eq(diag_msg_request(buffer.data, &request, SEQ), 0);
+  ck_assert_mem_eq(buffer.data, &expected, sizeof(expected));
+  tail_buffer_free(&buffer);
+}
+END_TEST
+
 START_TEST(request_carries_bytecode_as_padded_attribute) {
   static const size_t lengths[] = {
       1,  2,    3,    4,    5,  6,  7,     8,     9,     12,
@@ -601,9 +654,9 @@ START_TEST(overrun_ends_the_dump) {
 END_TEST
 
 START_TEST(unknown_message_type_is_refused) {
-  static const uint16_t types[] = {0,  5,  15, 16,     17,
-                                   19, /* DCCPDIAG */
-                                   20, 21, 24, 0x1200, UINT16_MAX};
+  static const uint16_t types[] = {0,  5,  15,     16,
+                                   17, 19, /* DCCPDIAG */
+                                   21, 24, 0x1200, UINT16_MAX};
   for (size_t i = 0; i < CASES(types); i++) {
     start_replies();
     diag_replies_socket(&replies, &established)->nlmsg_type = types[i];
@@ -725,6 +778,9 @@ END_TEST
 static TCase *request_tests(void) {
   TCase *tc = tcase_create("request");
   tcase_add_test(tc, request_without_bytecode_is_a_header_and_inet_diag_req);
+  tcase_add_loop_test(
+      tc, request_for_mptcp_is_one_of_a_family_that_older_kernels_refuse, 0,
+      CASES(mptcp_requests));
   tcase_add_test(tc, request_carries_bytecode_as_padded_attribute);
   tcase_add_test(tc, request_leaves_no_byte_of_its_buffer_unwritten);
   tcase_add_test(tc, request_refuses_bytecode_too_long_for_an_attribute);
