@@ -109,6 +109,7 @@ static const struct config_entry options[] = {
     {"NotifyPeers", read_boolean, offsetof(struct settings, notify_peers),
      false},
     {"ReportAcceptQueue", read_report, REPORT_ACCEPT_QUEUE, false},
+    {"ReportEphemeralPorts", read_report, REPORT_EPHEMERAL_PORTS, false},
     {"Counting", read_counting, 0, false},
     {"Filter", config_read_filter, 0, true},
 };

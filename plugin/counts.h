@@ -26,7 +26,12 @@ struct tally_counts {
   uint64_t close_wait_oldest;
   uint64_t accept_queue; /* connections that wait for accept() */
   uint64_t accept_queue_limit;
-  uint64_t accept_queue_utilization; /* of the fullest listener, 1/100 percent */
+  uint64_t
+      accept_queue_utilization; /* of the fullest listener, 1/100 percent */
+  uint64_t ephemeral_ports;     /* that connect(2) chooses from; 0: not known */
+  uint64_t fullest_destination; /* how many of them are in use there */
+  uint64_t
+      ephemeral_utilization; /* of the fullest destination, 1/100 percent */
 };
 
 #endif

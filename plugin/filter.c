@@ -99,6 +99,11 @@ const struct port_set *filter_only_ports(const struct filter *filter,
   return only ? set : NULL;
 }
 
+bool filter_has_destinations(const struct filter *filter) {
+  return filter->remote_ports.num > 0 && filter->cgroups.num == 0 &&
+         filter->protocol == FILTER_TCP;
+}
+
 void filter_free(struct filter *filter) {
   free(filter->local_ports.ranges);
   free(filter->remote_ports.ranges);

@@ -108,6 +108,11 @@ bool prefix_covers_ipv4(const struct prefix *prefix);
 const struct port_set *filter_only_ports(const struct filter *filter,
                                          bool local);
 
+/* Is what it means all that the sockets have in use towards their destinations?
+ * With a RemotePort, and without a ControlGroup: those in TIME_WAIT have none.
+ */
+bool filter_has_destinations(const struct filter *filter);
+
 /* Frees what the filter holds. */
 void filter_free(struct filter *filter);
 

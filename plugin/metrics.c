@@ -23,6 +23,9 @@ struct group_value {
 #define QUEUE(type, name, counter, unit)                                       \
   VALUE(type, name, REPORT_ACCEPT_QUEUE, counter, unit)
 
+#define PORTS(type, name, counter, unit)                                       \
+  VALUE(type, name, REPORT_EPHEMERAL_PORTS, counter, unit)
+
 /* The split of FIN_WAIT2 must not be a tcp_connections: graphs stack that type
  * and would count those sockets twice. */
 static const struct group_value group_values[] = {
@@ -50,6 +53,9 @@ static const struct group_value group_values[] = {
     QUEUE("queue_length", "accept_queue", accept_queue, 1),
     QUEUE("queue_length", "accept_queue_limit", accept_queue_limit, 1),
     QUEUE("percent", "accept_queue", accept_queue_utilization, 1e-2),
+    PORTS("gauge", "ephemeral_ports", ephemeral_ports, 1),
+    PORTS("current_connections", "fullest_destination", fullest_destination, 1),
+    PORTS("percent", "ephemeral_ports", ephemeral_utilization, 1e-2),
 };
 
 double metrics_fin_wait2_lifetime(int64_t tcp_fin_timeout) {
@@ -137,16 +143,22 @@ static bool is_known(const struct walk *w, bool cgroups, size_t offset) {
          (w->settings->report & REPORT_CLOSED && w->snapshot->closed_known);
 }
 
+static void emit_group_value(struct walk *w, const char *name,
+                             const struct group_value *v,
+                             const struct tally_counts *counts) {
+  const uint64_t *count = (const void *)((const char *)counts + v->offset);
+  bool known = v->report != REPORT_EPHEMERAL_PORTS || counts->ephemeral_ports;
+  if (w->settings->report & v->report && known)
+    emit(w, &(struct metric){name, v->type, v->type_instance,
+                             (double)*count * v->unit});
+}
+
 /* cgroups: it is a filter for control groups. */
 static void each_group_value(struct walk *w, const char *name, bool cgroups,
                              const struct tally_counts *counts) {
-  for (size_t i = 0; i < LENGTH(group_values); i++) {
-    const struct group_value *v = &group_values[i];
-    const uint64_t *count = (const void *)((const char *)counts + v->offset);
-    if (w->settings->report & v->report && is_known(w, cgroups, v->offset))
-      emit(w, &(struct metric){name, v->type, v->type_instance,
-                               (double)*count * v->unit});
-  }
+  for (size_t i = 0; i < LENGTH(group_values); i++)
+    if (is_known(w, cgroups, group_values[i].offset))
+      emit_group_value(w, name, &group_values[i], counts);
 }
 
 static int64_t number_at(const struct snapshot *snapshot, size_t offset) {
@@ -180,12 +192,18 @@ static void each_single_value(struct walk *w, const char *name,
   }
 }
 
+/* A filter counts when its control groups are known. */
+static bool is_counted(const struct group_index *index, size_t group) {
+  return index->groups[group].filter.cgroups.num == 0 ||
+         (index->cgroup_ids != NULL && index->cgroup_ids[group].known);
+}
+
 static void each_group(struct walk *w) {
   const struct group_index *index = w->snapshot->index;
   const struct tally_counts *counts = w->snapshot->tally->groups;
   for (size_t i = 0; i < index->groups_num; i++) {
     bool cgroups = index->groups[i].filter.cgroups.num > 0;
-    if (!cgroups || (index->cgroup_ids != NULL && index->cgroup_ids[i].known))
+    if (is_counted(index, i))
       each_group_value(w, index->groups[i].name, cgroups, &counts[i]);
   }
   for (size_t i = 0; i < index->listening_num; i++) {

@@ -200,11 +200,20 @@ static void set_total(struct tally *tally, size_t complement, int state,
   tally->all.state[state] = total;
 }
 
+/* Can the filter's group be counted by its complement? Not if its destinations
+ * are wanted. */
+static bool can_subtract(const struct plan_task *task,
+                         const struct filter *filter) {
+  return filter->cgroups.num == 0 &&
+         !(task->destinations && filter_has_destinations(filter));
+}
+
 /* Which group holds most of the sockets: more than half of them, until it holds
  * less than 40 %; also while nobody listens there. */
 static uint32_t find_largest(const struct plan *plan,
-                             const struct group_index *index,
+                             const struct plan_task *task,
                              const struct tally *tally, uint64_t common) {
+  const struct group_index *index = task->index;
   size_t now = group_find(index, plan->found.complement), largest = now;
   uint64_t most = common / 2;
   if (now != NO_GROUP &&
@@ -212,9 +221,8 @@ static uint32_t find_largest(const struct plan *plan,
     return plan->found.complement;
   for (size_t i = 0; i < group_index_num(index); i++) {
     uint64_t num = count_states(&tally->groups[i], STATES_COMMON);
-    bool has_cgroups =
-        i < index->groups_num && index->groups[i].filter.cgroups.num > 0;
-    if (num > most && !has_cgroups) {
+    if (num > most && (i >= index->groups_num ||
+                       can_subtract(task, &index->groups[i].filter))) {
       most = num;
       largest = i;
     }
@@ -237,7 +245,7 @@ static void learn(struct plan *plan, const struct plan_task *task,
   plan->found.rare = rare;
   plan->found.aged = count_states(&tally->all, SETTINGS_STATES_AGED);
   if (!task->dump)
-    plan->found.complement = find_largest(plan, index, tally, common);
+    plan->found.complement = find_largest(plan, task, tally, common);
 
   size_t complement = group_find(index, plan->found.complement);
   uint64_t dumped = 0;

@@ -39,7 +39,8 @@ struct plan_task {
   bool dump;       /* no sums */
   bool info;       /* tcp_info of sockets in SETTINGS_STATES_AGED */
   const struct services *services; /* the sockets of each; NULL: of none */
-  bool all_aged; /* these states of all sockets, not only of the groups' */
+  bool destinations; /* every socket of groups that have some: ephemeral.h */
+  bool all_aged;     /* these states of all sockets, not only of the groups' */
 };
 
 /* With groups, the number of sockets from which on they are not all dumped;

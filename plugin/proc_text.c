@@ -105,6 +105,44 @@ int proc_text_sysctl(const char *text, int64_t *out, size_t num) {
   return 0;
 }
 
+int proc_text_port_range(const char *text, struct port_range *out) {
+  int64_t ports[2];
+  if (proc_text_sysctl(text, ports, 2) != 0 || ports[0] < 1 ||
+      ports[1] < ports[0] || ports[1] > UINT16_MAX)
+    return -EBADMSG;
+  *out = (struct port_range){(uint16_t)ports[0], (uint16_t)ports[1]};
+  return 0;
+}
+
+/* Reads the port at *pos, which moves after it. */
+static int parse_port(const char **pos, uint64_t *out) {
+  size_t len = strspn(*pos, "0123456789");
+  int err = number_parse(*pos, len, UINT16_MAX, out);
+  *pos += len;
+  return err == 0 ? 0 : -EBADMSG;
+}
+
+int proc_text_port_list(const char *text, struct port_bitmap *out) {
+  memset(out, 0, sizeof(*out));
+  const char *pos = text;
+  while (strcmp(pos, "\n") != 0) {
+    uint64_t first, last;
+    if (pos > text && *pos++ != ',')
+      return -EBADMSG;
+    if (parse_port(&pos, &first) != 0)
+      return -EBADMSG;
+    last = first;
+    if (*pos == '-') {
+      pos++;
+      if (parse_port(&pos, &last) != 0 || last < first)
+        return -EBADMSG;
+    }
+    for (; first <= last; first++)
+      port_bitmap_add(out, (uint16_t)first);
+  }
+  return 0;
+}
+
 int proc_text_release_at_least(const char *text, unsigned major,
                                unsigned minor) {
   const char *digits = "0123456789";

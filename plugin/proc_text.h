@@ -4,6 +4,8 @@
 #ifndef TCPSTATES_PROC_TEXT_H
 #define TCPSTATES_PROC_TEXT_H
 
+#include "filter.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +36,15 @@ int proc_text_sockstat6(const char *text, int64_t *inuse);
 /* Parses a sysctl file: one line of exactly num numbers between blanks.
  * Returns 0 or -EBADMSG; out is untouched on error. num is at most 3. */
 int proc_text_sysctl(const char *text, int64_t *out, size_t num);
+
+/* Parses ip_local_port_range: two numbers from 1 to 65535, the second is not
+ * less than the first. Returns 0 or -EBADMSG; *out is untouched on error. */
+int proc_text_port_range(const char *text, struct port_range *out);
+
+/* Parses a list of ports such as ip_local_reserved_ports ("8080,9148-9200", or
+ * nothing, and a newline; proc_do_large_bitmap() in kernel/sysctl.c): *out
+ * becomes those ports. Returns 0 or -EBADMSG; *out is void on error. */
+int proc_text_port_list(const char *text, struct port_bitmap *out);
 
 /* Parses uname(2)'s release ("6.1.0-18-amd64"): is this kernel at least
  * major.minor? Returns 1: yes; 0: no; -EBADMSG: the text is no release. */

@@ -17,16 +17,19 @@ bool settings_need_ages(const struct settings *settings) {
   return settings->report & REPORT_STUCK || settings->notify_stuck > 0;
 }
 
-uint32_t settings_states(const struct settings *settings) {
-  uint32_t states = settings->notify_stuck > 0 ? SETTINGS_STATES_AGED : 0;
-  if (settings->all_ports_summary != CHOICE_TRUE &&
-      settings->listening_ports != CHOICE_TRUE && settings->groups_num == 0 &&
-      !settings->services)
-    return states;
+bool settings_need_ephemeral(const struct settings *settings) {
+  bool need = false;
+  for (size_t i = 0; i < settings->groups_num && !need; i++)
+    need = settings->report & REPORT_EPHEMERAL_PORTS &&
+           filter_has_destinations(&settings->groups[i].filter);
+  return need;
+}
+
+/* Those of a group's values. */
+static uint32_t group_states(const struct settings *settings) {
+  uint32_t states = 0;
   if (settings->report & REPORT_BY_STATE)
     states |= (1u << (TCP_CLOSING + 1)) - (1u << TCP_ESTABLISHED);
-  if (!(settings->report & REPORT_CLOSED))
-    states &= ~(1u << TCP_CLOSE);
   if (settings->report & REPORT_FIN_WAIT2)
     states |= 1u << TCP_FIN_WAIT2;
   if (settings->report & REPORT_ORPHANS)
@@ -36,6 +39,20 @@ uint32_t settings_states(const struct settings *settings) {
     states |= SETTINGS_STATES_AGED;
   if (settings->report & REPORT_ACCEPT_QUEUE)
     states |= 1u << TCP_LISTEN;
+  return states;
+}
+
+uint32_t settings_states(const struct settings *settings) {
+  uint32_t states = settings->notify_stuck > 0 ? SETTINGS_STATES_AGED : 0;
+  if (settings->all_ports_summary != CHOICE_TRUE &&
+      settings->listening_ports != CHOICE_TRUE && settings->groups_num == 0 &&
+      !settings->services)
+    return states;
+  states |= group_states(settings);
+  if (!(settings->report & REPORT_CLOSED))
+    states &= ~(1u << TCP_CLOSE);
+  if (settings_need_ephemeral(settings))
+    states |= SETTINGS_STATES_WITH_PORT;
   return states;
 }
 

@@ -20,6 +20,7 @@ enum settings_report {
   REPORT_LIMITS = 1 << 5,
   REPORT_STUCK = 1 << 6,
   REPORT_ACCEPT_QUEUE = 1 << 7,
+  REPORT_EPHEMERAL_PORTS = 1 << 8,
 };
 
 /* A set of sockets that is counted on its own. */
@@ -36,6 +37,12 @@ struct settings_namespace;
 /* The states whose sockets can be stuck: ages.h. */
 #define SETTINGS_STATES_AGED                                                   \
   (1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT)
+
+/* The states of a socket that keeps a local port from being used once more
+ * towards the same destination. */
+#define SETTINGS_STATES_WITH_PORT                                              \
+  (((1u << (TCP_CLOSING + 1)) - (1u << TCP_ESTABLISHED)) &                     \
+   ~(1u << TCP_CLOSE | 1u << TCP_LISTEN))
 
 /* Made by settings_init(), then filled by config_block(), one call for each
  * block, then completed by config_finish(). */
@@ -85,6 +92,9 @@ uint32_t settings_states(const struct settings *settings);
 
 /* Do they ask for control groups, here or in another namespace? */
 bool settings_need_cgroups(const struct settings *settings);
+/* Is there a group of which ephemeral.h says something? */
+bool settings_need_ephemeral(const struct settings *settings);
+
 
 /* Frees what the settings hold; they are as after settings_init() then. */
 void settings_free(struct settings *settings);

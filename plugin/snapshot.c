@@ -73,6 +73,9 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
     return err;
   ages_finish(&reader->ages);
   plan_complete(plan, task, sums, &reader->tally);
+  if (reader->ephemeral != NULL)
+    ephemeral_finish(reader->ephemeral, reader->index.groups,
+                     reader->tally.groups, reader->index.groups_num);
   return 0;
 }
 
@@ -110,6 +113,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
       .dump = settings->dump,
       .info = settings_need_ages(settings) && ages_need_info(&reader->ages),
       .all_aged = settings->notify_stuck > 0,
+      .destinations = reader->ephemeral != NULL,
       .states = states,
   };
   struct plan_sums sums = snapshot_read_sums(reader, s);
@@ -150,6 +154,12 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   return err;
 }
 
+static int open_ephemeral(struct snapshot_reader *reader) {
+  reader->ephemeral = calloc(1, sizeof(*reader->ephemeral));
+  reader->tally.ephemeral = reader->ephemeral;
+  return reader->ephemeral == NULL ? -ENOMEM : 0;
+}
+
 static int open_stuck(struct snapshot_reader *reader) {
   reader->stuck = calloc(1, sizeof(*reader->stuck));
   if (reader->stuck == NULL) {
@@ -175,6 +185,8 @@ void snapshot_close(struct snapshot_reader *reader) {
   free(reader->stuck);
   reader->stuck = NULL;
   filter_ids_free(&reader->filter_ids);
+  free(reader->ephemeral);
+  reader->ephemeral = NULL;
 }
 
 int snapshot_open(struct snapshot_reader *reader,
@@ -196,6 +208,8 @@ int snapshot_open(struct snapshot_reader *reader,
   if (err == 0)
     err = filter_ids_init(&reader->filter_ids, settings->groups,
                           settings->groups_num);
+  if (err == 0 && settings_need_ephemeral(settings))
+    err = open_ephemeral(reader);
   if (err != 0)
     snapshot_close(reader);
   return err;

@@ -55,7 +55,8 @@ struct snapshot_reader {
   struct cgroup_tree *cgroups;
   struct services services;
   struct filter_ids filter_ids;
-  bool has_ipv6; /* sockstat6 was there */
+  struct ephemeral *ephemeral; /* NULL: not asked for */
+  bool has_ipv6;               /* sockstat6 was there */
 };
 
 /* Makes a reader, for one thread at a time; settings, proc, the path where

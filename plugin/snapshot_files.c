@@ -94,13 +94,43 @@ bool snapshot_has_own_table(const struct snapshot_reader *reader) {
          proc_text_sysctl(text, &entries, 1) == 0 && entries > 0;
 }
 
+/* Longer than any list that a person writes. */
+#define PORT_LIST_SIZE 8192
+
+/* Sets no ports when it is not known which they are. */
+static void read_ephemeral(const struct snapshot_reader *reader,
+                           struct snapshot *s, struct port_range range) {
+  static const char file[] = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+  char text[PORT_LIST_SIZE];
+  struct port_bitmap reserved;
+  int err = read_file(reader, s, file, text, sizeof(text));
+  if (err == 0) {
+    err = proc_text_port_list(text, &reserved);
+    if (err != 0)
+      snapshot_file_failed(s, file, err);
+  }
+  if (err != 0)
+    range = (struct port_range){1, 0};
+  ephemeral_set_ports(reader->ephemeral, range, &reserved);
+}
+
 /* The ports that a client is given. */
 static void read_port_range(struct snapshot_reader *reader,
                             struct snapshot *s) {
-  int64_t range[2] = {32768, 60999};
-  read_sysctl(reader, s, "/proc/sys/net/ipv4/ip_local_port_range", range, 2);
-  reader->stuck->whose.ephemeral =
-      (struct port_range){(uint16_t)range[0], (uint16_t)range[1]};
+  static const char file[] = "/proc/sys/net/ipv4/ip_local_port_range";
+  char text[64];
+  struct port_range range = {1, 0};
+  int err = read_file(reader, s, file, text, sizeof(text));
+  if (err == 0) {
+    err = proc_text_port_range(text, &range);
+    if (err != 0)
+      snapshot_file_failed(s, file, err);
+  }
+  if (reader->stuck != NULL)
+    reader->stuck->whose.ephemeral =
+        err == 0 ? range : (struct port_range){32768, 60999};
+  if (reader->ephemeral != NULL)
+    read_ephemeral(reader, s, range);
 }
 
 void snapshot_read_files(struct snapshot_reader *reader, struct snapshot *s) {
@@ -117,6 +147,6 @@ void snapshot_read_files(struct snapshot_reader *reader, struct snapshot *s) {
                 &s->tcp_max_tw_buckets, 1);
   if (report & REPORT_LIMITS && machine)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_mem", s->tcp_mem, 3);
-  if (reader->stuck != NULL)
+  if (reader->stuck != NULL || reader->ephemeral != NULL)
     read_port_range(reader, s);
 }

@@ -21,6 +21,8 @@ int tally_reset(struct tally *tally, const struct group_index *index) {
     holders_reset(tally->holders);
   if (tally->services != NULL)
     services_reset(tally->services);
+  if (tally->ephemeral != NULL)
+    ephemeral_reset(tally->ephemeral);
   if (num > 0)
     memset(tally->groups, 0, num * sizeof(*tally->groups));
   return 0;
@@ -100,7 +102,11 @@ static void count_all(struct tally_counts *counts, const struct counted *c) {
 
 static void count_group(uint32_t group, void *data) {
   const struct counted *c = data;
+  const struct group_index *index = c->tally->index;
   count_all(&c->tally->groups[group], c);
+  if (c->tally->ephemeral != NULL && group < index->groups_num &&
+      filter_has_destinations(&index->groups[group].filter))
+    ephemeral_add(c->tally->ephemeral, group, c->socket);
 }
 
 int tally_socket(const struct diag_socket *socket, void *data) {

@@ -5,6 +5,7 @@
 
 #include "ages.h"
 #include "counts.h"
+#include "ephemeral.h"
 #include "group_index.h"
 #include "holders.h"
 #include "services.h"
@@ -12,11 +13,12 @@
 
 struct tally {
   /* The caller's: */
-  uint64_t stuck_after;      /* ms */
-  struct ages *ages;         /* of this read; NULL: they are not asked for */
-  struct whose *whose;       /* likewise */
-  struct holders *holders;   /* of what is stuck; NULL: not asked for */
-  struct services *services; /* counted as well; NULL: not asked for */
+  uint64_t stuck_after;        /* ms */
+  struct ages *ages;           /* of this read; NULL: they are not asked for */
+  struct whose *whose;         /* likewise */
+  struct holders *holders;     /* of what is stuck; NULL: not asked for */
+  struct services *services;   /* counted as well; NULL: not asked for */
+  struct ephemeral *ephemeral; /* likewise, of groups with destinations */
   const struct group_index *index;
   struct tally_counts all;     /* every socket */
   struct tally_counts *groups; /* group_index_num() of them */

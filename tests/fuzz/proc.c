@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes proc_text.c, number.c, process.c, service.c, notice.c, alarm.c and
- * holders.c: texts that the kernel and processes write, and what is said of
- * them. The first byte says
- * what the others are; each result is compared with what the header says,
- * worked out in another way. The functions below __wrap_ take the place of the
- * C library's, for a /proc made of bytes.
+/* Fuzzes proc_text.c, number.c, process.c, service.c, notice.c, alarm.c,
+ * holders.c and hitters.c: texts that the kernel and processes write, and what
+ * is said of them. The first byte says what the others are; each result is
+ * compared with what the header says, worked out in another way. The functions
+ * below __wrap_ take the place of the C library's, for a /proc made of bytes.
  */
 #include "fuzz.h"
 
@@ -130,6 +129,44 @@ static void fuzz_sysctl(const char *text, size_t num) {
   NEED(is == (good ? 0 : -EBADMSG), "%d", is);
   for (size_t i = 0; i < 4; i++)
     NEED(out[i] == (good && i < num ? want[i] : UNTOUCHED), "number %zu", i);
+  free(copy);
+}
+
+static void fuzz_port_range(const char *text) {
+  int64_t numbers[2] = {0, 0};
+  struct port_range range = {7, 8};
+  bool good = proc_text_sysctl(text, numbers, 2) == 0 && numbers[0] > 0 &&
+              numbers[0] <= numbers[1] && numbers[1] < PORTS_NUM;
+  int is = proc_text_port_range(text, &range);
+  NEED(is == (good ? 0 : -EBADMSG), "%d", is);
+  NEED(range.first == (good ? numbers[0] : 7) &&
+           range.last == (good ? numbers[1] : 8),
+       "%u to %u", range.first, range.last);
+}
+
+/* Of words between commas, each of one or two numbers between dashes. */
+static void fuzz_port_list(const char *text) {
+  static struct port_bitmap is, want;
+  memset(&want, 0, sizeof(want));
+  char *copy = strdup(text), *rest = copy;
+  NEED(copy != NULL, "no memory");
+  size_t len = strlen(copy);
+  bool good = len > 0 && copy[len - 1] == '\n';
+  if (good)
+    copy[len - 1] = '\0';
+  while (good && len > 1 && rest != NULL) {
+    char *last = strsep(&rest, ","), *first = strsep(&last, "-");
+    uint64_t from = 0, to = 0;
+    last = last == NULL ? first : last;
+    good = model_number(first, strlen(first), "65535", &from) &&
+           model_number(last, strlen(last), "65535", &to) && from <= to;
+    for (uint64_t port = from; good && port <= to; port++)
+      port_bitmap_add(&want, (uint16_t)port);
+  }
+  int err = proc_text_port_list(text, &is);
+  NEED(err == (good ? 0 : -EBADMSG), "%s: %d", text, err);
+  NEED(err != 0 || memcmp(&is, &want, sizeof(is)) == 0, "%s: other ports",
+       text);
   free(copy);
 }
 
@@ -540,6 +577,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (what == 3)
     fuzz_release(text, a, b);
   fuzz_service(text);
+  fuzz_port_range(text);
+  fuzz_port_list(text);
   if (what == 4)
     fuzz_process(rest, size);
   if (what == 5)

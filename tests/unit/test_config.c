@@ -544,7 +544,7 @@ END_TEST
   "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
   "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
   "NotifyPeers, "                                                              \
-  "ReportAcceptQueue, Counting, Filter, Namespace"
+  "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Namespace"
 
 static const struct {
   const char *name;

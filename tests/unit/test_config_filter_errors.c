@@ -331,7 +331,7 @@ static const struct {
      "ReportByState, ReportClosed, "
      "ReportFinWait2, ReportOrphans, ReportFinTimeout, ReportLimits, "
      "ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
-     "ReportAcceptQueue, Counting, Filter, Namespace"},
+     "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Namespace"},
 };
 
 START_TEST(wrong_filter_or_counting_is_refused) {

@@ -145,7 +145,8 @@ static struct {
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
      "NotifyPeers, "
-     "ReportAcceptQueue, Counting, Filter, Name, NamespaceBudget"},
+     "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Name, "
+     "NamespaceBudget"},
     {NAMED_BLOCK("Namespace", TEXT("cni-*"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"cni-*\">: a path needs a short name for its groups, and so "
      "do several; " NAME_HELP},
@@ -185,7 +186,7 @@ static struct {
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
      "NotifyPeers, "
-     "ReportAcceptQueue, Counting, Filter, Namespace"},
+     "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Namespace"},
 };
 
 START_TEST(a_wrong_block_is_refused_with_what_to_write_instead) {

@@ -37,6 +37,7 @@ START_TEST(by_default_stuck_sockets_are_reported_and_nothing_more) {
   ck_assert(!settings.notify_processes);
   ck_assert(settings.report & REPORT_STUCK);
   ck_assert(!(settings.report & REPORT_ACCEPT_QUEUE));
+  ck_assert(!(settings.report & REPORT_EPHEMERAL_PORTS));
 }
 END_TEST
 
@@ -86,6 +87,7 @@ START_TEST(a_switch_changes_its_own_setting_and_no_other) {
     unsigned report; /* 0: it is no part of it */
   } switches[] = {{"ReportStuck", REPORT_STUCK},
                   {"ReportAcceptQueue", REPORT_ACCEPT_QUEUE},
+                  {"ReportEphemeralPorts", REPORT_EPHEMERAL_PORTS},
                   {"NotifyProcesses", 0}};
   oconfig_value_t value = booleans[_i].value;
   bool on = booleans[_i].expected;

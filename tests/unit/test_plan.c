@@ -356,6 +356,19 @@ START_TEST(group_is_counted_by_complement_from_above_50_down_to_40_percent) {
 }
 END_TEST
 
+START_TEST(a_group_whose_destinations_are_wanted_is_dumped) {
+  struct filter *filter = reader_add_group(&reader, "1-65535-remote");
+  const struct port_range all = {0, 65535};
+  ck_assert_int_eq(port_set_add(&filter->remote_ports, all), 0);
+  reader_begin(&reader, true);
+  reader.task.destinations = _i == 1;
+  for (int i = 0; i < 4; i++)
+    read_with_percent(50, 0);
+  ck_assert_int_eq(complement(), _i == 1 ? -1 : 0);
+  ck_assert_int_eq(reader.dumped == reader.kernel.num, _i == 1);
+}
+END_TEST
+
 START_TEST(method_changes_only_where_there_is_something_in_it) {
   static const struct {
     unsigned percent; /* in either of two groups */
@@ -617,6 +630,8 @@ int main(void) {
   tcase_add_test(chosen, of_the_sockets_of_a_large_group_few_are_handed_out);
   tcase_add_test(
       chosen, group_is_counted_by_complement_from_above_50_down_to_40_percent);
+  tcase_add_loop_test(chosen, a_group_whose_destinations_are_wanted_is_dumped,
+                      0, 2);
   tcase_add_test(chosen, method_changes_only_where_there_is_something_in_it);
   tcase_add_test(chosen,
                  listeners_that_come_and_go_change_nothing_of_a_large_group);

@@ -440,6 +440,96 @@ START_TEST(a_release_is_compared_by_its_first_two_numbers) {
 }
 END_TEST
 
+static const struct {
+  const char *text;
+  uint16_t first, last; /* 0: it is refused */
+} ranges[] = {
+    {"32768\t60999\n", 32768, 60999},
+    {"1 65535\n", 1, 65535},
+    {"  40000   40000  \n", 40000, 40000},
+    {"0\t60999\n", 0, 0},
+    {"32768\t65536\n", 0, 0},
+    {"60999\t32768\n", 0, 0},
+    {"32768\n", 0, 0},
+    {"32768\t60999", 0, 0},
+    {"32768\t60999\t3\n", 0, 0},
+    {"32768-60999\n", 0, 0},
+    {"-1\t60999\n", 0, 0},
+    {"98304\t126535\n", 0, 0}, /* 32768 and 60999 in 16 bits */
+    {"4294967297\t60999\n", 0, 0},
+    {"18446744073709551617\t60999\n", 0, 0},
+    {"\n", 0, 0},
+    {"", 0, 0},
+};
+
+START_TEST(a_port_range_is_two_ports_in_order) {
+  struct port_range range = {7, 8};
+  char *copy = strdup(ranges[_i].text);
+  ck_assert_ptr_nonnull(copy);
+  int err = proc_text_port_range(copy, &range);
+  free(copy);
+  bool good = ranges[_i].first > 0;
+  ck_assert_int_eq(err, good ? 0 : -EBADMSG);
+  ck_assert_uint_eq(range.first, good ? ranges[_i].first : 7);
+  ck_assert_uint_eq(range.last, good ? ranges[_i].last : 8);
+}
+END_TEST
+
+static const struct {
+  const char *text;
+  int ports[7]; /* ranges of two, ended by -1; -2: it is refused */
+} lists[] = {
+    {"\n", {-1}},
+    {"8080\n", {8080, 8080, -1}},
+    {"8080,9148-9200\n", {8080, 8080, 9148, 9200, -1}},
+    {"0-65535\n", {0, 65535, -1}},
+    {"65535\n", {65535, 65535, -1}},
+    {"0\n", {0, 0, -1}},
+    {"1,3,5\n", {1, 1, 3, 3, 5, 5, -1}},
+    {"5-9,7-12,6\n", {5, 12, -1}},
+    {"9,1\n", {9, 9, 1, 1, -1}},
+    {"7-7\n", {7, 7, -1}},
+    {"", {-2}},
+    {"8080", {-2}},
+    {"8080,\n", {-2}},
+    {",8080\n", {-2}},
+    {"8080,,8081\n", {-2}},
+    {"8080-\n", {-2}},
+    {"-8080\n", {-2}},
+    {"8080-8081-8082\n", {-2}},
+    {"9200-9148\n", {-2}},
+    {"65536\n", {-2}},
+    {"1-65536\n", {-2}},
+    {"4295032831\n", {-2}}, /* 65535 in 32 bits */
+    {"8080 8081\n", {-2}},
+    {"8080, 8081\n", {-2}},
+    {" 8080\n", {-2}},
+    {"8080\n\n", {-2}},
+    {"8080\n8081\n", {-2}},
+    {"0x50\n", {-2}},
+    {"all\n", {-2}},
+};
+
+START_TEST(a_list_of_ports_is_ports_and_ranges_between_commas) {
+  static struct port_bitmap list;
+  memset(&list, 0xff, sizeof(list));
+  char *copy = strdup(lists[_i].text);
+  ck_assert_ptr_nonnull(copy);
+  int err = proc_text_port_list(copy, &list);
+  free(copy);
+  const int *ports = lists[_i].ports;
+  ck_assert_msg(err == (ports[0] == -2 ? -EBADMSG : 0), "%s: %d",
+                lists[_i].text, err);
+  for (int port = 0; port < PORTS_NUM && err == 0; port++) {
+    bool want = false;
+    for (size_t i = 0; ports[i] != -1; i += 2)
+      want = want || (ports[i] <= port && port <= ports[i + 1]);
+    ck_assert_msg(port_bitmap_has(&list, (uint16_t)port) == want, "%s: %d",
+                  lists[_i].text, port);
+  }
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("proc_text");
   TCase *sockstat = tcase_create("sockstat");
@@ -465,5 +555,11 @@ int main(void) {
   tcase_add_loop_test(release, a_release_is_compared_by_its_first_two_numbers,
                       0, CASES(releases));
   suite_add_tcase(suite, release);
+  TCase *ports = tcase_create("ports");
+  tcase_add_loop_test(ports, a_port_range_is_two_ports_in_order, 0,
+                      CASES(ranges));
+  tcase_add_loop_test(ports, a_list_of_ports_is_ports_and_ranges_between_commas,
+                      0, CASES(lists));
+  suite_add_tcase(suite, ports);
   return check_main(suite);
 }
