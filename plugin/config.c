@@ -289,6 +289,21 @@ static bool has_port_groups(const struct settings *settings) {
   return false;
 }
 
+/* Puts the groups of MPTCP after the others. */
+static void move_mptcp(struct settings *settings) {
+  struct group *groups = settings->groups;
+  size_t num = settings->groups_num + settings->mptcp_num, tcp = 0;
+  for (size_t i = 0; i < num; i++) {
+    if (groups[i].filter.protocol != FILTER_TCP)
+      continue;
+    struct group group = groups[i];
+    memmove(&groups[tcp + 1], &groups[tcp], (i - tcp) * sizeof(*groups));
+    groups[tcp++] = group;
+  }
+  settings->mptcp_num = num - tcp;
+  settings->groups_num = tcp;
+}
+
 void config_finish(struct settings *settings) {
   for (size_t i = 0; i < settings->namespaces_num; i++) {
     struct settings_namespace *other = &settings->namespaces[i];
@@ -312,4 +327,5 @@ void config_finish(struct settings *settings) {
   }
   if (settings->listening_ports == CHOICE_DEFAULT)
     settings->listening_ports = CHOICE_FALSE;
+  move_mptcp(settings);
 }

@@ -18,6 +18,7 @@
   "write an address or a prefix such as \"192.0.2.7\", \"10.0.0.0/8\" or "     \
   "\"2001:db8::/32\""
 #define FAMILY_HELP "write \"ipv4\" or \"ipv6\""
+#define PROTOCOL_HELP "write \"mptcp\" or \"tcp\""
 #define CGROUP_HELP                                                            \
   "write a path in the cgroup v2 hierarchy such as "                           \
   "\"/system.slice/nginx.service\""
@@ -185,6 +186,21 @@ static int read_family(const struct config_option *option, unsigned arg) {
   return 0;
 }
 
+static int read_protocol(const struct config_option *option, unsigned arg) {
+  (void)arg;
+  const oconfig_item_t *item = option->item;
+  if (item->values_num != 1 || option->filter->protocol != FILTER_TCP)
+    return config_refuse(option, "%s: takes one value, once; " PROTOCOL_HELP,
+                         item->key);
+  const oconfig_value_t *value = &item->values[0];
+  bool text = value->type == OCONFIG_TYPE_STRING;
+  bool mptcp = text && strcasecmp(value->value.string, "mptcp") == 0;
+  if (!mptcp && !(text && strcasecmp(value->value.string, "tcp") == 0))
+    return config_refuse_value(option, 0, "not counted; " PROTOCOL_HELP);
+  option->filter->protocol = mptcp ? FILTER_MPTCP : FILTER_TCP;
+  return 0;
+}
+
 static int parse_cgroup(const struct config_option *option, int i, char *out,
                         size_t size) {
   const oconfig_value_t *value = &option->item->values[i];
@@ -234,6 +250,7 @@ static const struct config_entry filter_options[] = {
     {"LocalAddress", read_addresses, true, false},
     {"RemoteAddress", read_addresses, false, false},
     {"AddressFamily", read_family, 0, false},
+    {"Protocol", read_protocol, 0, false},
     {"ControlGroup", read_cgroups, 0, false},
 };
 
@@ -265,7 +282,8 @@ static const char *find_fault(const struct settings *settings,
 static bool has_condition(const struct filter *filter) {
   return filter->local_ports.num > 0 || filter->remote_ports.num > 0 ||
          filter->local_addresses.num > 0 || filter->remote_addresses.num > 0 ||
-         filter->family != FILTER_ANY_FAMILY || filter->cgroups.num > 0;
+         filter->family != FILTER_ANY_FAMILY || filter->cgroups.num > 0 ||
+         filter->protocol != FILTER_TCP;
 }
 
 int config_read_filter(const struct config_option *option, unsigned arg) {

@@ -136,6 +136,13 @@ static bool is_known_by_cgroup(size_t offset) {
          offset != offsetof(struct tally_counts, fin_wait2_orphaned);
 }
 
+/* For how long MPTCP's sockets have been idle, not every kernel tells. */
+static bool is_known_of_mptcp(const struct mptcp *mptcp,
+                              const struct group_value *value) {
+  return mptcp->has_ages || value->report != REPORT_STUCK ||
+         value->offset == offsetof(struct tally_counts, close_wait_unaccepted);
+}
+
 static bool is_known(const struct walk *w, bool cgroups, size_t offset) {
   if (cgroups && !is_known_by_cgroup(offset))
     return false;
@@ -218,6 +225,17 @@ static void each_group(struct walk *w) {
                        &services->groups[i].counts);
 }
 
+/* Their sockets all have a control group. */
+static void each_mptcp_group(struct walk *w) {
+  const struct mptcp *mptcp = w->snapshot->mptcp;
+  const struct group_index *index = &mptcp->index;
+  for (size_t i = 0; i < index->groups_num; i++)
+    for (size_t v = 0; v < LENGTH(group_values); v++)
+      if (is_counted(index, i) && is_known_of_mptcp(mptcp, &group_values[v]))
+        emit_group_value(w, index->groups[i].name, &group_values[v],
+                         &mptcp->tally.groups[i]);
+}
+
 size_t metrics_each(const struct settings *settings,
                     const struct snapshot *snapshot, metric_cb cb, void *data) {
   struct walk w = {settings, snapshot, cb, data, 0};
@@ -227,6 +245,8 @@ size_t metrics_each(const struct settings *settings,
   each_single_value(&w, "all", all_values, LENGTH(all_values));
   if (counted)
     each_group(&w);
+  if (snapshot->mptcp != NULL && snapshot->mptcp_error == 0)
+    each_mptcp_group(&w);
   if (!settings->other_namespace)
     each_single_value(&w, "machine", machine_values, LENGTH(machine_values));
   return w.num;

@@ -16,7 +16,8 @@ struct metric {
 typedef void (*metric_cb)(const struct metric *metric, void *data);
 
 /* Calls cb for each value that the settings ask for and the snapshot knows:
- * group by group in the order "all", configured, listening ports, then
+ * group by group in the order "all", configured, listening ports,
+ * services, configured of MPTCP, then
  * "machine" unless they are those of another namespace. Returns how many there
  * were. */
 size_t metrics_each(const struct settings *settings,

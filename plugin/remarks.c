@@ -11,7 +11,8 @@ enum {
   SAID_AGES = 1 << 0,
   SAID_CGROUPS = 1 << 1,
   SAID_PROCESSES = 1 << 2,
-  SAID_TAKEN = 1 << 3
+  SAID_TAKEN = 1 << 3,
+  SAID_MPTCP = 1 << 4
 };
 
 /* Of a filter with control groups. */
@@ -44,15 +45,16 @@ static int remark_filter(uint8_t *said, const struct group *group,
   return !ids->exists || was_missed;
 }
 
-static int next_filter(struct remarks *remarks, const struct group_index *index,
+/* said: of each group of the index. */
+static int next_filter(uint8_t **said, const struct group_index *index,
                        char *text, size_t size) {
   if (index->cgroup_ids == NULL || index->groups_num == 0)
     return 0;
-  if (remarks->filters == NULL)
-    remarks->filters = calloc(index->groups_num, sizeof(*remarks->filters));
-  for (size_t i = 0; remarks->filters != NULL && i < index->groups_num; i++)
-    if (remark_filter(&remarks->filters[i], &index->groups[i],
-                      &index->cgroup_ids[i], text, size))
+  if (*said == NULL)
+    *said = calloc(index->groups_num, sizeof(**said));
+  for (size_t i = 0; *said != NULL && i < index->groups_num; i++)
+    if (remark_filter(&(*said)[i], &index->groups[i], &index->cgroup_ids[i],
+                      text, size))
       return 1;
   return 0;
 }
@@ -87,7 +89,18 @@ int remarks_next(struct remarks *remarks, const struct snapshot *snapshot,
              services->taken);
     return 1;
   }
-  return next_filter(remarks, snapshot->index, text, size);
+  const struct mptcp *mptcp = snapshot->mptcp;
+  if (mptcp != NULL && !mptcp->has_ages && first_time(remarks, SAID_MPTCP)) {
+    snprintf(text, size,
+             "this kernel does not tell for how long MPTCP's sockets have been "
+             "idle (Linux 6.10 does): their stuck ones and ages are missing");
+    return 1;
+  }
+  if (next_filter(&remarks->filters, snapshot->index, text, size))
+    return 1;
+  return mptcp == NULL
+             ? 0
+             : next_filter(&remarks->mptcp_filters, &mptcp->index, text, size);
 }
 
 const char *remarks_file_strerror(int err) {
@@ -105,5 +118,6 @@ const char *remarks_file_strerror(int err) {
 
 void remarks_free(struct remarks *remarks) {
   free(remarks->filters);
+  free(remarks->mptcp_filters);
   *remarks = (struct remarks){0};
 }

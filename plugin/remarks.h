@@ -9,6 +9,7 @@
 struct remarks {
   unsigned said;
   uint8_t *filters; /* of each configured group, once there was memory for it */
+  uint8_t *mptcp_filters; /* likewise */
 };
 
 /* Writes what is to be said after a read: a sentence without full stop. To be

@@ -56,9 +56,14 @@ uint32_t settings_states(const struct settings *settings) {
   return states;
 }
 
+uint32_t settings_mptcp_states(const struct settings *settings) {
+  return settings->mptcp_num > 0 ? group_states(settings) : 0;
+}
+
 bool settings_need_cgroups(const struct settings *settings) {
   bool need = settings->notify_stuck > 0 || settings->services;
-  for (size_t i = 0; i < settings->groups_num && !need; i++)
+  size_t num = settings->groups_num + settings->mptcp_num;
+  for (size_t i = 0; i < num && !need; i++)
     need = settings->groups[i].filter.cgroups.num > 0;
   for (size_t i = 0; i < settings->namespaces_num && !need; i++)
     need = settings_need_cgroups(&settings->namespaces[i].settings);
@@ -66,7 +71,7 @@ bool settings_need_cgroups(const struct settings *settings) {
 }
 
 void settings_free(struct settings *settings) {
-  for (size_t i = 0; i < settings->groups_num; i++) {
+  for (size_t i = 0; i < settings->groups_num + settings->mptcp_num; i++) {
     free(settings->groups[i].name);
     filter_free(&settings->groups[i].filter);
   }

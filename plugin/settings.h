@@ -58,9 +58,11 @@ struct settings {
   bool services;         /* a group for each service or container */
   uint32_t services_max; /* of them, the largest */
   bool no_group;         /* none is selected: hence the listening ports */
-  struct group *groups;  /* in the order of configuration */
+  struct group *groups;  /* in the order of configuration: those of TCP */
   size_t groups_num;
-  bool other_namespace;                  /* not that of the daemon */
+  size_t mptcp_num;     /* after these, those of MPTCP; none before the end of
+                           config_finish() */
+  bool other_namespace; /* not that of the daemon */
   struct settings_namespace *namespaces; /* in the order of configuration */
   size_t namespaces_num;
 };
@@ -90,11 +92,14 @@ bool settings_need_ages(const struct settings *settings);
  * 1 << TCP_ESTABLISHED and so on; bound-only is 1 << TCP_CLOSE. */
 uint32_t settings_states(const struct settings *settings);
 
-/* Do they ask for control groups, here or in another namespace? */
-bool settings_need_cgroups(const struct settings *settings);
+/* The same for the groups of MPTCP; TCP_CLOSE: their connection is over. */
+uint32_t settings_mptcp_states(const struct settings *settings);
+
 /* Is there a group of which ephemeral.h says something? */
 bool settings_need_ephemeral(const struct settings *settings);
 
+/* Do they ask for control groups, here or in another namespace? */
+bool settings_need_cgroups(const struct settings *settings);
 
 /* Frees what the settings hold; they are as after settings_init() then. */
 void settings_free(struct settings *settings);

@@ -154,6 +154,25 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   return err;
 }
 
+/* After TCP's, over the same netlink socket. */
+static void count_mptcp(struct snapshot_reader *reader, struct snapshot *s) {
+  struct mptcp *mptcp = reader->mptcp;
+  s->mptcp = mptcp;
+  s->mptcp_error = mptcp_read(mptcp, &reader->dump, reader->cgroups, now_ms());
+  s->ages_lost = s->ages_lost || mptcp_lost_ages(mptcp);
+  if (mptcp->filter_ids.error == 0)
+    return;
+  if (s->file == NULL)
+    s->file_in_part = mptcp->filter_ids.in_part;
+  snapshot_file_failed(s, mptcp->filter_ids.file, mptcp->filter_ids.error);
+}
+
+static int open_mptcp(struct snapshot_reader *reader) {
+  reader->mptcp = calloc(1, sizeof(*reader->mptcp));
+  return reader->mptcp == NULL ? -ENOMEM
+                               : mptcp_open(reader->mptcp, reader->settings);
+}
+
 static int open_ephemeral(struct snapshot_reader *reader) {
   reader->ephemeral = calloc(1, sizeof(*reader->ephemeral));
   reader->tally.ephemeral = reader->ephemeral;
@@ -187,6 +206,10 @@ void snapshot_close(struct snapshot_reader *reader) {
   filter_ids_free(&reader->filter_ids);
   free(reader->ephemeral);
   reader->ephemeral = NULL;
+  if (reader->mptcp != NULL)
+    mptcp_close(reader->mptcp);
+  free(reader->mptcp);
+  reader->mptcp = NULL;
 }
 
 int snapshot_open(struct snapshot_reader *reader,
@@ -210,6 +233,8 @@ int snapshot_open(struct snapshot_reader *reader,
                           settings->groups_num);
   if (err == 0 && settings_need_ephemeral(settings))
     err = open_ephemeral(reader);
+  if (err == 0 && settings_mptcp_states(settings) != 0)
+    err = open_mptcp(reader);
   if (err != 0)
     snapshot_close(reader);
   return err;
@@ -231,4 +256,6 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
     out->sockets_error = count_sockets(reader, out, states);
   else if (reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
     snapshot_read_sockstat(reader, out);
+  if (reader->mptcp != NULL)
+    count_mptcp(reader, out);
 }

@@ -6,6 +6,7 @@
 #include "cgroup.h"
 #include "diag_dump.h"
 #include "filter_ids.h"
+#include "mptcp.h"
 #include "plan.h"
 #include "proc_text.h"
 #include "stuck.h"
@@ -20,7 +21,9 @@ struct snapshot {
   const struct tally *tally;
   const struct services *services; /* NULL: not asked for, or not known */
   const struct stuck *stuck;       /* its notices; NULL: there can be none */
-  bool ages_lost; /* of some stuck sockets only tcp_info's age is known */
+  const struct mptcp *mptcp;       /* NULL: not asked for */
+  int mptcp_error; /* 0, or -errno: mptcp has no counts, see mptcp_strerror() */
+  bool ages_lost;  /* of some stuck sockets only tcp_info's age is known */
   /* How the sockets are counted and why, when it is another method than in the
    * read before; else "" */
   char method[PLAN_TEXT_SIZE];
@@ -56,6 +59,7 @@ struct snapshot_reader {
   struct services services;
   struct filter_ids filter_ids;
   struct ephemeral *ephemeral; /* NULL: not asked for */
+  struct mptcp *mptcp;         /* NULL: there are no such groups */
   bool has_ipv6;               /* sockstat6 was there */
 };
 

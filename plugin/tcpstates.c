@@ -27,6 +27,7 @@ struct view {
   struct remarks remarks;
   struct trouble no_entry;
   struct trouble no_sockets;
+  struct trouble no_mptcp;
   struct trouble no_file;
   struct trouble no_group;
   struct netns_pattern *pattern; /* NULL: it is one namespace */
@@ -131,6 +132,15 @@ static void release(struct trouble *trouble, const struct view *view,
             text);
 }
 
+static void log_mptcp(const struct snapshot *snapshot, struct view *view) {
+  int err = snapshot->mptcp_error;
+  if (err != 0)
+    complain(LOG_WARNING, &view->no_mptcp, view, "no counts of MPTCP",
+             mptcp_strerror(err), err, "Other values go on.");
+  else
+    release(&view->no_mptcp, view, "MPTCP's sockets are counted again.");
+}
+
 static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
   int err = snapshot->sockets_error;
   if (err != 0)
@@ -139,6 +149,7 @@ static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
   else
     release(&view->no_sockets, view, "the sockets are counted again.");
 
+  log_mptcp(snapshot, view);
   err = snapshot->file_error;
   if (snapshot->file != NULL)
     complain(LOG_WARNING, &view->no_file, view, snapshot->file,
@@ -249,8 +260,10 @@ static void read_namespaces(int64_t deadline) {
       submit_namespace(netns, view);
       continue;
     }
-    if (netns->error == 0)
+    if (netns->error == 0) {
+      log_mptcp(&netns->snapshot, view);
       notify(&netns->snapshot, view);
+    }
     netns_pattern_take(view->pattern, &netns_set, netns);
   }
   for (size_t i = 0; i < netns_set.num; i++) {

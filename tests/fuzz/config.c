@@ -296,7 +296,8 @@ static void check_filter(const struct filter *filter) {
   size_t conditions = filter->local_ports.num + filter->remote_ports.num +
                       filter->local_addresses.num +
                       filter->remote_addresses.num + filter->cgroups.num;
-  NEED(conditions > 0 || filter->family != FILTER_ANY_FAMILY,
+  NEED(conditions > 0 || filter->family != FILTER_ANY_FAMILY ||
+           filter->protocol != FILTER_TCP,
        "a group of everything");
 }
 

@@ -3,14 +3,17 @@
  * does: what asks for TCP's sockets arrives as asking for those of a protocol
  * that has no inet_diag handler. The answer is the kernel's own. Once there is
  * a file TCP_DIAG (an environment variable has its name), it does nothing more.
- * REQUESTS names a file that gets a line for each request that was sent. While
- * there is a file LATER, CLOCK_BOOTTIME is an hour ahead. */
+ * What asks for MPTCP's sockets arrives so until there is a file MPTCP_DIAG, if
+ * that is in the environment. REQUESTS names a file that gets a line for each
+ * request that was sent. While there is a file LATER, CLOCK_BOOTTIME is an hour
+ * ahead. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,10 +32,17 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
   return status;
 }
 
-static void note_request(void) {
+static void note_request(bool mptcp) {
+  const char *line = mptcp ? "mptcp\n" : "sent\n";
+  ssize_t len = (ssize_t)strlen(line);
   int fd = open(getenv("REQUESTS"), O_WRONLY | O_CREAT | O_APPEND, 0644);
-  if (fd < 0 || write(fd, "sent\n", 5) != 5 || close(fd) != 0)
+  if (fd < 0 || write(fd, line, (size_t)len) != len || close(fd) != 0)
     abort();
+}
+
+static bool is_there(const char *variable) {
+  const char *file = getenv(variable);
+  return file == NULL || access(file, F_OK) == 0;
 }
 
 typedef ssize_t (*sendto_fn)(int, const void *, size_t, int,
@@ -48,10 +58,6 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags,
   if (addr == NULL || addr->sa_family != AF_NETLINK ||
       protocol != NETLINK_SOCK_DIAG)
     return next(fd, buf, len, flags, addr, addr_len);
-  note_request();
-  if (access(getenv("TCP_DIAG"), F_OK) == 0)
-    return next(fd, buf, len, flags, addr, addr_len);
-
   struct {
     struct nlmsghdr header;
     struct inet_diag_req_v2 request;
@@ -61,8 +67,12 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags,
   if (len < sizeof(other.header))
     abort();
   memcpy(&other.header, buf, sizeof(other.header));
-  if (other.header.nlmsg_type != TCPDIAG_GETSOCK)
+  bool mptcp = other.header.nlmsg_type == SOCK_DIAG_BY_FAMILY;
+  if (!mptcp && other.header.nlmsg_type != TCPDIAG_GETSOCK)
     abort();
+  note_request(mptcp);
+  if (is_there(mptcp ? "MPTCP_DIAG" : "TCP_DIAG"))
+    return next(fd, buf, len, flags, addr, addr_len);
   other.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
   other.header.nlmsg_len = sizeof(other);
   ssize_t sent = next(fd, &other, sizeof(other), flags, addr, addr_len);

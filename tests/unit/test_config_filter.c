@@ -62,6 +62,7 @@ static void describe(const struct filter *filter, char *text, size_t size) {
   print_prefixes(out, "laddr", &filter->local_addresses);
   print_prefixes(out, "raddr", &filter->remote_addresses);
   fputs(families[filter->family], out);
+  fputs(filter->protocol == FILTER_MPTCP ? " mptcp" : "", out);
   for (size_t i = 0; i < filter->cgroups.num; i++)
     fprintf(out, " cgroup=%s", filter->cgroups.paths[i]);
   fclose(out);
@@ -135,6 +136,13 @@ static const struct {
      PLUGIN(FILTER("four", OPTION("AddressFamily", TEXT("IPv4"))),
             FILTER("six", OPTION("AddressFamily", TEXT("IPV6")))),
      {{"four", " ipv4"}, {"six", " ipv6"}}},
+    {"protocols",
+     PLUGIN(FILTER("m", OPTION("Protocol", TEXT("mptcp"))),
+            FILTER("M", OPTION("protocol", TEXT("MPTCP")),
+                   OPTION("LocalPort", NUMBER(1))),
+            FILTER("t", OPTION("Protocol", TEXT("Tcp")),
+                   OPTION("LocalPort", NUMBER(1)))),
+     {{"m", " mptcp"}, {"M", " lport=1 mptcp"}, {"t", " lport=1"}}},
     {"prefixes of every length",
      PLUGIN(FILTER("4", OPTION("LocalAddress", TEXT("0.0.0.0/0"),
                                TEXT("128.0.0.0/1"), TEXT("10.1.2.254/31"),
@@ -272,9 +280,87 @@ static TCase *add_case(Suite *suite, const char *name) {
   return tcase;
 }
 
+START_TEST(groups_of_mptcp_come_after_the_others_in_the_end) {
+  const oconfig_item_t block =
+      PLUGIN(FILTER("m1", OPTION("Protocol", TEXT("mptcp"))),
+             OPTION("LocalPort", NUMBER(22)),
+             FILTER("m2", OPTION("Protocol", TEXT("mptcp")),
+                    OPTION("ControlGroup", TEXT("/a"))),
+             FILTER("t", OPTION("RemotePort", NUMBER(1))),
+             FILTER("m3", OPTION("Protocol", TEXT("mptcp"))));
+  ck_assert_int_eq(config_block(&settings, &block, &error), 0);
+  static const char *const names[] = {"22-local", "t", "m1", "m2", "m3"};
+  for (int round = 0; round < 2; round++) {
+    config_finish(&settings);
+    ck_assert_uint_eq(settings.groups_num, 2);
+    ck_assert_uint_eq(settings.mptcp_num, 3);
+    for (int i = 0; i < CASES(names); i++)
+      ck_assert_str_eq(settings.groups[i].name, names[i]);
+  }
+  ck_assert(settings_need_cgroups(&settings));
+}
+END_TEST
+
+/* No listening ports are made groups instead. */
+START_TEST(groups_of_mptcp_alone_are_groups_and_need_no_socket_of_tcp) {
+  const oconfig_item_t block =
+      PLUGIN(OPTION("AllPortsSummary", BOOLEAN(false)),
+             FILTER("m", OPTION("Protocol", TEXT("mptcp"))));
+  ck_assert_int_eq(config_block(&settings, &block, &error), 0);
+  config_finish(&settings);
+  ck_assert(!settings.no_group);
+  ck_assert_uint_eq(settings_states(&settings), 0);
+  ck_assert_uint_ne(settings_mptcp_states(&settings), 0);
+}
+END_TEST
+
+static const struct {
+  const char *name;
+  oconfig_item_t group;
+  bool need;
+} destinations[] = {
+    {"a remote port", OPTION("RemotePort", NUMBER(1)), true},
+    {"a filter with one",
+     FILTER("f", OPTION("RemotePort", NUMBER(1)),
+            OPTION("LocalAddress", TEXT("::1"))),
+     true},
+    {"a local port", OPTION("LocalPort", NUMBER(1)), false},
+    {"a control group",
+     FILTER("f", OPTION("RemotePort", NUMBER(1)),
+            OPTION("ControlGroup", TEXT("/a"))),
+     false},
+    {"MPTCP",
+     FILTER("f", OPTION("RemotePort", NUMBER(1)),
+            OPTION("Protocol", TEXT("mptcp"))),
+     false},
+};
+
+START_TEST(ephemeral_ports_need_every_state_of_groups_with_a_remote_port) {
+  const oconfig_item_t block =
+      PLUGIN(destinations[_i].group, OPTION("ReportByState", BOOLEAN(false)),
+             OPTION("ReportEphemeralPorts", BOOLEAN(true)));
+  ck_assert_int_eq(config_block(&settings, &block, &error), 0);
+  config_finish(&settings);
+  const uint32_t time_wait = 1u << TCP_TIME_WAIT;
+  ck_assert_msg(settings_need_ephemeral(&settings) == destinations[_i].need &&
+                    !(settings_states(&settings) & time_wait) ==
+                        !destinations[_i].need,
+                "%s", destinations[_i].name);
+  settings.report &= ~(unsigned)REPORT_EPHEMERAL_PORTS;
+  ck_assert(!settings_need_ephemeral(&settings));
+  ck_assert(!(settings_states(&settings) & time_wait));
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("config_filter");
   TCase *good = add_case(suite, "accepted");
+  tcase_add_test(good, groups_of_mptcp_come_after_the_others_in_the_end);
+  tcase_add_test(good,
+                 groups_of_mptcp_alone_are_groups_and_need_no_socket_of_tcp);
+  tcase_add_loop_test(
+      good, ephemeral_ports_need_every_state_of_groups_with_a_remote_port, 0,
+      CASES(destinations));
   tcase_add_loop_test(good, each_filter_becomes_a_group_with_its_conditions, 0,
                       CASES(accepted));
   tcase_add_test(good, filters_of_several_plugin_blocks_add_up);

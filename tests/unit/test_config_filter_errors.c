@@ -29,7 +29,7 @@
 #define NAME_HELP "write a name such as <Filter \"db\">"
 #define KNOWN                                                                  \
   "LocalPort, RemotePort, LocalAddress, RemoteAddress, AddressFamily, "        \
-  "ControlGroup"
+  "Protocol, ControlGroup"
 
 static struct settings settings;
 static struct config_error error;
@@ -214,6 +214,16 @@ static const struct {
      OPTION("RemoteAddress", TEXT("::ffff:0.0.0.0/95")),
      "RemoteAddress \"::ffff:0.0.0.0/95\"" CLEARED("::fffe:0:0/95")},
 
+    {"no protocol", OPTION("Protocol"),
+     "Protocol: takes one value, once; write \"mptcp\" or \"tcp\""},
+    {"both protocols", OPTION("Protocol", TEXT("tcp"), TEXT("mptcp")),
+     "Protocol: takes one value, once; write \"mptcp\" or \"tcp\""},
+    {"another protocol", OPTION("Protocol", TEXT("udp")),
+     "Protocol \"udp\": not counted; write \"mptcp\" or \"tcp\""},
+    {"any protocol", OPTION("Protocol", TEXT("")),
+     "Protocol \"\": not counted; write \"mptcp\" or \"tcp\""},
+    {"a protocol's number", OPTION("Protocol", NUMBER(262)),
+     "Protocol 262: not counted; write \"mptcp\" or \"tcp\""},
     {"no family", OPTION("AddressFamily"),
      "AddressFamily: takes one value, once; write \"ipv4\" or \"ipv6\", or "
      "leave it out for both"},
@@ -290,6 +300,14 @@ static const struct {
     {"not a block", OPTION("Filter", TEXT("a")),
      "<Filter \"a\">: has no condition; write at least one option in it, such "
      "as LocalPort 443"},
+    {"TCP, which is no condition", FILTER("a", OPTION("Protocol", TEXT("tcp"))),
+     "<Filter \"a\">: has no condition; write at least one option in it, such "
+     "as LocalPort 443"},
+    {"a protocol twice",
+     FILTER("a", OPTION("Protocol", TEXT("mptcp")),
+            OPTION("Protocol", TEXT("tcp"))),
+     "Filter \"a\": Protocol: takes one value, once; write \"mptcp\" or "
+     "\"tcp\""},
     {"a family twice",
      FILTER("a", OPTION("AddressFamily", TEXT("ipv4")),
             OPTION("AddressFamily", TEXT("ipv6"))),

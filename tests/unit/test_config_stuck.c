@@ -212,7 +212,7 @@ START_TEST(a_filter_has_none_of_these_options) {
     snprintf(expected, sizeof(expected),
              "Filter \"db\": unknown option \"%s\"; write one of LocalPort, "
              "RemotePort, LocalAddress, RemoteAddress, AddressFamily, "
-             "ControlGroup",
+             "Protocol, ControlGroup",
              keys[i]);
     ck_assert_str_eq(error.text, expected);
     settings_free(&settings);

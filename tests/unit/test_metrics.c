@@ -276,6 +276,73 @@ START_TEST(of_control_groups_only_full_sockets_are_told) {
 }
 END_TEST
 
+START_TEST(ephemeral_ports_are_told_where_they_are_known) {
+  settings.report = REPORT_EPHEMERAL_PORTS;
+  static struct text text;
+  text = (struct text){.num = 0};
+  metrics_each(&settings, &snapshot, note_metric, &text);
+  ck_assert_str_eq(text.lines, "");
+  group_counts[0].ephemeral_ports = 28232;
+  group_counts[0].fullest_destination = 14116;
+  group_counts[0].ephemeral_utilization = 5000;
+  metrics_each(&settings, &snapshot, note_metric, &text);
+  ck_assert_str_eq(text.lines,
+                   "5432-remote/gauge-ephemeral_ports 28232\n"
+                   "5432-remote/current_connections-fullest_destination 14116\n"
+                   "5432-remote/percent-ephemeral_ports 50\n");
+}
+END_TEST
+
+static struct group mptcp_group = {.name = (char[]){"m"}};
+
+/* Those of a group, and none of ages that the kernel does not tell. */
+START_TEST(groups_of_mptcp_come_last_with_all_states) {
+  static struct tally_counts of_mptcp;
+  struct mptcp mptcp = {.has_ages = _i == 0,
+                        .index = {.groups = &mptcp_group, .groups_num = 1},
+                        .tally = {.groups = &of_mptcp}};
+  of_mptcp = counts(0);
+  of_mptcp.close_wait_stuck = 77;
+  of_mptcp.close_wait_unaccepted = 78;
+  of_mptcp.close_wait_oldest = 79000;
+  mptcp_group.filter.cgroups.num = 0;
+  snapshot.mptcp = &mptcp;
+  snapshot.closed_known = false;
+  settings.report = REPORT_BY_STATE | REPORT_STUCK;
+  static struct text text;
+  text = (struct text){.num = 0};
+  metrics_each(&settings, &snapshot, note_metric, &text);
+  const char *own = strstr(text.lines, "\nm/");
+  ck_assert_ptr_nonnull(own);
+  ck_assert(strstr(own, "65535-local") == NULL);
+  ck_assert_ptr_nonnull(strstr(own, "\nm/tcp_connections-CLOSED 7\n"));
+  ck_assert_ptr_nonnull(strstr(own, "\nm/tcp_connections-TIME_WAIT 6\n"));
+  ck_assert_ptr_nonnull(
+      strstr(own, "\nm/current_connections-close_wait_unaccepted 78\n"));
+  bool ages = _i == 0;
+  ck_assert_int_eq(
+      strstr(own, "\nm/current_connections-close_wait_stuck 77\n") != NULL,
+      ages);
+  ck_assert_int_eq(strstr(own, "\nm/duration-close_wait_oldest 79\n") != NULL,
+                   ages);
+
+  /* Not while its control groups are unknown, nor without a dump. */
+  text = (struct text){.num = 0};
+  mptcp_group.filter.cgroups.num = 1;
+  metrics_each(&settings, &snapshot, note_metric, &text);
+  ck_assert_ptr_null(strstr(text.lines, "\nm/"));
+  const struct id_list ids = {.known = true};
+  mptcp.index.cgroup_ids = &ids;
+  metrics_each(&settings, &snapshot, note_metric, &text);
+  ck_assert_ptr_nonnull(strstr(text.lines, "\nm/tcp_connections-FIN_WAIT2 5"));
+  text = (struct text){.num = 0};
+  snapshot.mptcp_error = -ENOENT;
+  metrics_each(&settings, &snapshot, note_metric, &text);
+  ck_assert_ptr_null(strstr(text.lines, "\nm/"));
+  ck_assert_ptr_nonnull(strstr(text.lines, "65535-local/"));
+}
+END_TEST
+
 START_TEST(count_of_0_is_a_value) {
   memset(&tally.all, 0, sizeof(tally.all));
   snapshot.sockstat = (struct proc_sockstat){.tw = 0};
@@ -456,6 +523,8 @@ int main(void) {
   tcase_add_test(tc, failed_dump_removes_the_values_of_all_groups_only);
   tcase_add_test(tc, kernel_that_does_not_tell_closed_has_no_value_for_it);
   tcase_add_loop_test(tc, of_control_groups_only_full_sockets_are_told, 0, 3);
+  tcase_add_test(tc, ephemeral_ports_are_told_where_they_are_known);
+  tcase_add_loop_test(tc, groups_of_mptcp_come_last_with_all_states, 0, 2);
   tcase_add_test(tc, count_of_0_is_a_value);
   tcase_add_loop_test(tc, unknown_number_removes_exactly_what_is_made_from_it,
                       0, CASES(unknowns));

@@ -73,6 +73,30 @@ START_TEST(a_control_group_that_is_not_there_is_told_once_and_when_it_comes) {
 }
 END_TEST
 
+START_TEST(filters_of_mptcp_are_told_of_as_those_of_tcp) {
+  struct mptcp mptcp = {.has_ages = true, .index = group_index};
+  snapshot.mptcp = &mptcp;
+  group_index.cgroup_ids = NULL;
+  ids[1].exists = false;
+  ck_assert_str_eq(next(), API);
+  ck_assert_str_eq(next(), "");
+  ids[1].exists = true;
+  ck_assert_str_eq(next(), "Filter \"api\": its ControlGroup is there now");
+  ck_assert_str_eq(next(), "");
+}
+END_TEST
+
+START_TEST(that_a_kernel_tells_no_ages_of_mptcp_is_said_once) {
+  struct mptcp mptcp = {.has_ages = false};
+  snapshot.mptcp = &mptcp;
+  ck_assert_str_eq(
+      next(),
+      "this kernel does not tell for how long MPTCP's sockets have been idle "
+      "(Linux 6.10 does): their stuck ones and ages are missing");
+  ck_assert_str_eq(next(), "");
+}
+END_TEST
+
 START_TEST(each_filter_is_told_and_none_that_is_not_known) {
   ids[0].exists = ids[1].exists = ids[2].exists = false;
   ids[1].known = false;
@@ -135,6 +159,8 @@ int main(void) {
   tcase_add_test(tc, nothing_is_said_when_nothing_is_missing);
   tcase_add_test(
       tc, a_control_group_that_is_not_there_is_told_once_and_when_it_comes);
+  tcase_add_test(tc, filters_of_mptcp_are_told_of_as_those_of_tcp);
+  tcase_add_test(tc, that_a_kernel_tells_no_ages_of_mptcp_is_said_once);
   tcase_add_test(tc, each_filter_is_told_and_none_that_is_not_known);
   tcase_add_test(tc, without_memory_it_is_told_after_a_later_read);
   tcase_add_test(tc, what_notifications_lack_is_told_once);

@@ -127,6 +127,95 @@ START_TEST(a_file_that_cannot_be_read_is_named_until_it_can) {
 }
 END_TEST
 
+#define PORT_RANGE "/sys/net/ipv4/ip_local_port_range"
+#define RESERVED_PORTS "/sys/net/ipv4/ip_local_reserved_ports"
+
+static const struct {
+  const char *name;
+  const char *range;
+  const char *reserved;
+  uint64_t ports;   /* 0: not known */
+  const char *file; /* that is to blame */
+} ports[] = {
+    {"a range", "40000\t40199\n", "\n", 200, NULL},
+    {"less the reserved ones", "40000\t40199\n", "80,40190-50000\n", 190, NULL},
+    {"no range", "\n", "\n", 0, PORT_RANGE},
+    {"a range the wrong way round", "40199\t40000\n", "\n", 0, PORT_RANGE},
+    {"a range of more than 16 bits", "40000\t140199\n", "\n", 0, PORT_RANGE},
+    {"no list", "40000\t40199\n", "", 0, RESERVED_PORTS},
+    {"a list that is cut", "40000\t40199\n", "80,401", 0, RESERVED_PORTS},
+    {"no files", NULL, NULL, 0, NULL},
+    {"one file", "40000\t40199\n", NULL, 0, NULL},
+};
+
+/* text NULL: removes it. */
+static void write_file(const char *file, const char *text) {
+  temp_tree_file(&machine.proc, file, text == NULL ? "" : text);
+  if (text == NULL)
+    temp_tree_delete(&machine.proc, file);
+}
+
+/* What is not known takes nothing else away, and is known again when it is. */
+START_TEST(ephemeral_ports_are_those_of_both_files_or_not_known) {
+  struct port_range all = {1, 65535};
+  struct group group = {(char[]){"1-65535-remote"},
+                        {.remote_ports = {&all, 1}}};
+  machine.settings.groups = &group;
+  machine.settings.groups_num = 1;
+  machine.settings.report |= REPORT_EPHEMERAL_PORTS;
+  temp_tree_file(&machine.proc, PORT_RANGE, "32768\t60999\n");
+  temp_tree_file(&machine.proc, RESERVED_PORTS, "\n");
+  fake_machine_read_first();
+  const struct tally_counts *counts = &machine.snapshot.tally->groups[0];
+  ck_assert_uint_eq(counts->ephemeral_ports, 28232);
+  for (int i = 0; i < 2; i++) {
+    bool bad = i == 0;
+    write_file(PORT_RANGE, bad ? ports[_i].range : "32768\t60999\n");
+    write_file(RESERVED_PORTS, bad ? ports[_i].reserved : "\n");
+    fake_machine_read();
+    counts = &machine.snapshot.tally->groups[0];
+    ck_assert_msg(counts->ephemeral_ports == (bad ? ports[_i].ports : 28232),
+                  "%s: %u", ports[_i].name, (unsigned)counts->ephemeral_ports);
+    check_file(bad ? ports[_i].file : NULL, -EBADMSG);
+    check_values(NULL);
+    ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  }
+}
+END_TEST
+
+START_TEST(a_list_of_reserved_ports_that_is_too_long_is_named) {
+  static char text[9000];
+  for (size_t i = 0; i < sizeof(text) - 2; i++)
+    text[i] = i % 2 == 0 ? '9' : ',';
+  text[sizeof(text) - 2] = '\n';
+  struct port_range all = {1, 65535};
+  struct group group = {(char[]){"1-65535-remote"},
+                        {.remote_ports = {&all, 1}}};
+  machine.settings.groups = &group;
+  machine.settings.groups_num = 1;
+  machine.settings.report |= REPORT_EPHEMERAL_PORTS;
+  temp_tree_file(&machine.proc, PORT_RANGE, "32768\t60999\n");
+  temp_tree_file(&machine.proc, RESERVED_PORTS, text);
+  fake_machine_read_first();
+  check_file(RESERVED_PORTS, -EFBIG);
+  ck_assert_uint_eq(machine.snapshot.tally->groups[0].ephemeral_ports, 0);
+}
+END_TEST
+
+/* TCP's request is the first, those of MPTCP follow. */
+START_TEST(an_error_of_mptcp_is_mptcps_alone) {
+  struct group group = {(char[]){"m"}, {.protocol = FILTER_MPTCP}};
+  machine.settings.groups = &group;
+  machine.settings.mptcp_num = 1;
+  machine.errors[_i] = -ENOENT;
+  fake_machine_read_first();
+  ck_assert_int_eq(machine.snapshot.sockets_error, _i == 0 ? -ENOENT : 0);
+  ck_assert_int_eq(machine.snapshot.mptcp_error, _i == 0 ? 0 : -ENOENT);
+  ck_assert_uint_eq(machine.requests_num, _i == 1 ? 2 : 3);
+  check_values(NULL);
+}
+END_TEST
+
 START_TEST(of_several_bad_files_the_first_is_named) {
   fake_machine_spoil(SOCKSTAT6);
   temp_tree_file(&machine.proc, MEM, "");
@@ -401,6 +490,10 @@ int main(void) {
   tcase_add_loop_test(tc, a_file_that_cannot_be_read_is_named_until_it_can, 0,
                       CASES(faults));
   tcase_add_test(tc, of_several_bad_files_the_first_is_named);
+  tcase_add_loop_test(tc, ephemeral_ports_are_those_of_both_files_or_not_known,
+                      0, CASES(ports));
+  tcase_add_test(tc, a_list_of_reserved_ports_that_is_too_long_is_named);
+  tcase_add_loop_test(tc, an_error_of_mptcp_is_mptcps_alone, 0, 3);
   tcase_add_loop_test(
       tc, a_report_option_alone_has_all_its_values_and_reads_no_other_file, 0,
       4);
