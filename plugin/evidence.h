@@ -28,6 +28,9 @@ struct evidence {
   bool at_least;        /* it may have some more */
   uint32_t after;       /* seconds: stuck is what is held for longer */
   char cgroup[256];     /* the path of one of its control groups; "" */
+  /* Of that by its path alone; and its container's host name, "": none */
+  char service[SERVICE_NAME_SIZE];
+  char host_name[SERVICE_NAME_SIZE];
   struct ranking ports;
   bool with_peers;
   struct ranking peers;     /* only then */

@@ -131,7 +131,7 @@ static void add_process(struct text *text, const struct evidence *evidence,
                         const struct process *process) {
   add(text, "%s[%u]", process->command, process->pid);
   if (process->service[0] != '\0' &&
-      strcmp(process->service, evidence->name) != 0 &&
+      strcmp(process->service, evidence->service) != 0 &&
       evidence->holder.service != 0)
     add(text, " of %s", process->service);
   if (process->num > 0)
@@ -218,6 +218,10 @@ static void add_facts(struct notice *notice, const struct evidence *evidence) {
   if (evidence->cgroup[0] != '\0') {
     begin_meta(notice, &values, "control_group");
     add(&values, "%s", evidence->cgroup);
+  }
+  if (evidence->host_name[0] != '\0') {
+    begin_meta(notice, &values, "container_host_name");
+    add(&values, "%s", evidence->host_name);
   }
   add_ranking(notice, &values, "ports", &evidence->ports);
   add_ranking(notice, &values, "peers", &evidence->peers);

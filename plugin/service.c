@@ -101,20 +101,49 @@ static void write_name(char name[SERVICE_NAME_SIZE], struct part part) {
   }
 }
 
-void service_name(char name[SERVICE_NAME_SIZE], const char *path) {
+/* Finds the part that names the service. Returns where it ends. */
+static size_t find_part(const char *path, struct part *named, bool *container) {
   struct part last = {path, 0};
+  *container = false;
   for (const char *pos = path; *pos != '\0';) {
     struct part part = {pos, strcspn(pos, "/")};
     pos += part.len + (pos[part.len] == '/');
     if (part.len == 0)
       continue;
-    bool outermost = is_unit(part) || is_container(part, last);
+    bool is_one = is_container(part, last);
+    bool outermost = is_one || is_unit(part);
     last = part;
+    *container =
+        (is_one && !ends_with(part, ".service")) || ends_with(part, ".scope");
     if (outermost)
       break;
   }
-  if (last.len == 0)
+  *named = last;
+  return (size_t)(last.start - path) + last.len;
+}
+
+void service_name(char name[SERVICE_NAME_SIZE], const char *path) {
+  struct part part;
+  bool container;
+  find_part(path, &part, &container);
+  if (part.len == 0)
     snprintf(name, SERVICE_NAME_SIZE, "root");
   else
-    write_name(name, last);
+    write_name(name, part);
+}
+
+size_t service_container(const char *path) {
+  struct part part;
+  bool container;
+  size_t end = find_part(path, &part, &container);
+  return container ? end : 0;
+}
+
+bool service_may_be(const char *name) {
+  static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+  struct part part = {name, strlen(name)};
+  return part.len > 0 && part.len < SERVICE_NAME_SIZE &&
+         strspn(name, allowed) == part.len && strcmp(name, "localhost") != 0 &&
+         !is_unit(part) && !ends_with(part, ".slice") && !is_reserved(name);
 }

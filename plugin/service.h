@@ -3,6 +3,9 @@
 #ifndef TCPSTATES_SERVICE_H
 #define TCPSTATES_SERVICE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /* The longest name has 63 characters. */
 #define SERVICE_NAME_SIZE 64
 
@@ -25,5 +28,16 @@
  * in the names of services and scopes; all else becomes "_". A name that a
  * group of ours has ("all", "443-local") gets "cgroup-" in front. */
 void service_name(char name[SERVICE_NAME_SIZE], const char *path);
+
+/* How much of the path leads to the container, or another scope, that
+ * service_name() names. 0: it names no such one. Services are none: a host name
+ * of their own (ProtectHostname=) is that of the machine, perhaps an old one.
+ */
+size_t service_container(const char *path);
+
+/* May a container call itself so? Only a host name's characters, and 63 of
+ * them, can be in it. It is none that says nothing ("localhost"), none of a
+ * group of ours, and none that looks like a unit of systemd. */
+bool service_may_be(const char *name);
 
 #endif

@@ -3,6 +3,9 @@
  * somebody is to be told of. */
 #include "stuck.h"
 
+#include "cgroup_walk.h"
+#include "hostname.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +59,7 @@ static void update(struct work *work, const struct holder *holder,
   due->evidence.with_peers = work->read->settings->notify_peers;
   snprintf(due->evidence.name, sizeof(due->evidence.name), "%s", name);
   snprintf(due->evidence.cgroup, sizeof(due->evidence.cgroup), "%s", path);
+  service_name(due->evidence.service, path);
 }
 
 static void update_holders(struct work *work) {
@@ -130,6 +134,27 @@ static void find_processes(struct work *work) {
   }
 }
 
+/* Asks the containers among those that a WARNING is due for. */
+static void find_host_names(struct work *work) {
+  struct hostname_ask asks[STUCK_NOTICES];
+  struct evidence *asked[STUCK_NOTICES];
+  const char *mount = cgroup_mount();
+  size_t num = 0;
+  for (size_t i = 0; i < work->due_num && mount != NULL; i++) {
+    struct evidence *evidence = &work->due[i].evidence;
+    size_t len = service_container(evidence->cgroup);
+    if (work->due[i].event != ALARM_WARNING || len == 0)
+      continue;
+    snprintf(asks[num].path, sizeof(asks[num].path), "%.*s", (int)len,
+             evidence->cgroup);
+    asked[num++] = evidence;
+  }
+  if (num == 0 || hostname_ask(mount, work->read->proc, asks, num) != 0)
+    return;
+  for (size_t i = 0; i < num; i++)
+    memcpy(asked[i]->host_name, asks[i].name, sizeof(asks[i].name));
+}
+
 /* Dumps the sockets once more, for the WARNINGs. */
 static void gather(struct work *work) {
   struct diag_request request = {.info = true};
@@ -154,6 +179,7 @@ static void gather(struct work *work) {
   for (size_t i = 0; i < work->due_num && err != 0; i++)
     work->due[i].evidence.ports.num = work->due[i].evidence.peers.num = 0;
   process_sockets_free(&work->sockets);
+  find_host_names(work);
   work->stuck->no_cgroups = work->stuck->whose.unknown > 0;
 }
 

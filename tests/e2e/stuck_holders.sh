@@ -11,9 +11,10 @@ cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this 
 if ((EUID != 0)); then skip_all "only root may enter what others made"; fi
 
 # Programs with sockets, each a sockmake of its own. program NAME SERVICE COMMAND...
-# command: what it is called instead.
+# command: what it is called instead; by: what starts it.
 programs=
 command=
+by=()
 mkdir "$work/bin"
 program() {
   local name=$1 directory=$cgroup/$2 fd pid lines=$#
@@ -23,7 +24,7 @@ program() {
   ln -s "$build/sockmake" "$work/bin/${command:-$name}"
   (
     echo $BASHPID >"$directory/cgroup.procs"
-    exec "$work/bin/${command:-$name}" <"$work/$name.in" >"$work/$name.out"
+    exec "${by[@]}" "$work/bin/${command:-$name}" <"$work/$name.in" >"$work/$name.out"
   ) &
   pid=$!
   exec {fd}>"$work/$name.in"
@@ -161,6 +162,15 @@ says "the process's own service is told" WARNING old.service close_wait_stuck \
 command=$'evil\nX: y' program evil evil.service "make fin-wait2-held ipv4 18600 10"
 says "a command is told up to its newline" WARNING evil.service close_wait_stuck "evil\[$pid_evil\] \(10\)"
 is "and makes no line of its own in what a program gets" "$(fact evil.service close_wait_stuck processes)$(fact evil.service close_wait_stuck X)" "evil[$pid_evil] (10)"
+
+# A container is named by its control group, and says itself what it is called.
+# shellcheck disable=SC2016 # for sh
+by=(unshare --uts sh -c 'hostname web-7f9 && exec "$0"')
+program pod docker-0123456789abcdef0123456789abcdef.scope "make fin-wait2-held ipv4 18700 10"
+by=()
+says "a container is named" WARNING docker-0123456789ab close_wait_stuck "^10 sockets of docker-0123456789ab .* pod\[$pid_pod\] \(10\)"
+is "and the meta data has its host name" "$(fact docker-0123456789ab close_wait_stuck container_host_name)" web-7f9
+is "which others have not" "$(fact api.service close_wait_stuck container_host_name)" ""
 
 # All together, where none has enough.
 is "all does not speak while holders do" "$(notifications | grep -c ' all ')" 0

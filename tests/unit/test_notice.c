@@ -17,6 +17,7 @@ static struct evidence evidence;
 static void start(void) {
   evidence = (struct evidence){
       .name = "api.service",
+      .service = "api.service",
       .holder = {.service = 7,
                  .state = TCP_CLOSE_WAIT,
                  .num = 30,
@@ -277,8 +278,21 @@ START_TEST(meta_data_has_the_facts) {
   ck_assert_str_eq(meta("not_accepted"), "4");
   ck_assert_str_eq(meta("oldest_seconds"), "61");
   ck_assert_str_eq(meta("control_group"), "/a.slice/api.service");
+  ck_assert_str_eq(meta("container_host_name"), "(none)");
   ck_assert_str_eq(meta("ports"), "(none)");
   ck_assert_str_eq(meta("peers"), "(none)");
+}
+END_TEST
+
+START_TEST(meta_data_has_a_containers_host_name) {
+  snprintf(evidence.name, sizeof(evidence.name), "web-1");
+  snprintf(evidence.service, sizeof(evidence.service), "docker-0123456789ab");
+  snprintf(evidence.host_name, sizeof(evidence.host_name), "web-1");
+  add_process(4711, "curl", "docker-0123456789ab", 28);
+  notice_warning(&notice, &evidence);
+  ck_assert_ptr_nonnull(strstr(notice.text, "30 sockets of web-1 in "));
+  ck_assert_ptr_nonnull(strstr(notice.text, " curl[4711] (28)."));
+  ck_assert_str_eq(meta("container_host_name"), "web-1");
 }
 END_TEST
 
@@ -286,6 +300,7 @@ END_TEST
 static void fill(char letter) {
   memset(evidence.name, letter, sizeof(evidence.name) - 1);
   memset(evidence.cgroup, letter, sizeof(evidence.cgroup) - 1);
+  memset(evidence.host_name, letter, sizeof(evidence.host_name) - 1);
   evidence.after = UINT32_MAX;
   evidence.holder.num = UINT32_MAX;
   evidence.holder.unaccepted = UINT32_MAX - 1;
@@ -380,6 +395,7 @@ int main(void) {
   tcase_add_test(tc, a_search_that_is_not_complete_says_so);
   tcase_add_test(tc, peers_are_told_when_they_are_counted);
   tcase_add_test(tc, meta_data_has_the_facts);
+  tcase_add_test(tc, meta_data_has_a_containers_host_name);
   tcase_add_loop_test(tc, the_longest_text_keeps_how_many_and_whose, 0,
                       CASES(states));
   tcase_add_test(tc, no_name_makes_a_line_of_its_own);

@@ -125,12 +125,86 @@ START_TEST(name_is_printable_and_never_one_of_ours) {
 }
 END_TEST
 
+static const struct {
+  const char *path;
+  const char *container; /* "": it is none */
+} containers[] = {
+    {"/", ""},
+    {"", ""},
+    {"/system.slice/nginx.service", ""},
+    {"/system.slice/nginx.service/x.scope", ""},
+    {"/user.slice/user-1000.slice/user@1000.service/docker-" ID ".scope", ""},
+    {"/user.slice", ""},
+    {"/system.slice/" ID ".service", ""},
+    {"/kubepods/pod" HEX_16 HEX_16, ""},
+    {"/system.slice/docker-" ID ".scope", "/system.slice/docker-" ID ".scope"},
+    {"/docker/" ID, "/docker/" ID},
+    {"/docker/" ID "/init.scope", "/docker/" ID},
+    {"/docker/" ID "/docker/" ID, "/docker/" ID},
+    {"//docker//" ID "//x", "//docker//" ID},
+    {"/kubepods/pod" HEX_16 HEX_16 "/" ID,
+     "/kubepods/pod" HEX_16 HEX_16 "/" ID},
+    {"/lxc/web/init.scope", "/lxc/web"},
+    {"/lxc.payload.web/init.scope", "/lxc.payload.web"},
+    {"/machine.slice/machine-web.scope/payload/init.scope",
+     "/machine.slice/machine-web.scope"},
+    {"/init.scope", "/init.scope"},
+};
+
+START_TEST(service_container_ends_with_the_outermost_one) {
+  size_t len = service_container(containers[_i].path);
+  ck_assert_uint_eq(len, strlen(containers[_i].container));
+  ck_assert_int_eq(strncmp(containers[_i].path, containers[_i].container, len),
+                   0);
+}
+END_TEST
+
+static const struct {
+  const char *name;
+  bool allowed;
+} host_names[] = {
+    {"web", true},
+    {"web-7f9c.example.org", true},
+    {"WEB_2", true},
+    {"0123456789ab", true},
+    {LONG_60 "123", true},
+    {LONG_60 "1234", false},
+    {"", false},
+    {"(none)", false},
+    {"localhost", false},
+    {"a b", false},
+    {"a@b", false},
+    {"a/b", false},
+    {"a\nb", false},
+    {"w\xc3\xb6", false},
+    {"all", false},
+    {"machine", false},
+    {"other", false},
+    {"root", false},
+    {"443-local", false},
+    {"8000-8099-remote", false},
+    {"db-local", true},
+    {"nginx.service", false},
+    {"docker-1.scope", false},
+    {"user.slice", false},
+};
+
+START_TEST(service_may_be_what_a_host_can_be_called) {
+  ck_assert_msg(service_may_be(host_names[_i].name) == host_names[_i].allowed,
+                "%s", host_names[_i].name);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("service");
   TCase *tc = tcase_create("service");
   tcase_add_loop_test(tc, service_is_the_outermost_unit_or_container, 0,
                       CASES(names));
   tcase_add_test(tc, name_is_printable_and_never_one_of_ours);
+  tcase_add_loop_test(tc, service_container_ends_with_the_outermost_one, 0,
+                      CASES(containers));
+  tcase_add_loop_test(tc, service_may_be_what_a_host_can_be_called, 0,
+                      CASES(host_names));
   suite_add_tcase(suite, tc);
   return check_main(suite);
 }

@@ -2,6 +2,9 @@
 /* stuck.c: who is notified of stuck sockets after a read, and what of. */
 #include "stuck.h"
 
+#include "cgroup_walk.h"
+#include "hostname.h"
+
 #include "check_main.h"
 #include "fake_cgroups.h"
 #include "temp_tree.h"
@@ -40,6 +43,27 @@ int __wrap_diag_dump_run(struct diag_dump *d,
     if (request->states & 1u << sockets[i].state)
       cb(&sockets[i], data);
   return dump_error;
+}
+
+/* Containers are asked here. */
+static unsigned asked;
+static int ask_error;
+
+const char *__wrap_cgroup_mount(void);
+const char *__wrap_cgroup_mount(void) { return "/cgroup"; }
+
+int __wrap_hostname_ask(const char *mount, const char *procfs,
+                        struct hostname_ask *asks, size_t num);
+int __wrap_hostname_ask(const char *mount, const char *procfs,
+                        struct hostname_ask *asks, size_t num) {
+  ck_assert_str_eq(mount, "/cgroup");
+  ck_assert_str_eq(procfs, proc.root);
+  for (size_t i = 0; i < num; i++) {
+    ck_assert_str_eq(asks[i].path, fake_cgroups.paths[0]);
+    snprintf(asks[i].name, sizeof(asks[i].name), "web-1");
+  }
+  asked++;
+  return ask_error;
 }
 
 /* The next allocation that fails, counted from 1; 0: none. */
@@ -167,6 +191,30 @@ START_TEST(a_leak_is_told_in_the_second_read_and_when_it_is_over) {
   ck_assert_uint_eq(dumps, 0);
   for (int i = 0; i < 5; i++)
     ck_assert_uint_eq(read_all(), 0);
+}
+END_TEST
+
+START_TEST(a_container_is_asked_when_it_is_told) {
+  fake_cgroups.paths[0] = "/docker/0123456789abcdef0123456789abcdef";
+  ask_error = _i == 0 ? 0 : -EAGAIN;
+  add(TCP_CLOSE_WAIT, 2, 12);
+  read_all();
+  read_all();
+  find_notice("web.service", ALARM_WARNING);
+  ck_assert_uint_eq(asked, 0);
+  add(TCP_CLOSE_WAIT, 1, 12);
+  read_all();
+  ck_assert_uint_eq(asked, 0);
+  read_all();
+  ck_assert_uint_eq(asked, 1);
+  ck_assert_str_eq(
+      meta(find_notice("0123456789ab", ALARM_WARNING), "container_host_name"),
+      _i == 0 ? "web-1" : "(none)");
+  remove_last(12);
+  read_all();
+  read_all();
+  find_notice("0123456789ab", ALARM_OKAY);
+  ck_assert_uint_eq(asked, 1);
 }
 END_TEST
 
@@ -386,6 +434,7 @@ int main(void) {
   tcase_add_checked_fixture(tc, start, end);
   tcase_add_loop_test(tc, a_leak_is_told_in_the_second_read_and_when_it_is_over,
                       0, CASES(states));
+  tcase_add_loop_test(tc, a_container_is_asked_when_it_is_told, 0, 2);
   tcase_add_test(tc, each_holder_has_its_own_alarm);
   tcase_add_test(tc, all_speaks_where_no_holder_has_enough);
   tcase_add_test(tc, all_is_silent_while_a_holder_has_enough);
