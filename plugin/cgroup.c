@@ -146,6 +146,13 @@ unsigned cgroup_tree_generation(struct cgroup_tree *tree) {
   return generation;
 }
 
+unsigned cgroup_tree_touch(struct cgroup_tree *tree) {
+  pthread_mutex_lock(&tree->lock);
+  unsigned generation = ++tree->generation;
+  pthread_mutex_unlock(&tree->lock);
+  return generation;
+}
+
 int cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths, size_t num,
                     struct id_list *ids, char *where, size_t where_size) {
   struct id_list found;

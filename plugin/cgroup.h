@@ -27,9 +27,12 @@
 #define CGROUP_WATCHES_MAX 4096
 #define CGROUP_PATIENCE 30
 
+struct service_names;
+
 struct cgroup_tree {
-  unsigned patience;    /* CGROUP_PATIENCE, less in tests */
-  size_t watches_limit; /* CGROUP_WATCHES_MAX, less in tests */
+  struct service_names *names; /* of its containers; NULL: nobody wants them */
+  unsigned patience;           /* CGROUP_PATIENCE, less in tests */
+  size_t watches_limit;        /* CGROUP_WATCHES_MAX, less in tests */
 
   /* The rest is cgroup.c's own. The lock is for this: */
   pthread_mutex_t lock;
@@ -60,6 +63,10 @@ int cgroup_tree_refresh(struct cgroup_tree *tree);
 
 /* Another number after each change of the tree. */
 unsigned cgroup_tree_generation(struct cgroup_tree *tree);
+
+/* What is known of its groups has changed: counts as a change of the tree.
+ * Returns its new number. */
+unsigned cgroup_tree_touch(struct cgroup_tree *tree);
 
 /* Finds the control groups with these paths, absolute within the hierarchy, and
  * all below them. Where that is not complete, where gets the place in the file

@@ -17,6 +17,7 @@
   "write names under /run/netns or paths, such as <Namespace \"blue\">"
 #define NAME_HELP "write a short one in the block: Name \"blue\""
 #define COUNTING_HELP "write \"auto\" or \"dump\""
+#define NAMES_HELP "write \"cgroup\" or \"hostname\""
 
 /* Of the settings. */
 static void *member(const struct config_option *option, unsigned offset) {
@@ -59,6 +60,21 @@ static int read_services_max(const struct config_option *option, unsigned arg) {
                             &option->settings->services_max);
 }
 
+static int read_service_names(const struct config_option *option,
+                              unsigned arg) {
+  (void)arg;
+  const char *text;
+  int err = config_read_string(option, NAMES_HELP, &text);
+  if (err != 0)
+    return err;
+  bool host_names = strcasecmp(text, "hostname") == 0;
+  if (!host_names && strcasecmp(text, "cgroup") != 0)
+    return config_refuse(option, "%s \"%.100s\": " NAMES_HELP,
+                         option->item->key, text);
+  option->settings->host_names = host_names;
+  return 0;
+}
+
 /* From how many on to notify. */
 static int read_threshold(const struct config_option *option, unsigned offset) {
   return config_read_number(
@@ -94,6 +110,7 @@ static const struct config_entry options[] = {
     {"RemotePort", config_read_ports, false, false},
     {"Services", read_boolean, offsetof(struct settings, services), false},
     {"ServicesMax", read_services_max, 0, false},
+    {"ServiceNames", read_service_names, 0, false},
     {"ReportByState", read_report, REPORT_BY_STATE, false},
     {"ReportClosed", read_report, REPORT_CLOSED, false},
     {"ReportFinWait2", read_report, REPORT_FIN_WAIT2, false},

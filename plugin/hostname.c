@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks containers for their host names, for stuck.c. */
+/* Asks containers for their host names, for service_names.c and stuck.c. */
 #include "hostname.h"
 
 #include "number.h"

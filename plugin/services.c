@@ -92,10 +92,11 @@ static int note_cgroup(uint64_t id, const char *path, void *data) {
       &services->ids[find_place(services->ids, services->ids_size, id)];
   uint32_t group = known->group;
   /* Of those that are other there may be room now. */
-  if (known->id == 0 || group == OTHER) {
+  if (known->id == 0 || group == OTHER || services->names != NULL) {
     char name[SERVICE_NAME_SIZE];
-    service_name(name, path);
-    group = name_group(services, name);
+    int err = service_names_find(services->names, path, name);
+    /* Until it is known, what it is called now would be a series too many. */
+    group = err == 0 ? name_group(services, name) : OTHER;
   }
   struct services_id *place =
       &services->spare[find_place(services->spare, services->spare_size, id)];
@@ -129,6 +130,7 @@ int services_update(struct services *services, struct cgroup_tree *tree) {
   if (!services->stale && generation == services->generation)
     return 0;
   services->stale = false;
+  services->names = services->settings->host_names ? tree->names : NULL;
   services->taken[0] = '\0';
   services->ids_num = 0;
   memset(services->spare, 0, services->spare_size * sizeof(*services->spare));

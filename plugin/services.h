@@ -6,7 +6,7 @@
 
 #include "cgroup.h"
 #include "counts.h"
-#include "service.h"
+#include "service_names.h"
 #include "settings.h"
 
 /* This many are told apart. Sockets of others, and of control groups that are
@@ -49,7 +49,8 @@ struct services {
   /* The rest is services.c's own. */
   uint32_t largest_group;
   const struct settings *settings;
-  size_t size; /* for how many groups there is memory */
+  struct service_names *names; /* NULL: none but those of control groups */
+  size_t size;                 /* for how many groups there is memory */
   struct services_id *ids;
   size_t ids_num;
   size_t ids_size; /* a power of 2 */

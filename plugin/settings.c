@@ -70,6 +70,14 @@ bool settings_need_cgroups(const struct settings *settings) {
   return need;
 }
 
+bool settings_need_host_names(const struct settings *settings) {
+  bool need = settings->host_names &&
+              (settings->notify_stuck > 0 || settings->services);
+  for (size_t i = 0; i < settings->namespaces_num && !need; i++)
+    need = settings_need_host_names(&settings->namespaces[i].settings);
+  return need;
+}
+
 void settings_free(struct settings *settings) {
   for (size_t i = 0; i < settings->groups_num + settings->mptcp_num; i++) {
     free(settings->groups[i].name);

@@ -57,6 +57,7 @@ struct settings {
   bool dump;             /* Counting "dump": of all sockets, however many */
   bool services;         /* a group for each service or container */
   uint32_t services_max; /* of them, the largest */
+  bool host_names;       /* containers are called by their host names */
   bool no_group;         /* none is selected: hence the listening ports */
   struct group *groups;  /* in the order of configuration: those of TCP */
   size_t groups_num;
@@ -100,6 +101,10 @@ bool settings_need_ephemeral(const struct settings *settings);
 
 /* Do they ask for control groups, here or in another namespace? */
 bool settings_need_cgroups(const struct settings *settings);
+
+/* Do they name services, and containers by their host names, here or in another
+ * namespace? */
+bool settings_need_host_names(const struct settings *settings);
 
 /* Frees what the settings hold; they are as after settings_init() then. */
 void settings_free(struct settings *settings);

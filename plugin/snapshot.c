@@ -186,6 +186,8 @@ static int open_stuck(struct snapshot_reader *reader) {
     return -ENOMEM;
   }
   reader->stuck->whose.tree = reader->cgroups;
+  if (reader->settings->host_names && reader->cgroups != NULL)
+    reader->stuck->whose.names = reader->cgroups->names;
   reader->stuck->whose.listening = &reader->listening;
   reader->tally.whose = &reader->stuck->whose;
   reader->tally.holders = &reader->stuck->holders;

@@ -8,6 +8,7 @@
 #include "utils_complain.h"
 
 #include "config.h"
+#include "hostname.h"
 #include "netns_pattern.h"
 #include "remarks.h"
 #include "submit.h"
@@ -47,6 +48,7 @@ static struct settings settings;
 static struct diag_absence absence[FILTER_PROTOCOLS_NUM] = {
     {.seconds = DIAG_ABSENCE_SECONDS}, {.seconds = DIAG_ABSENCE_SECONDS}};
 static struct cgroup_tree cgroups;
+static struct service_names service_names;
 static struct snapshot_reader reader;
 static struct netns_set netns_set;
 static struct view *views; /* the daemon's, then the settings' namespaces */
@@ -92,7 +94,13 @@ static int open_views(void) {
 static int tcpstates_init(void) {
   config_finish(&settings);
   cgroup_tree_init(&cgroups);
-  int err = snapshot_open(&reader, &settings, "/proc", &cgroups);
+  int err = 0;
+  if (settings_need_host_names(&settings)) {
+    err = service_names_init(&service_names, &settings);
+    cgroups.names = &service_names;
+  }
+  if (err == 0)
+    err = snapshot_open(&reader, &settings, "/proc", &cgroups);
   reader.dump.absence = absence;
   if (err == 0)
     err = netns_open(&netns_set, &settings, "/proc", absence, &cgroups);
@@ -277,15 +285,30 @@ static void read_namespaces(int64_t deadline) {
       submit_pattern(&views[i]);
 }
 
+/* Without memory both are as before. */
+static void refresh_services(void) {
+  if (!settings_need_cgroups(&settings))
+    return;
+  cgroup_tree_refresh(&cgroups);
+  int err = cgroups.names == NULL
+                ? 0
+                : service_names_refresh(cgroups.names, &cgroups, "/proc");
+  if (err == 0 || err == -ENOMEM)
+    return;
+  char buf[ERRBUF_SIZE];
+  const char *reason = hostname_strerror(err);
+  P_INFO("ServiceNames \"hostname\": %s. Containers are named by their control "
+         "groups.",
+         reason == NULL ? sstrerror(-err, buf, sizeof(buf)) : reason);
+}
+
 static int tcpstates_read(void) {
   int64_t deadline = find_deadline();
   reading.time = cdtime();
   reading.values = 0;
   reading.failed = false;
   struct snapshot snapshot;
-  /* Without memory the tree is as before. */
-  if (settings_need_cgroups(&settings))
-    cgroup_tree_refresh(&cgroups);
+  refresh_services();
   snapshot_read(&reader, &snapshot);
   submit(&snapshot, &views[0]);
   read_namespaces(deadline);
@@ -301,6 +324,7 @@ static int tcpstates_shutdown(void) {
     return 0;
   }
   cgroup_tree_free(&cgroups);
+  service_names_free(&service_names);
   for (size_t i = 0; i <= settings.namespaces_num && views != NULL; i++) {
     remarks_free(&views[i].remarks);
     if (views[i].pattern != NULL)

@@ -32,7 +32,7 @@ static uint64_t find_service(struct whose *whose, uint64_t cgroup_id) {
   char path[CGROUP_PATH_SIZE], name[SERVICE_NAME_SIZE];
   uint64_t service = 0;
   if (cgroup_tree_path(whose->tree, cgroup_id, path) == 0) {
-    service_name(name, path);
+    service_names_find(whose->names, path, name);
     service = hash_name(name);
   }
   whose->known[place].cgroup_id = cgroup_id;
@@ -73,6 +73,6 @@ int whose_name(struct whose *whose, const struct holder *holder,
   int err = cgroup_tree_path(whose->tree, holder->cgroup_id, path);
   if (err != 0)
     return err;
-  service_name(name, path);
+  service_names_find(whose->names, path, name);
   return 0;
 }

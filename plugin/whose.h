@@ -7,7 +7,7 @@
 #include "cgroup.h"
 #include "group_index.h"
 #include "holders.h"
-#include "service.h"
+#include "service_names.h"
 
 /* Control groups whose services are remembered. */
 #define WHOSE_KNOWN_NUM 1024
@@ -15,6 +15,7 @@
 /* Zero-initialised except for the tree it knows none. */
 struct whose {
   struct cgroup_tree *tree;            /* NULL: control groups are not known */
+  struct service_names *names;         /* as for service_names_find() */
   const struct port_bitmap *listening; /* ports that are listened on */
   struct port_range ephemeral;         /* ip_local_port_range */
   uint32_t unknown; /* sockets of this read whose control group has no path */

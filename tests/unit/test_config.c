@@ -540,7 +540,7 @@ END_TEST
 
 #define KNOWN                                                                  \
   "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "         \
-  "ServicesMax, ReportByState, "                                               \
+  "ServicesMax, ServiceNames, ReportByState, "                                 \
   "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
   "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
   "NotifyPeers, "                                                              \

@@ -346,7 +346,7 @@ static const struct {
     {"an address outside a Filter", OPTION("LocalAddress", TEXT("::1")),
      "unknown option \"LocalAddress\"; write one of AllPortsSummary, "
      "ListeningPorts, LocalPort, RemotePort, Services, ServicesMax, "
-     "ReportByState, ReportClosed, "
+     "ServiceNames, ReportByState, ReportClosed, "
      "ReportFinWait2, ReportOrphans, ReportFinTimeout, ReportLimits, "
      "ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
      "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Namespace"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c: Services and ServicesMax. */
+/* config.c: Services, ServicesMax and ServiceNames. */
 #include "config.h"
 
 #include "check_main.h"
@@ -81,6 +81,52 @@ START_TEST(there_are_one_to_a_thousand) {
 }
 END_TEST
 
+static const struct {
+  oconfig_item_t option;
+  bool host_names;
+  const char *error; /* NULL: none */
+} called[] = {
+    {OPTION("ServiceNames", TEXT("hostname")), true, NULL},
+    {OPTION("servicenames", TEXT("HostName")), true, NULL},
+    {OPTION("ServiceNames", TEXT("cgroup")), false, NULL},
+    {OPTION("ServiceNames", TEXT("pod")), false,
+     "ServiceNames \"pod\": write \"cgroup\" or \"hostname\""},
+    {OPTION("ServiceNames", TEXT("")), false,
+     "ServiceNames \"\": write \"cgroup\" or \"hostname\""},
+    {OPTION("ServiceNames", BOOLEAN(true)), false,
+     "ServiceNames: takes one text in quotes; write \"cgroup\" or "
+     "\"hostname\""},
+};
+
+START_TEST(they_are_called_by_control_group_or_host_name) {
+  oconfig_item_t option = called[_i].option;
+  const oconfig_item_t block = {
+      .key = option.key, .children = &option, .children_num = 1};
+  ck_assert_int_eq(configure(&block) != 0, called[_i].error != NULL);
+  ck_assert(settings.host_names == called[_i].host_names);
+  if (called[_i].error != NULL)
+    ck_assert_str_eq(error.text, called[_i].error);
+}
+END_TEST
+
+START_TEST(host_names_are_needed_where_services_have_names) {
+  settings.host_names = true;
+  ck_assert(!settings_need_host_names(&settings));
+  settings.notify_stuck = 1;
+  ck_assert(settings_need_host_names(&settings));
+  settings.notify_stuck = 0;
+  settings.services = true;
+  ck_assert(settings_need_host_names(&settings));
+  settings.host_names = false;
+  ck_assert(!settings_need_host_names(&settings));
+  const oconfig_item_t block = PLUGIN(
+      NAMED_BLOCK("Namespace", TEXT("blue"), OPTION("Services", BOOLEAN(true)),
+                  OPTION("ServiceNames", TEXT("hostname"))));
+  ck_assert_int_eq(configure(&block), 0);
+  ck_assert(settings_need_host_names(&settings));
+}
+END_TEST
+
 /* Whichever comes first, and also where one is of another block. */
 START_TEST(their_names_are_reserved_where_there_are_any) {
   static const char *const names[] = {"other", "root", "others"};
@@ -125,6 +171,9 @@ int main(void) {
   tcase_add_test(tc, they_are_groups_beside_the_summary);
   tcase_add_test(tc, without_the_summary_they_are_groups_enough);
   tcase_add_loop_test(tc, there_are_one_to_a_thousand, 0, CASES(limits));
+  tcase_add_loop_test(tc, they_are_called_by_control_group_or_host_name, 0,
+                      CASES(called));
+  tcase_add_test(tc, host_names_are_needed_where_services_have_names);
   tcase_add_test(tc, their_names_are_reserved_where_there_are_any);
   suite_add_tcase(suite, tc);
   return check_main(suite);

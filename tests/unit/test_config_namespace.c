@@ -141,7 +141,7 @@ static struct {
          NAMED_BLOCK("Namespace", TEXT("in"), OPTION("LocalPort", NUMBER(1)))),
      "Namespace \"red\": unknown option \"Namespace\"; write one of "
      "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "
-     "ServicesMax, ReportByState, "
+     "ServicesMax, ServiceNames, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
      "NotifyPeers, "
@@ -182,7 +182,7 @@ static struct {
     {OPTION("NamespaceBudget", NUMBER(2)),
      "unknown option \"NamespaceBudget\"; write one of "
      "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "
-     "ServicesMax, ReportByState, "
+     "ServicesMax, ServiceNames, ReportByState, "
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
      "NotifyPeers, "
