@@ -93,6 +93,14 @@ if cgroup=$(cgroup_make); then
 else
   skip "control groups" "no cgroup v2 hierarchy is mounted where this user may write"
 fi
+mptcp=
+if [[ -e /proc/sys/net/mptcp ]] && ss -M >/dev/null 2>&1; then
+  mptcp='<Filter "mptcp">
+    Protocol "mptcp"
+  </Filter>'
+else
+  skip "MPTCP" "this kernel has none"
+fi
 configuration=$work/tcpstates.conf
 cat >"$configuration" <<END
 <Plugin tcpstates>
@@ -102,6 +110,8 @@ cat >"$configuration" <<END
   StuckAfter 1
   ReportClosed true
   ReportAcceptQueue true
+  ReportEphemeralPorts true
+  $mptcp
   <Filter "address">
     RemoteAddress "127.0.0.0/8"
     LocalPort 18002

@@ -29,6 +29,7 @@ Include "$top/contrib/collectd.conf.d/*.conf"
   ReportFinTimeout true
   ReportLimits true
   ReportAcceptQueue true
+  ReportEphemeralPorts true
   <Filter "ipv6">
     AddressFamily "ipv6"
   </Filter>

@@ -151,7 +151,7 @@ def listed(text):
 
 
 def readme_table(text):
-    rows = re.findall(r"^\| (each group|`all`|`machine`) \| (`.*?) \|", text, re.M)
+    rows = re.findall(r"^\| (each group|groups with a RemotePort|`all`|`machine`) \| (`.*?) \|", text, re.M)
     for group, names in rows:
         for name in listed(names.replace("`", "")):
             yield group.strip("`"), name
@@ -162,7 +162,7 @@ def man_table(text):
     names = collections.defaultdict(str)
     group = None
     for line in block.splitlines():
-        if match := re.match(r" {2}(each group|all|machine)\b", line):
+        if match := re.match(r" {2}(each group|groups with a RemotePort|all|machine)\b", line):
             group = match[1]
         elif re.match(r" {5}", line):
             # Behind the column of names stands what they mean.
@@ -177,6 +177,7 @@ def table_errors(table, dispatched):
     for group, name in table:
         documented[group].add(name)
     documented["all"] |= documented["each group"]
+    documented["each group"] |= documented["groups with a RemotePort"]
     for group, where in (("each group", "group"), ("all", "all"), ("machine", "machine")):
         wanted = {f"{name.type}-{name.instance}" for name in dispatched if name.plugin == "tcpstates" and name.group == where}
         for name in sorted(wanted - documented[group]):
