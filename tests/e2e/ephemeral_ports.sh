@@ -148,6 +148,53 @@ fi
 is "nothing went wrong" "$(complaints)" ""
 collectd_stop
 
+# ---- other namespaces --------------------------------------------------------------
+
+cat >"$work/hold.py" <<'END'
+import socket, sys, time
+server = socket.create_server(("127.0.0.1", 18000), backlog=1000)
+clients = [socket.create_connection(server.getsockname()) for _ in range(int(sys.argv[1]))]
+open(sys.argv[2], "w")
+time.sleep(600)
+END
+holders=()
+at_end() { kill "$client_pid" "${holders[@]}" 2>/dev/null; }
+for held in 30 60; do
+  # shellcheck disable=SC2016 # for bash
+  unshare --net bash -e -c '
+    ip link set lo up
+    echo "50000 50099" >/proc/sys/net/ipv4/ip_local_port_range
+    exec python3 "$1" "$2" "$3"' - "$work/hold.py" $held "$work/held-$held" &
+  holders+=($!)
+  wait_until 60 "$held connections beside" test -e "$work/held-$held"
+done
+if nsenter --net="/proc/${holders[0]}/ns/net" true 2>"$work/nsenter"; then
+  collectd_configure <<END
+LoadPlugin tcpstates
+<Plugin tcpstates>
+  RemotePort 18000
+  <Namespace "/proc/${holders[0]}/ns/net">
+    Name "beside"
+    RemotePort 18000
+    ReportEphemeralPorts true
+  </Namespace>
+  <Namespace "/proc/${holders[0]}/ns/ne[t]" "/proc/${holders[1]}/ns/ne[t]">
+    Name "both"
+    RemotePort 18000
+    ReportEphemeralPorts true
+  </Namespace>
+</Plugin>
+END
+  collectd_start
+  values >/dev/null
+  is "another namespace has its own range" "$(ports 18000-remote@beside)" "30 of 100, 30 %"
+  is "of several it is that of the fullest, and no setting" "$(ports 18000-remote@both)" "60 of , 60 %"
+  is "where it is not asked for there is none" "$(ports 18000-remote)" " of ,  %"
+  collectd_stop
+else
+  skip "other namespaces" "no right to enter one: $(<"$work/nsenter")"
+fi
+
 # ---- a group that holds nearly all sockets ---------------------------------------
 
 echo "10000 29999" >/proc/sys/net/ipv4/ip_local_port_range

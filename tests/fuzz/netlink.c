@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzzes the way of the kernel's answers: diag_dump.c, diag_msg.c, tally.c,
- * metrics.c, ages.c, whose.c and holders.c, from the receive to the value. The
- * bytes are what one netlink socket receives, one after the other: length (16
- * bits, little-endian), then so many bytes; or a length of more than
- * RECEIVE_MAX: the receive fails, its low 7 bits are the errno. record.c writes
- * what a kernel really sends in this form. Sequence number and port id are
- * those of the first message, so that recordings are answers. The functions
- * below __wrap_ take the place of the C library's and libmnl's. */
+ * metrics.c, ages.c, whose.c, holders.c and ephemeral.c, from the receive to
+ * the value. The bytes are what one netlink socket receives, one after the
+ * other: length (16 bits, little-endian), then so many bytes; or a length of
+ * more than RECEIVE_MAX: the receive fails, its low 7 bits are the errno.
+ * record.c writes what a kernel really sends in this form. Sequence number and
+ * port id are those of the first message, so that recordings are answers. The
+ * functions below __wrap_ take the place of the C library's and libmnl's. */
 #include "fuzz.h"
 
 #include "diag_dump.h"
@@ -48,6 +48,12 @@ const char fuzz_target[] = "netlink";
 #define FAKE_FD (-4711)
 
 #define STUCK_AFTER 60000 /* ms */
+
+/* The ephemeral ports are from here on. */
+#define FIRST_PORT 32768
+
+/* Of more sockets the fullest destination is not compared. */
+#define COMPARED_MAX 500
 
 /* To the plugin it is bytes like any others. */
 #define BYTECODE_LEN 64
@@ -389,6 +395,7 @@ static struct ages ages;
 static struct port_bitmap nobody;
 static struct whose whose = {.listening = &nobody};
 static struct holders holders;
+static struct ephemeral ephemeral;
 static struct tally tally;
 static struct diag_dump dump;
 
@@ -396,12 +403,16 @@ static void begin(void) {
   tally = (struct tally){.stuck_after = STUCK_AFTER,
                          .ages = &ages,
                          .whose = &whose,
-                         .holders = &holders};
+                         .holders = &holders,
+                         .ephemeral = &ephemeral};
   if (group_index.groups != NULL)
     return;
   static const char *const filters[] = {
       "lport=443",  "rport=1-1023 ipv6",    "laddr=127.0.0.0/8 raddr=::/0",
       "cgroup=101", "ipv4 lport=8000-8099", "laddr=::1/128 cgroup=none"};
+  static const struct port_bitmap none;
+  ephemeral_set_ports(&ephemeral, (struct port_range){FIRST_PORT, 65535},
+                      &none);
   settings_init(&settings);
   settings.report = ~0u;
   settings.notify_stuck = 1;
@@ -417,6 +428,31 @@ static void begin(void) {
   }
   NEED(group_index_init(&group_index, settings.groups, num) == 0, "no memory");
   NEED(model_index_cgroups(&group_index) == 0, "no memory");
+}
+
+static bool same_destination(const struct diag_socket *a,
+                             const struct diag_socket *b) {
+  return a->remote_port == b->remote_port && a->local_port >= FIRST_PORT &&
+         b->local_port >= FIRST_PORT &&
+         memcmp(&a->local_address, &b->local_address, 16) == 0 &&
+         memcmp(&a->remote_address, &b->remote_address, 16) == 0;
+}
+
+static void model_ephemeral(struct tally_counts *want,
+                            const struct model *model,
+                            const struct filter *filter) {
+  const uint64_t ports = 65536 - FIRST_PORT;
+  for (size_t i = 0; i < model->num; i++) {
+    uint64_t num = 0;
+    for (size_t j = 0; j < model->num; j++)
+      num += same_destination(&model->sockets[i], &model->sockets[j]);
+    if (num > want->fullest_destination &&
+        model_matches(filter, &model->sockets[i]))
+      want->fullest_destination = num;
+  }
+  want->ephemeral_ports = ports;
+  want->ephemeral_utilization =
+      (uint64_t)(10000. * (double)want->fullest_destination / (double)ports);
 }
 
 /* Each count of those of the sockets that belong to it; filter NULL: that are
@@ -443,6 +479,14 @@ static void check_counts(const char *name, const struct tally_counts *counts,
   is.fin_wait1_oldest = want.fin_wait1_oldest;
   is.fin_wait2_oldest = want.fin_wait2_oldest;
   is.close_wait_oldest = want.close_wait_oldest;
+  if (filter != NULL && filter_has_destinations(filter) &&
+      model->num <= COMPARED_MAX) {
+    model_ephemeral(&want, model, filter);
+  } else {
+    want.ephemeral_ports = is.ephemeral_ports;
+    want.fullest_destination = is.fullest_destination;
+    want.ephemeral_utilization = is.ephemeral_utilization;
+  }
   const uint64_t *count = (const void *)&is, *should = (const void *)&want;
   for (size_t i = 0; i < sizeof(want) / sizeof(*should); i++)
     NEED(count[i] == should[i], "%s: count %zu is %" PRIu64 ", not %" PRIu64,
@@ -535,6 +579,8 @@ static void run_dump(const uint8_t *data, size_t size) {
        err);
   const char *text = diag_dump_strerror(err);
   NEED(text == NULL || text[0] != '\0', "%d", err);
+  ephemeral_finish(&ephemeral, settings.groups, tally.groups,
+                   settings.groups_num);
   check_tally(&model);
   check_metrics(err);
   check_holders();

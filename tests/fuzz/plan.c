@@ -102,6 +102,7 @@ static void begin(void) {
   reader.task.states = settings_states(&reader.settings);
   reader.task.dump = random_below(&source, 6) == 1;
   reader.task.all_aged = reader.settings.notify_stuck > 0;
+  reader.task.destinations = reader.task.all_aged;
   reader.kernel.stuck_after = random_below(&source, 256) * 16;
   reader.plan.no_bytecode = random_below(&source, 10) == 1;
 }

@@ -76,6 +76,7 @@ static void begin_at_random(unsigned seed) {
   reader.task.states = settings_states(&reader.settings);
   reader.task.info = random_below(&source, 2) == 0;
   reader.task.all_aged = reader.settings.notify_stuck > 0;
+  reader.task.destinations = reader.task.all_aged;
   reader.kernel.stuck_after = random_below(&source, 256) * 16;
   reader.task.dump = random_below(&source, 6) == 0;
   reader.plan.no_bytecode = random_below(&source, 10) == 0;
