@@ -214,6 +214,12 @@ START_TEST(processes_are_told_with_their_numbers) {
 }
 END_TEST
 
+START_TEST(a_process_with_one_socket_is_told_with_its_number) {
+  add_process(4711, "curl", "api.service", 1);
+  check_text(TEXT(" curl[4711] (1)."));
+}
+END_TEST
+
 START_TEST(a_listening_process_is_told_as_such) {
   evidence.holder.unaccepted = 30;
   add_process(4711, "hang", "api.service", 0);
@@ -390,6 +396,7 @@ int main(void) {
   tcase_add_test(tc, a_hundred_ports_are_many);
   tcase_add_test(tc, a_holder_that_is_a_port_is_told_without_ports);
   tcase_add_test(tc, processes_are_told_with_their_numbers);
+  tcase_add_test(tc, a_process_with_one_socket_is_told_with_its_number);
   tcase_add_test(tc, a_listening_process_is_told_as_such);
   tcase_add_test(tc, processes_that_do_not_fit_are_counted);
   tcase_add_test(tc, a_search_that_is_not_complete_says_so);

@@ -372,6 +372,36 @@ START_TEST(without_cgroup_v2_only_the_counts_of_control_groups_are_missing) {
 }
 END_TEST
 
+START_TEST(without_cgroup_v2_no_socket_is_counted_for_a_service) {
+  machine.settings.services = true;
+  fake_machine_read_first();
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_ptr_null(machine.snapshot.services);
+  ck_assert_str_eq(machine.snapshot.file, "/sys/fs/cgroup, of Services");
+  ck_assert_int_eq(machine.snapshot.file_error, -ENODEV);
+  /* The sums less LISTEN twice and CLOSE_WAIT. */
+  ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED],
+                    27 + 14 - 3);
+}
+END_TEST
+
+/* Shutting down after a start that has failed does it; the fixture closes once
+ * more. */
+START_TEST(what_is_closed_may_be_closed_again) {
+  start_cgroups();
+  cgroups = temp_tree_make();
+  temp_tree_directory(&cgroups, "/a");
+  machine.settings.services = true;
+  machine.settings.notify_stuck = 1;
+  machine.settings.dump = true;
+  fake_machine_read_first();
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  snapshot_close(&machine.reader);
+  temp_tree_remove(&cgroups);
+  end_cgroups();
+}
+END_TEST
+
 /* Lets the process open so many files more. */
 static void allow_files(rlim_t num) {
   struct rlimit limit;
@@ -505,6 +535,8 @@ int main(void) {
                       0, CASES(dumps));
   tcase_add_test(
       tc, without_cgroup_v2_only_the_counts_of_control_groups_are_missing);
+  tcase_add_test(tc, without_cgroup_v2_no_socket_is_counted_for_a_service);
+  tcase_add_test(tc, what_is_closed_may_be_closed_again);
   tcase_add_test(tc, a_filter_that_cannot_know_its_control_group_is_named);
   tcase_add_loop_test(tc, a_new_control_group_is_known_whatever_was_before, 0,
                       CASES(reads_before));
