@@ -18,7 +18,7 @@ Installs the packages that are missing for each PURPOSE:
   lint     shellcheck, clang-format
   lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
   fleet    Prometheus, VictoriaMetrics, InfluxDB 1.x and Graphite, the libraries of
-           collectd's plugins for them, the perl modules of collection3, npm, and
+           collectd's plugins for them, the perl modules of collection3, npm, Chromium, and
            nginx, wrk and redis for some load: for the tests of what contrib/ has for
            a fleet
   package  build-essential, debhelper, rpmbuild and check for make deb and make rpm, and
@@ -96,10 +96,6 @@ collectd_plugin_loads() {
 perl_module_found() {
   command_found perl && perl -M"$1" -e 1 2>/dev/null
 }
-# Of the distribution's Python, whichever comes first in PATH.
-python_module_found() {
-  /usr/bin/python3 -c "import $1" 2>/dev/null
-}
 libfuzzer_found() {
   command_found clang &&
     clang -x c -fsanitize=fuzzer,address,undefined -o /dev/null - 2>/dev/null \
@@ -175,7 +171,7 @@ readonly needs=(
   'fleet; command_found graphite-manage; graphite-web; -; graphite-web'
   'fleet; collectd_plugin_loads write_prometheus; libmicrohttpd12 libprotobuf-c1; collectd-write_prometheus; the libraries of collectd write_prometheus plugin'
   'fleet; command_found python3; python3; python3; Python 3.11 or later'
-  'fleet; python_module_found cairo; python3-cairo; python3-cairo; cairo (python3)'
+  'fleet; command_found chromium; chromium; chromium; Chromium'
   'fleet; perl_module_found RRDs; librrds-perl; rrdtool-perl; RRDs (perl)'
   'fleet; perl_module_found Config::General; libconfig-general-perl; perl-Config-General; Config::General (perl)'
   'fleet; perl_module_found HTML::Entities; libhtml-parser-perl; perl-HTML-Parser; HTML::Entities (perl)'

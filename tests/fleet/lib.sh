@@ -55,6 +55,14 @@ prometheus_apart() {
   "${in_prometheus[@]}" ip link set cable up
 }
 
+# hierarchy_make: a control group of the test's own, $cgroup. To what "${in_hierarchy[@]}" starts it is
+# the whole hierarchy: all that runs outside of it is "other".
+hierarchy_make() {
+  cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this user may write"
+  # shellcheck disable=SC2016 # for bash
+  in_hierarchy=(unshare --mount bash -e -c 'mount --bind "$1" "${1%/*}" && shift && exec "$@"' - "$cgroup")
+}
+
 # prometheus_of_contrib: what contrib/prometheus has, in $work/prometheus, with seconds for its
 # minutes, to scrape 10.1.0.2.
 prometheus_of_contrib() {
@@ -113,6 +121,22 @@ with urllib.request.urlopen("http://127.0.0.1:9090/api/v1/alerts", timeout=30) a
 # readme_configuration: what contrib/prometheus says that collectd needs.
 readme_configuration() {
   sed -n '/^    LoadPlugin /,/^    <.Plugin>$/s/^    //p' "$top/contrib/prometheus/README.md"
+}
+
+# preview_install: contrib/dashboards/preview in $build/preview, with what npm has for it; before
+# enter_netns; "${preview[@]}" OPTION... draws. preview_is_there: not when npm had none.
+preview=(node "$build/preview/preview/preview.mjs")
+preview_install() {
+  if [[ ${TCPSTATES_TEST_NETNS-} == "$$" ]] || ! type -P npm chromium >"$work/npm.log"; then return 0; fi
+  local source=$top/contrib/dashboards to=$build/preview/preview
+  mkdir -p "$to"
+  cmp -s "$source/preview/package-lock.json" "$to/package-lock.json" || rm -rf "$to/node_modules"
+  cp -- "$source"/preview/{preview.mjs,page.jsx,package.json,package-lock.json} "$to/"
+  cp -r -- "$source/prometheus" "$build/preview/"
+  preview_is_there || npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund >"$work/npm.log" 2>&1 || true
+}
+preview_is_there() {
+  [[ -e $build/preview/preview/node_modules/.package-lock.json ]] && type -P chromium >"$work/npm.log"
 }
 
 # influxdb_configure ADDRESS: $work/influxdb.conf, for queries at 127.0.0.1:8086; what

@@ -8,12 +8,12 @@ case ${1-} in
 Usage: tests/fleet/preview.sh [DIRECTORY]
 
 For eight minutes, in network namespaces of its own: a web server's connections, a
-program that leaks two sockets in FIN_WAIT2 every ten seconds and is restarted once,
-and a queue that nobody accepts from. Then draws machine.png, and of the port that leaks group.png,
+service that leaks two sockets in FIN_WAIT2 every ten seconds and is restarted once,
+and a queue that nobody accepts from. Then draws machine.png, and of the service that leaks group.png,
 in DIRECTORY [contrib/dashboards].
 
 Needs a build (builddir=DIR; by default the current directory), make check's programs
-in it, and contrib/install-deps.sh test fleet. Touches these files, and a directory of its own
+in it, contrib/install-deps.sh test fleet, and npm's registry. Touches these files, and a directory of its own
 in TMPDIR that it removes.
 
 Exit codes: 0 drawn, others not.
@@ -29,9 +29,15 @@ skip_all() {
 }
 need_programs prometheus
 need_plugins write_prometheus
-/usr/bin/python3 -c 'import cairo' 2>/dev/null || skip_all "no cairo for /usr/bin/python3: contrib/install-deps.sh fleet"
+preview_install
+preview_is_there || skip_all "no chromium here, or npm has none of the components: contrib/install-deps.sh fleet"
 enter_netns "$@"
 machine_limits 1000 '1000 2000 3000'
+hierarchy_make
+at_end() {
+  stop_background
+  cgroup_remove
+}
 echo 128 >/proc/sys/net/core/somaxconn
 echo 256 >/proc/sys/net/ipv4/tcp_max_tw_buckets
 
@@ -61,9 +67,10 @@ LoadPlugin tcpstates
   LocalPort 443 5432 8080
   RemotePort 5432
   ReportAcceptQueue true
+  Services true
 </Plugin>
 END
-as_user=("${as_machine[@]}")
+as_user=("${as_machine[@]}" "${in_hierarchy[@]}")
 collectd_start
 
 sockets make established ipv4 443 60
@@ -72,20 +79,20 @@ for ((i = 1; i <= 48; i++)); do
   # They live for a minute. On a port of their own: sockmake counts while others end.
   sockets make time-wait ipv4 $((8000 + i % 7)) 4
   sockets make fin-wait2-orphaned ipv4 $((8010 + i % 7)) 3
-  if ((i > 6)); then sockets make fin-wait2-held ipv4 5432 2; fi
+  if ((i > 6)); then sockets_in "$cgroup/worker.service" make fin-wait2-held ipv4 5432 2; fi
   case $i in
     12 | 34) sockets make established ipv6 443 40 ;;
     22 | 42) sockets release established ipv6 443 ;;
     16) sockets make fin-wait1-orphaned ipv4 443 150 ;;
     26) sockets make unaccepted ipv4 8080 80 ;;
     32) sockets release unaccepted ipv4 8080 ;;
-    36) sockets release fin-wait2-held ipv4 5432 ;;
+    36) sockets_in "$cgroup/worker.service" release fin-wait2-held ipv4 5432 ;;
   esac
   until ((SECONDS >= start + 10 * i)); do sleep 0.2; done
 done
 directory=${1:-$top/contrib/dashboards}
 draw() {
-  "${in_prometheus[@]}" /usr/bin/python3 "$top/contrib/dashboards/preview" --minutes 8 "$@" web1.example.org
+  "${in_prometheus[@]}" "${preview[@]}" --minutes 8 "$@" web1.example.org
 }
 draw --output "$directory/machine.png"
-draw --dashboard group --group 5432-remote --output "$directory/group.png"
+draw --dashboard group --group worker.service --output "$directory/group.png"

@@ -11,7 +11,7 @@ need_programs prometheus promtool nginx wrk redis-server redis-benchmark "$pytho
 need_plugins protocols write_prometheus
 enter_netns "$@"
 machine_limits
-cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this user may write"
+hierarchy_make
 mkdir "$cgroup/api.service"
 at_end() {
   stop_background
@@ -30,9 +30,7 @@ collectd_configure protocols write_prometheus <<END
 Hostname "web1.example.org"
 $(readme_configuration | sed '/<Plugin tcpstates>/a StuckAfter 1')
 END
-# To collectd, the test's own control group is the hierarchy: what runs outside of it is "other".
-# shellcheck disable=SC2016 # for bash
-as_user=("${as_machine[@]}" unshare --mount bash -e -c 'mount --bind "$1" "${1%/*}" && shift && exec "$@"' - "$cgroup")
+as_user=("${as_machine[@]}" "${in_hierarchy[@]}")
 collectd_start
 await "collectd is scraped, and there is a rule's value" '{} => 1' \
   'count(instance:tcpstates_tcp_connections:max{instance="web1.example.org",type="LISTEN"})' || {

@@ -112,11 +112,11 @@ for name in "${groups[@]}"; do
   is "$name: held and orphaned are a stack of FIN_WAIT2" "$(last_of "$url" "${areas[@]}")" "$(made_of "$name" FIN_WAIT2)"
   is "$name: the stuck ones are no part of it" "$(last_of "$url" "${lines[@]}")" "$(made_of "$name" fin_wait2_held)"
 done
-all=$(grep -F "plugin_instance=all;type=current_connections;" "$work/urls")
-query=$(grep close_wait <<<"$all")
+of_all=$(grep -F "plugin_instance=all;type=current_connections;" "$work/urls")
+query=$(grep close_wait <<<"$of_all")
 is "all that is in CLOSE_WAIT is stuck, and so many are not accepted" "$(part_of "$query" stuck) $(part_of "$query" 'not accepted')" \
   "$(made_of all CLOSE_WAIT) 2"
-is "all that is held in FIN_WAIT1 is stuck" "$(part_of "$(grep fin_wait1 <<<"$all")" stuck)" "$fin_wait1_held"
+is "all that is held in FIN_WAIT1 is stuck" "$(part_of "$(grep fin_wait1 <<<"$of_all")" stuck)" "$fin_wait1_held"
 cpu='hostname=web1;plugin=cpu;type=percent;type_instance=idle'
 ok "the graph of another plugin's value" grep -q '^DEF:avg0=.*/cpu/percent-idle.rrd:value:AVERAGE' <(arguments "$cpu")
 is "is as it was" "$(arguments "$cpu")" "$(arguments "$cpu" before)"

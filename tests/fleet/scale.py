@@ -33,7 +33,7 @@ def numbers(name, labels, pattern):
     def swings(at):
         return base + base / 5 * math.sin(at / 5000 + pattern)
 
-    if "_stuck" in labels or "_oldest" in labels:
+    if re.search("_stuck|_oldest|_unaccepted", labels):
         if name.startswith("tcpstates:"):
             return lambda at: at // 120 % 500
         return lambda at: at // 120 % 500 if pattern % STUCK == 0 else 0
@@ -52,7 +52,7 @@ def write(file, series, hosts, since, until, step):
     with open(file, "w", encoding="utf-8") as out:
         for number, line in enumerate(sorted(set(pathlib.Path(series).read_text().splitlines()))):
             match = re.match(r"([\w:]+)\{(.*)\} \S+ \d+$", line)
-            if not match or not match[1].startswith(("collectd_", "instance:", "tcpstates:")):
+            if not match or not match[1].startswith(("collectd_", "instance", "tcpstates:")):
                 continue
             # /federate gives a series that has no instance an empty one.
             name, labels = match[1], re.sub(r',?instance=""', "", match[2]).lstrip(",")
@@ -61,11 +61,14 @@ def write(file, series, hosts, since, until, step):
             tails = []
             for pattern in range(PATTERNS):
                 value = numbers(name, labels, pattern)
-                tails.append([f" {value(at)} {at}\n" for at in own])
+                # Of nothing that is stuck there is no value.
+                sparse = name.startswith("instance_tcpstates:")
+                tails.append([f" {value(at)} {at}\n" for at in own if not sparse or value(at) > 0])
             machines = [""] if 'instance="' not in labels else [f"host{n:04}.example.org" for n in range(hosts)]
             for machine, host in enumerate(machines):
                 prefix = f"{name}{{{re.sub(r'instance=.[^,]*', f'instance={chr(34)}{host}{chr(34)}', labels)}}}"
-                out.write(prefix + prefix.join(tails[(machine * 7 + number) % PATTERNS]))
+                lines = tails[(machine * 7 + number) % PATTERNS]
+                out.write(prefix + prefix.join(lines) if lines else "")
         out.write("# EOF\n")
 
 

@@ -9,7 +9,7 @@ Usage: tests/fleet/scale.sh [--machines N] [--groups N] [--hours N] [--step SECO
 Takes what one real collectd exports and a real Prometheus with our rules makes of it, makes N
 machines [1000] with so many hours [6] of a value every SECONDS [30] of that, and runs every query of every
 panel, variable and rule on them, as Grafana would. Prints a table: seconds, series, bytes,
-samples in memory at a time. A machine has the group "all" and N-1 ports [1 group]. As a test (of make check-fleet) it takes
+samples in memory at a time. A machine has the group "all" and N-1 services [1 group]. As a test (of make check-fleet) it takes
 no options.
 
 --pictures draws the dashboards of the fleet and of the group all there, by contrib/dashboards/preview.
@@ -26,6 +26,7 @@ esac
 python=/usr/bin/python3
 need_programs prometheus promtool "$python"
 need_plugins protocols write_prometheus
+preview_install
 enter_netns "$@"
 pictures=
 machines=1000 groups=1 hours=6 step=30
@@ -42,18 +43,22 @@ done
 prometheus_of_contrib
 prometheus_apart
 interval=1
-ports=()
-for ((i = 1; i < groups; i++)); do ports+=($((8000 + i))); done
+services=
+for ((i = 1; i < groups; i++)); do services+="\n<Filter \"app$i.service\">\nLocalPort $((8000 + i))\n</Filter>"; done
 machine_limits
 collectd_configure protocols write_prometheus <<END
 Hostname "web1.example.org"
-$(sed -n '/^    LoadPlugin /,/^    <.Plugin>$/s/^    //p' "$top/contrib/prometheus/README.md" |
-  sed "/<Plugin tcpstates>/a ReportStuck true\n${ports[*]:+LocalPort ${ports[*]}}")
+$(readme_configuration | sed "/ Services /d; /<Plugin tcpstates>/a StuckAfter 1$services")
 END
 as_user=("${as_machine[@]}")
 collectd_start
-await "collectd is scraped, and the rules are evaluated" '{} => 1' \
-  'count(tcpstates:current_connections:sum{tcpstates="any",type="fin_wait2_stuck"})' || {
+# Of each kind of stuck sockets, and more from second to second, so that each rule has a value.
+sockets make fin-wait1-held ipv4 8001 1
+sockets make fin-wait2-held ipv4 8001 1
+sockets make close-wait-unaccepted ipv4 8002 1
+grow() { sockets make fin-wait2-held ipv4 8001 1; }
+await "collectd is scraped, and all rules have values" '{} => 1' \
+  'count(count by (tcpstates) (instance_tcpstates:current_connections:growing{tcpstates=""}))' grow || {
   done_testing
   exit
 }
@@ -67,8 +72,8 @@ kill "${pids[0]}"
 wait "${pids[0]}" 2>/dev/null || true
 pids=()
 is "a machine has values, and values of rules" \
-  "$(($(grep -c '^collectd_tcpstates' "$work/series") > 30)) $(($(grep -c '^instance:' "$work/series") > 5))" "1 1"
-echo "# a machine has $(grep -c '^collectd_' "$work/series") series, and $(grep -c '^instance:' "$work/series") of rules"
+  "$(($(grep -c '^collectd_tcpstates' "$work/series") > 30)) $(($(grep -c '^instance' "$work/series") > 5))" "1 1"
+echo "# a machine has $(grep -c '^collectd_' "$work/series") series, and $(grep -c '^instance' "$work/series") of rules"
 
 # ---- a fleet --------------------------------------------------------------------------------------
 # In pieces of two hours, as Prometheus's blocks are.
@@ -95,7 +100,6 @@ while IFS= read -r line; do
   esac
 done < <("$python" "$top/tests/fleet/scale.py" ask http://127.0.0.1:9099 "$top" "$machines" $((until - step)) 2>&1 || echo "not ok	the queries ended early")
 for dashboard in ${pictures:+fleet group}; do
-  ok "preview draws the $dashboard" "$python" "$top/contrib/dashboards/preview" --prometheus http://127.0.0.1:9099 \
-    --minutes 360 --until $((until - step)) --dashboard "$dashboard" --output "$pictures/$dashboard.png"
+  ok "preview draws the $dashboard" "${preview[@]}" --prometheus http://127.0.0.1:9099 --minutes 360 --until $((until - step)) --dashboard "$dashboard" --output "$pictures/$dashboard.png"
 done
 done_testing

@@ -213,7 +213,7 @@ def main(top, dispatched_file):
     used = {}
     files = [top / "README.md", top / "plugin/collectd-tcpstates.pod", *sorted((top / "contrib").rglob("*"))]
     for path in files:
-        if path.is_file() and path.suffix not in (".png", ".pyc"):
+        if path.is_file() and "node_modules" not in path.parts and path.suffix not in (".png", ".pyc"):
             used[path] = names_in(path)
     tables = {"README.md": readme_table, "plugin/collectd-tcpstates.pod": man_table}
     for path, names in used.items():
