@@ -29,6 +29,10 @@ my @graphs = (
     [ area => 'current_connections-timewait_buckets', 'B877D9', 'buckets' ] ],
   [ 'Sockets of the machine', 'Sockets',
     [ area => 'current_connections-allocated', '73BF69', 'allocated' ] ],
+  [ 'Ephemeral ports', 'Ports',
+    [ area => 'current_connections-fullest_destination', '5794F2', 'in use' ] ],
+  [ 'Range of ephemeral ports', 'Ports',
+    [ line => 'gauge-ephemeral_ports', 'C4162A', 'there are' ] ],
   [ 'The oldest', 'Seconds',
     [ line => 'duration-fin_wait1_oldest', 'FADE2A', 'held in FIN_WAIT1' ],
     [ line => 'duration-fin_wait2_oldest', '0072B2', 'held in FIN_WAIT2' ],
@@ -51,7 +55,8 @@ my @graphs = (
     [ line => 'percent-orphans', 'E69F00', 'orphans' ],
     [ line => 'percent-timewait_buckets', 'B877D9', 'TIME_WAIT buckets' ],
     [ line => 'percent-tcp_mem', '37872D', 'TCP memory' ],
-    [ line => 'percent-accept_queue', '5794F2', 'fullest accept queue' ] ],
+    [ line => 'percent-accept_queue', '5794F2', 'fullest accept queue' ],
+    [ line => 'percent-ephemeral_ports', '8F6B3A', 'ephemeral ports' ] ],
 );
 
 # Each graph is {graph, files}: its entry above and the files by value; or {file}, of a

@@ -17,6 +17,7 @@ it draws those that there are values for:
   close-wait    those in CLOSE_WAIT; how many are stuck, and how many no program has accepted
   ages          the oldest in these three states
   orphans       sockets without owner, of the machine and of the group
+  ephemeral-ports  local ports in use towards one destination; needs ReportEphemeralPorts true
   accept-queue  connections that wait for accept(); needs ReportAcceptQueue true
   limits        orphans, TIME_WAIT buckets, TCP memory and the fullest accept queue, in
                 percent of their limits
@@ -225,6 +226,10 @@ show area "machine/current_connections-orphaned" CCCCCC 'the whole machine'
 show line "$group/current_connections-orphaned" E69F00 "this group"
 draw orphans 260 sockets "$group: orphans"
 
+show area "$group/current_connections-fullest_destination" 5794F2 'in use'
+show dashes "$group/gauge-ephemeral_ports" C4162A 'there are'
+draw ephemeral-ports 240 ports "$group: local ports towards the fullest destination"
+
 show area "$group/queue_length-accept_queue" 5794F2 'waiting for accept()'
 if has "$group/queue_length-accept_queue_limit"; then
   variable "$group/queue_length-accept_queue_limit"
@@ -239,6 +244,7 @@ show line "$all/percent-timewait_buckets" B877D9 'TIME_WAIT buckets' \
 show line "machine/percent-tcp_mem" 37872D 'TCP memory' \
   machine/gauge-tcp_mem_used machine/gauge-tcp_mem_high pages
 show line "$group/percent-accept_queue" 5794F2 'fullest accept queue'
+show line "$group/percent-ephemeral_ports" 8F6B3A 'ephemeral ports'
 if ((${#elements[@]} > 0)); then
   elements+=('HRULE:25#E69F00:from here on orphans can be reset\l:dashes=2,4')
 fi

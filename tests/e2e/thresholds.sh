@@ -10,13 +10,14 @@ type -P collectd-nagios >"$work/plugin" || skip_all "collectd-nagios is missing:
 enter_netns "$@"
 machine_limits
 
-# "GROUP/TYPE-NAME WARNING_RANGE FAILURE_RANGE", as Nagios writes ranges.
+# "GROUP/TYPE-NAME WARNING_RANGE FAILURE_RANGE", as Nagios writes ranges. What is of each group that
+# has it is here of the only one.
 awk '
   /^ *#/ { next }
   $1 == "<Type" { type = $2; name = ""; split("", limit); next }
   $1 == "Instance" && type == "" { group = $2 }
   $1 == "Instance" { name = $2 }
-  $1 == "<Plugin" { plugin = $2 }
+  $1 == "<Plugin" { plugin = $2; group = "" }
   /Min|Max/ { limit[$1] = $2 }
   $1 == "</Type>" {
     print plugin "-" group "/" type "-" name, range("Warning"), range("Failure")
@@ -24,7 +25,8 @@ awk '
   }
   function range(of) { return end("~", of "Min") ":" end("", of "Max") }
   function end(without, key) { return key in limit ? limit[key] : without }' \
-  "$top/contrib/tcpstates-thresholds.conf" | tr -d '">' >"$work/thresholds"
+  "$top/contrib/tcpstates-thresholds.conf" | tr -d '">' |
+  sed 's/^tcpstates-\//tcpstates-18020-remote\//' >"$work/thresholds"
 
 # ---- collectd, with a mail that writes down who sends what ---------------------------
 
@@ -53,7 +55,10 @@ Timeout 10
 LoadPlugin tcpstates
 <Plugin tcpstates>
   StuckAfter 1
+  AllPortsSummary true
+  RemotePort 18020
   ReportAcceptQueue true
+  ReportEphemeralPorts true
 </Plugin>
 LoadPlugin protocols
 <Plugin protocols>
@@ -78,6 +83,7 @@ values >/dev/null
 
 cut -d' ' -f1 "$work/thresholds" | tr / ' ' | sort >"$work/names"
 is "tcpstates-thresholds.conf watches these" "$(<"$work/names")" "protocols-TcpExt protocol_counter-TCPTimeWaitOverflow
+tcpstates-18020-remote percent-ephemeral_ports
 tcpstates-all current_connections-close_wait_stuck
 tcpstates-all current_connections-close_wait_unaccepted
 tcpstates-all current_connections-fin_wait1_stuck
@@ -93,7 +99,7 @@ for tenths in {1..600}; do
   sleep 0.1
 done
 is "collectd says once of each that it is in range" \
-  "$(messages Notification | sed 's/.*severity = \([A-Z]*\), .*plugin = \([a-z]*\), plugin_instance = \([A-Za-z]*\), type = \([a-z_]*\), type_instance = \([A-Za-z0-9_]*\),.*/\1 \2-\3 \4-\5/' | sort)" \
+  "$(messages Notification | sed 's/.*severity = \([A-Z]*\), .*plugin = \([a-z]*\), plugin_instance = \([-A-Za-z0-9]*\), type = \([a-z_]*\), type_instance = \([A-Za-z0-9_]*\),.*/\1 \2-\3 \4-\5/' | sort)" \
   "$(sed 's/^/OKAY /' "$work/names")"
 
 # Each limit here is one of Prometheus's alerts, too: that of the value, or of its rate.
@@ -101,7 +107,7 @@ is "Prometheus's alert rules have these limits" "$(
   while read -r key warning failure; do
     for range in "$warning" "$failure"; do
       if [[ $range == '~:' ]]; then continue; fi
-      limit="> ${range#*:}"
+      limit=">=? ${range#*:}"
       if [[ ${range%:*} == "${range#*:}" ]]; then limit="!= ${range#*:}"; fi
       grep -qE "type=\"${key##*-}\"\\}(\\[5m\\]\\))? $limit\\b" "$top/contrib/prometheus/alerts.yml" || echo "$key $limit"
     done
@@ -212,6 +218,22 @@ traffic() {
   traffic=$!
   wait_until 60 "$* is ready" grep -q ready "$work/traffic"
 }
+key=tcpstates-18020-remote/percent-ephemeral_ports
+range=$(</proc/sys/net/ipv4/ip_local_port_range)
+echo 20000 20199 >/proc/sys/net/ipv4/ip_local_port_range
+traffic serve 18020
+serve=$traffic
+traffic pool 127.0.0.1 18020 162
+await $key WARNING "162 of 200"
+agrees $key WARNING
+pool=$traffic
+traffic pool 127.0.0.1 18020 32
+await $key FAILURE "194"
+agrees $key FAILURE
+kill "$traffic" "$pool" "$serve"
+echo "$range" >/proc/sys/net/ipv4/ip_local_port_range
+await $key OKAY "none, or in TIME_WAIT"
+
 key=protocols-TcpExt/protocol_counter-TCPTimeWaitOverflow
 buckets=$(</proc/sys/net/ipv4/tcp_max_tw_buckets)
 echo 40 >/proc/sys/net/ipv4/tcp_max_tw_buckets

@@ -19,8 +19,7 @@ import urllib.parse
 import urllib.request
 
 FIN_TIMEOUT = "60"
-# No others: alerts and thresholds fire above a limit, so the dashboards say above, too.
-OPERATORS = {">": operator.gt, "!=": operator.ne}
+OPERATORS = {">": operator.gt, ">=": operator.ge, "!=": operator.ne}
 QUANTILE = "9 of 10 machines are below"
 # $__interval is shorter by this: collectd's interval is 1 s here instead of 10 s.
 FASTER = 5

@@ -145,6 +145,7 @@ LoadPlugin tcpstates
   StuckAfter 1
   ReportClosed true
   ReportAcceptQueue true
+  ReportEphemeralPorts true
   # As services of these names would be.
   <Filter "api.service">
     LocalPort "18001-18009"

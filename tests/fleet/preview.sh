@@ -32,7 +32,7 @@ need_plugins write_prometheus
 preview_install
 preview_is_there || skip_all "no chromium here, or npm has none of the components: contrib/install-deps.sh fleet"
 enter_netns "$@"
-machine_limits 1000 '1000 2000 3000'
+machine_limits 1000 '100000 200000 300000'
 hierarchy_make
 at_end() {
   stop_background

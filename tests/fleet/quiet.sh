@@ -28,7 +28,7 @@ prometheus_apart --query.lookback-delta=5s
 interval=1
 collectd_configure protocols write_prometheus <<END
 Hostname "web1.example.org"
-$(readme_configuration | sed '/<Plugin tcpstates>/a StuckAfter 1')
+$(readme_configuration | sed '/<Plugin tcpstates>/a StuckAfter 1\nRemotePort 7101')
 END
 as_user=("${as_machine[@]}" "${in_hierarchy[@]}")
 collectd_start
@@ -189,6 +189,18 @@ fires "and on" "TcpCloseWaitStuck critical|TcpCloseWaitStuck warning"
 is "TcpCloseWaitStuck: it says whose" "$(annotations | sed 's/[0-9]* sockets/N sockets/' | uniq)" \
   "TcpCloseWaitStuck N sockets of api.service are stuck in CLOSE_WAIT on web1.example.org"
 stop "$traffic"
+fires "none" ""
+
+range=$(</proc/sys/net/ipv4/ip_local_port_range)
+echo 20000 20199 >/proc/sys/net/ipv4/ip_local_port_range
+traffic api pool 10.1.0.1 7101 165
+fires "165 of 200 ports to one destination" "TcpEphemeralPortsNearLimit warning"
+says TcpEphemeralPortsNearLimit "7101-remote" " has 82 % of the local ports in use towards one destination"
+clients=$traffic
+traffic api pool 10.1.0.1 7101 30
+fires "195" "TcpEphemeralPortsNearLimit critical|TcpEphemeralPortsNearLimit warning"
+stop "$traffic" "$clients"
+echo "$range" >/proc/sys/net/ipv4/ip_local_port_range
 fires "none" ""
 
 traffic api listen 7105 4096

@@ -312,7 +312,7 @@ wanted() {
 # namespace's own.
 machine_limits() {
   mkdir "$work/ipv4" "$work/limits"
-  ln -s "$work/ipv4/"tcp_{fin_timeout,max_tw_buckets} "$work/limits/"
+  ln -s "$work/ipv4/"{tcp_fin_timeout,tcp_max_tw_buckets,ip_local_port_range,ip_local_reserved_ports} "$work/limits/"
   echo "${1-1000000}" >"$work/limits/tcp_max_orphans"
   echo "${2-1000000 2000000 3000000}" >"$work/limits/tcp_mem"
   # shellcheck disable=SC2016 # for sh

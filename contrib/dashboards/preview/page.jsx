@@ -35,13 +35,17 @@ function Bars({ panel, width, height }) {
     const field = fieldOf({ defaults: { ...defaults, max }, overrides: [] }, series);
     return { field: field.config, display: { ...field.display(series.values.at(-1)), title: series.name }, of: field.display };
   });
-  const each = Math.min(26, height / bars.length);
-  return bars.map(({ field, display, of }) => (
-    <div key={display.title} style={{ height: each }}>
-      <BarGauge {...panel.options} valueDisplayMode={panel.options.valueMode} theme={theme} width={width} height={each - 3}
-        value={display} field={field} display={of} alignmentFactors={getDisplayValueAlignmentFactors(bars)} />
+  const each = Math.max(panel.options.minVizHeight, Math.min(26, height / bars.length));
+  return (
+    <div style={{ height, overflow: 'hidden' }}>
+      {bars.map(({ field, display, of }) => (
+        <div key={display.title} style={{ height: each }}>
+          <BarGauge {...panel.options} valueDisplayMode={panel.options.valueMode} theme={theme} width={width} height={each - 3}
+            value={display} field={field} display={of} alignmentFactors={getDisplayValueAlignmentFactors(bars)} />
+        </div>
+      ))}
     </div>
-  ));
+  );
 }
 
 function Times({ panel, width, height }) {
