@@ -15,7 +15,7 @@ Installs the packages that are missing for each PURPOSE:
   test     check, clang, iproute2, unshare, ps, xz, podchecker, python3, /etc/services,
            collectd-nagios and more plugins of collectd
   fuzz     clang with libFuzzer and sanitizers, llvm-cov, check
-  lint     shellcheck, clang-format
+  lint     shellcheck, clang-format, mandoc
   lab      rrdtool, the rrdtool plugin of collectd, unshare, nsenter, setpriv
   fleet    Prometheus, VictoriaMetrics, InfluxDB 1.x and Graphite, the libraries of
            collectd's plugins for them, the perl modules of collection3, npm, Chromium, and
@@ -152,6 +152,7 @@ readonly needs=(
   'fuzz; command_found llvm-cov; llvm; llvm; llvm-cov and llvm-profdata (llvm)'
   'fuzz; library_found check; check pkg-config; check-devel pkgconf-pkg-config; check 0.10 or later'
   'lint; command_found shellcheck; shellcheck; ShellCheck; shellcheck'
+  'lint; command_found mandoc; mandoc; mandoc; mandoc'
   'lint; command_found clang-format; clang-format; clang-tools-extra; clang-format'
   'lab; command_found rrdtool; rrdtool; rrdtool; rrdtool'
   'lab; collectd_plugin_found rrdtool; collectd-core; collectd-rrdtool; the rrdtool plugin of collectd'
@@ -315,7 +316,12 @@ main() {
       run_logged "${as_root[@]}" "${refresh[@]}" || say "apt-get update failed; trying with the lists that there are"
     fi
     say "installing ${packages[*]}"
-    if command_found apt-get; then say "to undo that: apt-get purge --auto-remove ${packages[*]}"; fi
+    if command_found apt-get; then
+      # Purging collectd-core deletes /etc/collectd.
+      local verb=purge
+      if [[ -e /etc/collectd ]]; then verb=remove; fi
+      say "to undo that: apt-get $verb --auto-remove ${packages[*]}"
+    fi
     local -a servers=()
     if command_found apt-get; then
       for name in "${packages[@]}"; do

@@ -23,10 +23,16 @@ Options:
                       The user named in NotificationExec must own it.
   --help              print this
 
-Needs: mail (Debian: bsd-mailx or s-nail). Touches: DIRECTORY.
+Needs: mail (Debian: bsd-mailx or s-nail). Touches: DIRECTORY, and the system's log: collectd
+drops what a program of its plugin exec says, so errors go there, too (journalctl -t notify-mail.sh).
 
 Exit codes: 0 mailed, or not to be mailed, 1 the mail could not be sent, 2 wrong usage.
 END
+}
+
+complain() {
+  echo "notify-mail.sh: $*" >&2
+  logger -t notify-mail.sh -p daemon.err -- "$*" 2>/dev/null || true
 }
 
 state=
@@ -35,12 +41,12 @@ case ${1-} in
   --state)
     state=${2-}
     if [ ! -d "$state" ] || [ ! -w "$state" ]; then
-      echo "notify-mail.sh: --state \"$state\": not a directory that $(id -un) may write" >&2
+      complain "--state \"$state\": not a directory that $(id -un) may write"
       exit 2
     fi
     shift 2
     ;;
-  -*) echo "notify-mail.sh: \"$1\" is not an option; try --help" >&2 && exit 2 ;;
+  -*) complain "\"$1\" is not an option; try --help" && exit 2 ;;
 esac
 if [ $# = 0 ]; then set -- root; fi
 
@@ -73,7 +79,11 @@ else
     exit 0
   fi
 fi
+if ! command -v mail >/dev/null; then
+  complain "no program \"mail\" (Debian: bsd-mailx): not mailed: $severity: $host $value"
+  exit 1
+fi
 mail -s "$severity: $host $value" "$@" || {
-  echo "notify-mail.sh: mail could not send \"$severity: $host $value\" to $*" >&2
+  complain "mail could not send \"$severity: $host $value\" to $*"
   exit 1
 }
