@@ -18,7 +18,17 @@ if type -P man >/dev/null; then
 else
   skip "the man page has no warnings" "man is missing (man-db)"
 fi
+if type -P mandoc >/dev/null; then
+  is "mandoc has no warnings either" "$(mandoc -Tlint -W warning "$work/root$prefix/share/man/man5/collectd-tcpstates.5")" ""
+else
+  skip "mandoc has no warnings either" "mandoc is missing"
+fi
 ok "podchecker finds nothing" podchecker -warnings -warnings "$top/plugin/collectd-tcpstates.pod"
+
+# Where the plugin goes is not asked of this machine's collectd.
+mkdir "$work/lib64"
+is "with --prefix=/usr the plugin goes to LIBDIR/collectd" \
+  "$(cd "$work/lib64" && "$top/configure" --prefix=/usr --libdir=/usr/lib64 | sed -n "s/^checking for collectd's plugin directory... //p")" '${libdir}/collectd'
 make -s -C "$build" uninstall DESTDIR="$work/root" >"$work/log" 2>&1
 is "make uninstall leaves nothing" "$(find "$work/root" -type f)" ""
 done_testing
