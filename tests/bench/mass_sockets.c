@@ -152,6 +152,9 @@ static bool set_tcp(int fd, int option, int value) {
   return setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value)) == 0;
 }
 
+/* Of linux/tcp.h, which a C library's netinet/tcp.h need not have. */
+enum { RECV_QUEUE = 1, SEND_QUEUE = 2 };
+
 /* See tcp_connect() and do_tcp_setsockopt() in net/ipv4/tcp_output.c and tcp.c:
  * in repair mode connect() sends nothing and is done at once. */
 static bool connect_alone(int fd, const struct sockaddr_in *local,
@@ -163,9 +166,9 @@ static bool connect_alone(int fd, const struct sockaddr_in *local,
                                            .rcv_wup = PEER_SEQ};
   const struct linger at_once = {.l_onoff = 1};
   return set_tcp(fd, TCP_REPAIR, TCP_REPAIR_ON) &&
-         set_tcp(fd, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE) &&
+         set_tcp(fd, TCP_REPAIR_QUEUE, SEND_QUEUE) &&
          set_tcp(fd, TCP_QUEUE_SEQ, OUR_SEQ) &&
-         set_tcp(fd, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE) &&
+         set_tcp(fd, TCP_REPAIR_QUEUE, RECV_QUEUE) &&
          set_tcp(fd, TCP_QUEUE_SEQ, PEER_SEQ) &&
          bind(fd, (const struct sockaddr *)local, sizeof(*local)) == 0 &&
          connect(fd, (const struct sockaddr *)peer, sizeof(*peer)) == 0 &&

@@ -381,7 +381,9 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
 }
 
 static mode_t mode_of(int flags, va_list ap) {
-  return flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
+  return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE
+             ? va_arg(ap, mode_t)
+             : 0;
 }
 
 int open(const char *path, int flags, ...) {

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The unit tests on a 32-bit and on a big-endian machine: built by Debian's cross
+# The unit tests on 32-bit machines, one of them with a 64-bit time_t, and on a big-endian
+# one: built by Debian's cross
 # compilers in a clean root, and run there by this kernel where it runs such programs,
 # else by qemu's user emulation.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
-# Debian's name; the compiler's; the emulator; the ELF class and byte order
+# Debian's name; the compiler's; the emulator; the ELF class and byte order; flags
 readonly targets=(
   "i386 i686-linux-gnu qemu-i386-static 32-bit little-endian"
+  "armhf arm-linux-gnueabihf qemu-arm-static 32-bit little-endian -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64"
   "s390x s390x-linux-gnu qemu-s390x-static 64-bit big-endian"
 )
 readonly root=$work/root
 
 [[ $(uname -m) == x86_64 ]] || skip_all "the cross compilers that it installs run on x86-64"
 if ((EUID != 0)); then skip_all "only root can make a Debian root"; fi
-for program in mmdebstrap qemu-i386-static qemu-s390x-static; do
+for program in mmdebstrap qemu-i386-static qemu-arm-static qemu-s390x-static; do
   type -P $program >/dev/null || skip_all "$program is missing; contrib/install-deps.sh targets installs it"
 done
 
@@ -43,14 +45,14 @@ make_root() {
     "deb $mirror bookworm main"
 }
 
-# run_target DEBIAN HOST EMULATOR CLASS ORDER
+# run_target DEBIAN HOST EMULATOR CLASS ORDER FLAGS
 run_target() {
   local name="$1, $4 $5" dir=/build/$2 library log=$work/$1.log emulator='' line
   library=${2/i686/i386}
   mkdir -p "$root$dir"
   tar -xJf "$tarball" -C "$root$dir" --strip-components=1
   ok "$name: it builds" in_root sh -c "cd $dir && export PKG_CONFIG_LIBDIR=/usr/lib/$library/pkgconfig:/usr/share/pkgconfig &&
-    ./configure --host=$2 --build=x86_64-linux-gnu PKG_CONFIG=pkg-config && make -j2 && make -j2 check TESTS= &&
+    ./configure --host=$2 --build=x86_64-linux-gnu PKG_CONFIG=pkg-config CPPFLAGS='$6' && make -j2 && make -j2 check TESTS= &&
     touch built" 2>&1
   if [[ ! -e $root$dir/built ]]; then return; fi
   # Bytes 4 and 5 of an ELF file.
@@ -89,7 +91,7 @@ if ! make_root >"$work/root.log" 2>&1; then
   exit 1
 fi
 for target in "${targets[@]}"; do
-  read -r debian host emulator class order <<<"$target"
-  run_target "$debian" "$host" "$emulator" "$class" "$order"
+  read -r debian host emulator class order flags <<<"$target"
+  run_target "$debian" "$host" "$emulator" "$class" "$order" "$flags"
 done
 done_testing
