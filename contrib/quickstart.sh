@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the plugin, runs it in a private collectd and shows what that collectd
-# hands out as a table: a first look that leaves nothing behind.
+# Builds the plugin, runs it in a private collectd and shows its values as a table: a first
+# look. Packages and the build stay; it says how to undo them.
 set -euo pipefail
 export LC_ALL=C
 
@@ -24,7 +24,8 @@ control codes, as wide as $COLUMNS says [80]. Tables go to the standard output, 
 and errors to the standard error output.
 
 Touches:
-  packages             install-deps.sh installs those that are missing (as root or by sudo)
+  packages             install-deps.sh installs those that are missing (as root or by sudo),
+                       and prints the command that undoes it
   the source tree      configure and its like, where missing; build-quickstart/ holds the
                        build, so that the next start is quick. A tree that cannot be
                        written or built in is copied and built in the temporary directory.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The names of values in contrib/, README.md and the man page are those that a real
-# collectd dispatches, and all of these are in the tables of README.md and the man page.
+# collectd dispatches, and all of these are in the table of the man page.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 type -P python3 >/dev/null || skip_all "no python3 here: contrib/install-deps.sh test"
 enter_netns "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # contrib/quickstart.sh shows the numbers that the test has made, and leaves
-# nothing behind.
+# nothing in the temporary directory.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"
 

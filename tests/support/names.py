@@ -150,13 +150,6 @@ def listed(text):
             yield f"{type_}-{match[2]}"
 
 
-def readme_table(text):
-    rows = re.findall(r"^\| (each group|groups with a RemotePort|`all`|`machine`) \| (`.*?) \|", text, re.M)
-    for group, names in rows:
-        for name in listed(names.replace("`", "")):
-            yield group.strip("`"), name
-
-
 def man_table(text):
     block = re.search(r"^=head1 VALUES\n(.*?)^=head2", text, re.M | re.S)[1]
     names = collections.defaultdict(str)
@@ -215,7 +208,7 @@ def main(top, dispatched_file):
     for path in files:
         if path.is_file() and "node_modules" not in path.parts and path.suffix not in (".png", ".pyc"):
             used[path] = names_in(path)
-    tables = {"README.md": readme_table, "plugin/collectd-tcpstates.pod": man_table}
+    tables = {"plugin/collectd-tcpstates.pod": man_table}
     for path, names in used.items():
         name = str(path.relative_to(top))
         errors = [write(name) for name in sorted(names, key=str) if not is_dispatched(name, dispatched)]
