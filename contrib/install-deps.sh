@@ -26,7 +26,7 @@ Installs the packages that are missing for each PURPOSE:
   soak     valgrind and the runtimes of gcc's sanitizers, for tests/soak/soak.sh
   kernels  qemu for x86-64, cpio, depmod and mmdebstrap, for the tests on other kernels
   targets  qemu's user emulation and mmdebstrap, for the tests on other architectures
-  containers  podman with runc, and systemd-nspawn, for the tests with real containers
+  containers  podman with runc, LXC, and systemd-nspawn, for the tests with real containers
 
 Options:
   --missing   print the names of the missing packages and install nothing
@@ -199,6 +199,7 @@ readonly needs=(
   'containers; command_found iptables; iptables; iptables; iptables, for netavark'
   'containers; command_found newuidmap; uidmap; shadow-utils; newuidmap, for podman without root'
   'containers; command_found systemd-nspawn; systemd-container; systemd-container; systemd-nspawn'
+  'containers; command_found lxc-start; lxc; lxc; LXC'
   'containers; command_found busybox; busybox-static; busybox; busybox'
 )
 
@@ -218,7 +219,7 @@ install_failed() {
 # start at each boot.
 readonly policy=/usr/sbin/policy-rc.d
 policy_made=false
-declare -rA services=([collectd-core]=collectd [collectd-dev]=collectd [prometheus]=prometheus [influxdb]=influxdb [graphite-carbon]=carbon-cache
+declare -rA services=([lxc]=lxc-net [collectd-core]=collectd [collectd-dev]=collectd [prometheus]=prometheus [influxdb]=influxdb [graphite-carbon]=carbon-cache
   [victoria-metrics]=victoria-metrics [nginx-light]=nginx [redis-server]=redis-server)
 
 # forbid_services [PREFIX...]: PREFIX is what runs a command as root.

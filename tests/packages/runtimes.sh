@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Real containers that leak, killed and replaced: podman as root and rootless, and
+# Real containers that leak, killed and replaced: podman as root and rootless, LXC, and
 # systemd-nspawn. The sums are what was made in those that run.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
 if ((EUID != 0)); then skip_all "only root can start all of them"; fi
-for name in podman runc systemd-nspawn busybox newuidmap; do
+for name in podman runc lxc-start systemd-nspawn busybox newuidmap; do
   type -P "$name" >/dev/null || skip_all "$name is missing; contrib/install-deps.sh containers installs it"
 done
 # Nobody else's containers are there, and podman's bridge and rules are not the machine's.
@@ -35,6 +35,7 @@ chmod 755 "$root/bin/leak"
 user=
 containers=() # of podman
 nspawn=()     # process ids
+lxc=()        # names
 podman_root() { podman --root "$work/storage" --runroot "$work/runroot" --runtime runc --cgroup-manager cgroupfs "$@"; }
 podman_user() {
   (cd "$home" && setpriv --reuid="$user" --regid="$user" --clear-groups \
@@ -46,8 +47,17 @@ stop_nspawn() {
   pkill -KILL -P "$1" 2>/dev/null || true
   wait "$1" 2>/dev/null || true
 }
+stop_lxc() { lxc-stop -P "$work/lxc" -n "$1" -k >/dev/null 2>&1 || true; }
+# Where LXC puts what it moves out of a control group; it stays empty.
+pivots() { find /sys/fs/cgroup -maxdepth 3 -name lxc.pivot -type d; }
+pivots_before=$(pivots)
 at_end() {
   local name pid
+  for name in "${lxc[@]}"; do stop_lxc "$name"; done
+  if ((${#lxc[@]} > 0)); then
+    wait_until 60 "the end of LXC's monitors" lxc_ended || true
+    if [[ -z $pivots_before ]]; then pivots | xargs -r rmdir || true; fi
+  fi
   for name in "${containers[@]}"; do podman_root rm -f -t 0 "$name" >/dev/null 2>&1 || true; done
   for pid in "${nspawn[@]}"; do stop_nspawn "$pid"; done
   if [[ -n $user ]]; then
@@ -78,6 +88,21 @@ start_nspawn() {
   nspawn+=($!)
 }
 
+start_lxc() {
+  mkdir -p "$work/lxc/$1"
+  cat >"$work/lxc/$1/config" <<END
+lxc.uts.name = box-$1
+lxc.rootfs.path = dir:$root
+lxc.net.0.type = empty
+lxc.mount.auto = proc sys:ro
+lxc.autodev = 1
+lxc.apparmor.profile = unconfined
+END
+  lxc-start -P "$work/lxc" -n "$1" -o "$work/started" -- /bin/leak "${@:2}" >"$work/started.out" 2>&1 || return 1
+  lxc+=("$1")
+}
+lxc_ended() { [[ -z $(find /sys/fs/cgroup -maxdepth 3 -name 'lxc.*.lxc-[0-9]*' -type d) ]]; }
+
 # ---- containers that leak, and a collectd outside --------------------------------
 
 # leak RUNTIME NAME NUMBER: this many in CLOSE_WAIT at the port.
@@ -92,9 +117,9 @@ chown -R "$user:$user" "$home"
 chmod 755 "$work"
 for file in /etc/subuid /etc/subgid; do echo "$user:600000:65536" >>"$file"; done
 
-declare -A leaked=([podman]=3 [podman_none]=5 [rootless]=7 [nspawn]=11)
+declare -A leaked=([podman]=3 [podman_none]=5 [rootless]=7 [nspawn]=11 [lxc]=13)
 started=()
-for runtime in podman podman_none rootless nspawn; do
+for runtime in podman podman_none rootless nspawn lxc; do
   if leak "$runtime" "$runtime-1" "${leaked[$runtime]}"; then
     started+=("$runtime")
   else
@@ -131,7 +156,7 @@ sums() {
   values >/dev/null
   echo "$(got named CLOSE_WAIT) $(got all CLOSE_WAIT)"
 }
-wanted_sums() { echo "${leaked[podman]} $((leaked[podman] + leaked[podman_none] + leaked[rootless] + leaked[nspawn]))"; }
+wanted_sums() { echo "${leaked[podman]} $((leaked[podman] + leaked[podman_none] + leaked[rootless] + leaked[nspawn] + leaked[lxc]))"; }
 are_there() { [[ $(sums) == $(wanted_sums) ]]; }
 wait_until 60 "the sums of ${started[*]}" are_there || true
 is "the leaks of ${started[*]} are counted" "$(sums)" "$(wanted_sums)"
@@ -146,6 +171,7 @@ for ((round = 2; round <= 4; round++)); do
       podman | podman_none) podman_root rm -f -t 0 "$runtime-$((round - 1))" >/dev/null 2>&1 || true ;;
       rootless) podman_user rm -f -t 0 "$runtime-$((round - 1))" >/dev/null 2>&1 || true ;;
       nspawn) stop_nspawn "${nspawn[-1]}" ;;
+      lxc) stop_lxc "lxc-$((round - 1))" ;;
     esac
     leaked[$runtime]=$((leaked[$runtime] + 1))
     leak "$runtime" "$runtime-$round" "${leaked[$runtime]}"
