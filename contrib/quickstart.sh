@@ -202,7 +202,7 @@ width=80
 height=0  # of the terminal; 0: no limit
 alarm=    # collectd's last warning or error
 
-# Sets text to VALUE with at most one digit behind the point.
+# Sets text to VALUE with at most one digit after the point.
 format_value() {
   printf -v text '%.1f' "$1"
   text=${text%.0}

@@ -55,7 +55,7 @@ run_orphans() {
     printf -v text '%5d closed: %5d orphans (%5s %%); %4d reset, TCPAbortOnMemory %4d' \
       "$closed" "$orphans" "$percent" "$reset" "$aborted"
     show "$text"
-    if ((reset > 0)) && [[ -z $first ]]; then first="from $orphans orphans on ($percent %)"; fi
+    if ((reset > 0)) && [[ -z $first ]]; then first="at $orphans orphans ($percent %)"; fi
   done
   show "tcp_max_orphans $limit: $reset of $closed closes were answered with a reset, ${first:-at no time}; TCPAbortOnMemory $aborted"
   if ((reset == 0 || reset != aborted)); then die 4 "the sockets did not do what the rule says"; fi

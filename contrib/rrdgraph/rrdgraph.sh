@@ -138,7 +138,7 @@ variable() {
 
 # show HOW GROUP/VALUE COLOR TEXT [COUNT LIMIT UNIT]: the average as an area on top of
 # those before it, or the maximum as a line, and numbers; nothing where there is no such
-# value. COUNT and LIMIT: the values that a percentage is of, as numbers behind it.
+# value. COUNT and LIMIT: the values that a percentage is of, as numbers after it.
 show() {
   local text format=%9.1lf
   if ! has "$2"; then return 0; fi
