@@ -59,7 +59,7 @@ cd /build/plugin
   LIBMNL_LIBS="-L/musl/lib -Wl,-rpath,/musl/lib -Wl,--allow-shlib-undefined -lmnl -lprinting" \
   CHECK_CFLAGS=" " CHECK_LIBS="-lcheck -lcompat" CFLAGS="-O2 -Werror"
 make -j2
-make -j2 check TESTS= "$unit_tests"'
+make -k -j2 check TESTS= "$unit_tests"'
 
 tarball=$work/collectd-tcpstates-$(sed -n 's/^PACKAGE_VERSION = //p' "$build/Makefile").tar.xz
 # The tests of packages make it, too, and may run now.

@@ -20,7 +20,7 @@ static struct temp_tree tree;
 static int setns_errno, thread_errno;
 static pthread_t caller;
 /* Of the thread that has entered a namespace; a file's text is a host name. */
-static char entered[SYS_NMLN];
+static char entered[sizeof(((struct utsname *)0)->nodename)];
 
 int __wrap_setns(int fd, int type);
 int __wrap_setns(int fd, int type) {
