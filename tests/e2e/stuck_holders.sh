@@ -46,6 +46,8 @@ tell() {
 }
 at_end() {
   local name pid
+  # unshare does not end by SIGTERM.
+  if [[ -n $collectd_pid ]]; then kill -KILL "$collectd_pid"; fi
   for name in $programs; do
     pid=pid_$name
     [[ -n ${!pid-} ]] && kill "${!pid}" 2>/dev/null && wait "${!pid}" 2>/dev/null
@@ -105,20 +107,20 @@ collectd_start
 values >/dev/null
 
 # A service in CLOSE_WAIT on a port among the ephemeral ones, and its clients.
-program server api.service "make fin-wait2-held ipv4 50051 40"
+program server api.service "make fin-wait2-held ipv4 50051 600"
 says "the service is named, and its port" WARNING api.service close_wait_stuck \
-  '^40 sockets of api.service in CLOSE_WAIT for more than 1 s \(oldest [1-9][0-9]? s\)\. .*Local port 50051 \(40\)\. server\[[0-9]+\] \(40\)\.'
+  '^600 sockets of api.service in CLOSE_WAIT for more than 1 s \(oldest [1-9][0-9]? s\)\. .*Local port 50051 \(600\)\. server\[[0-9]+\] \(600\)\.'
 says "and who waits for it" WARNING api.service fin_wait2_stuck \
-  "^40 sockets of api.service in FIN_WAIT2 .*Remote port 50051 \(40\)\. server\[$pid_server\] \(40\)\."
-is "the meta data has the facts" "$(fact api.service close_wait_stuck state) $(fact api.service close_wait_stuck sockets) $(fact api.service close_wait_stuck not_accepted)" "CLOSE_WAIT 40 0"
+  "^600 sockets of api.service in FIN_WAIT2 .*Remote port 50051 \(600\)\. server\[$pid_server\] \(600\)\."
+is "the meta data has the facts" "$(fact api.service close_wait_stuck state) $(fact api.service close_wait_stuck sockets) $(fact api.service close_wait_stuck not_accepted)" "CLOSE_WAIT 600 0"
 is "the control group" "$(fact api.service close_wait_stuck control_group)" "/${cgroup##*/}/api.service"
-is "and the peers" "$(fact api.service close_wait_stuck peers)" "127.0.0.1: 40"
+is "and the peers" "$(fact api.service close_wait_stuck peers)" "127.0.0.1: 600"
 
 # Tolerated ones do not hide another service's leak; nor does a number flap.
 program few few.service "make fin-wait2-held ipv4 18101 9" "make fin-wait2-held ipv4 18102 3"
 says "12 in one service" WARNING few.service close_wait_stuck '^12 sockets of few.service'
-program many many.service "make fin-wait2-held ipv4 18103 15"
-says "and then 15 in another" WARNING many.service close_wait_stuck '^15 sockets of many.service'
+program many many.service "make fin-wait2-held ipv4 18103 300"
+says "and then 300 in another" WARNING many.service close_wait_stuck '^300 sockets of many.service'
 for ((i = 0; i < 2; i++)); do
   tell few release fin-wait2-held ipv4 18102
   sleep 1.2
@@ -177,13 +179,21 @@ is "all does not speak while holders do" "$(notifications | grep -c ' all ')" 0
 is "nothing else is complained about" "$(complaints | grep -v Notification || true)" ""
 collectd_stop
 
-# A collectd that sees no control groups.
-as_user=(unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"' -)
+# A collectd that has namespaces of its own: it sees neither control groups nor processes.
+# shellcheck disable=SC2016 # for sh
+as_user=(sh -c 'echo $$ >"$0/cgroup.procs" && exec unshare --pid --mount-proc --cgroup --fork --kill-child "$@"' "$cgroup/collectd.service"
+  sh -c 'mount -t cgroup2 none /sys/fs/cgroup && exec "$@"' -)
+mkdir "$cgroup/collectd.service"
 configure
 rm -f "$work"/notified/*
 collectd_start
-says "without control groups it is the server's port" WARNING 50051-local close_wait_stuck '^40 sockets on local port 50051 in CLOSE_WAIT'
-says "and that of its clients" WARNING 50051-remote fin_wait2_stuck '^40 sockets to remote port 50051 in FIN_WAIT2'
-is "one line says why" "$(messages "control groups of stuck sockets are not found" | wc -l)" 1
-collectd_stop
+says "without control groups it is the server's port" WARNING 50051-local close_wait_stuck '^600 sockets on local port 50051 in CLOSE_WAIT'
+says "and that of its clients" WARNING 50051-remote fin_wait2_stuck '^600 sockets to remote port 50051 in FIN_WAIT2'
+is "nor are there processes" "$(fact 50051-local close_wait_stuck processes)" "not all could be read"
+is "one line says why, of control groups" "$(messages . | grep -c 'control groups of stuck sockets are not found: .* (has collectd a control group namespace of its own?)')" 1
+is "and one of processes" "$(messages . | grep -c 'NotifyProcesses: no process here has the stuck sockets open (has collectd a PID namespace of its own?)')" 1
+# Signals are for what unshare has started.
+kill -TERM "$(pgrep -P "$collectd_pid")"
+wait "$collectd_pid" || true
+collectd_pid=
 done_testing
