@@ -38,14 +38,16 @@ services_alone() {
     table services_evenly ms 'none walk' "CPU time of a read of $evenly sockets with a group for each service, evenly (as a multiple of that without; of the bare walk)"
     row services_evenly none '' 'tcpstates, no group'
     row services_evenly services '' 'tcpstates, Services true'
+    row services_evenly dump '' 'tcpstates, no group, Counting "dump"'
     row services_evenly walk '' 'bare walk'
-    # One after the other: a ratio is that of the medians.
+    # One after the other: a ratio is that of the medians. A single service's sockets are the
+    # kernel's sum; from three on none has half of them, and all are dumped.
     size=$evenly
-    for services in 1 200; do
+    for services in 1 3 200; do
       make_sockets spread "$size" "$cgroup" "$services" || return 0
       into_cgroup
       for ((round = 0; round < rounds; round++)); do
-        services_read services_evenly "$services services" services none
+        services_read services_evenly "$services services" services none dump
         bare_walk
         sample services_evenly walk "$services services" "$ns"
       done
@@ -65,6 +67,7 @@ services_read() {
     case $reader in
       services) plugin "$tcpstates" 'Services true' ;;
       none) plugin "$tcpstates" '' ;;
+      dump) plugin "$tcpstates" 'Counting "dump"' ;;
     esac
     sample "$table" "$reader" "$column" "$ns"
   done
@@ -73,4 +76,6 @@ services_read() {
 services_finish() {
   target 1 'Services: of tcpconns with ListeningPorts' "$(pairs services services tcpconns server "${sizes_of[services]}")"
   target 1.1 '200 services: of one' 'services_evenly:services:200 services/services_evenly:services:1 services'
+  target 1.1 '200 services: of three' 'services_evenly:services:200 services/services_evenly:services:3 services'
+  target 1.1 '200 services: of a dump' 'services_evenly:services:200 services/services_evenly:dump:200 services'
 }
