@@ -199,14 +199,14 @@ static void note_over(const struct alarm *alarm, void *data) {
            alarm->holder, alarm->said);
 }
 
-/* Returns how many were read. */
-static size_t read_pattern(void) {
+/* Returns how many were read by then. */
+static size_t read_pattern_until(int64_t deadline) {
   now += 10000;
   netns_start(&set);
   netns_pattern_start(&pattern, &set, now, 10000000000, note_over, NULL);
   size_t ended = 0;
   struct netns *netns;
-  while ((netns = netns_next(&set, INT64_MAX / 2)) != NULL) {
+  while ((netns = netns_next(&set, deadline)) != NULL) {
     netns_pattern_take(&pattern, &set, netns);
     ended++;
   }
@@ -214,6 +214,8 @@ static size_t read_pattern(void) {
   ck_assert_uint_eq(netns_pattern_end(&pattern, note_value, NULL), got.num);
   return ended;
 }
+
+static size_t read_pattern(void) { return read_pattern_until(INT64_MAX / 2); }
 
 static void assert_sum(double namespaces, double buckets) {
   ck_assert_double_eq(got.namespaces, namespaces);
@@ -336,6 +338,21 @@ START_TEST(one_that_costs_more_than_the_budget_is_read_when_it_is_saved) {
   ck_assert_uint_le(all * 500, 100 * 200 + 2 * 500);
   ck_assert_uint_ge(all * 500, 100 * 200 - 500);
   ck_assert_int_le(abs(reads[5] - reads[7]), 1);
+}
+END_TEST
+
+START_TEST(without_time_for_any_there_is_no_sum_until_there_is) {
+  for (int i = 0; i < 3; i++) {
+    ck_assert_uint_eq(read_pattern_until(0), 0);
+    ck_assert_uint_eq(got.num, 0);
+  }
+  ck_assert_uint_eq(read_pattern(), 2);
+  assert_sum(2, 12);
+  number("/run/c", "20");
+  ck_assert_uint_eq(read_pattern_until(0), 0);
+  assert_sum(2, 12);
+  ck_assert_uint_eq(read_pattern(), 3);
+  assert_sum(3, 32);
 }
 END_TEST
 
@@ -482,6 +499,7 @@ int main(void) {
   tcase_add_test(tcase, what_does_not_fit_into_the_budget_is_read_in_turn);
   tcase_add_test(tcase,
                  one_that_costs_more_than_the_budget_is_read_when_it_is_saved);
+  tcase_add_test(tcase, without_time_for_any_there_is_no_sum_until_there_is);
   tcase_add_test(tcase,
                  one_that_hangs_keeps_its_part_and_nobody_from_being_read);
   tcase_add_test(tcase, one_that_hangs_from_the_start_is_no_part);
