@@ -385,6 +385,31 @@ START_TEST(without_cgroup_v2_no_socket_is_counted_for_a_service) {
 }
 END_TEST
 
+/* Of the many, those are dumped that are not the largest service's. */
+START_TEST(with_the_kernels_sums_services_have_their_established_dumped) {
+  cgroups = temp_tree_make();
+  const struct diag_socket socket = {
+      .state = TCP_ESTABLISHED,
+      .inode = 1,
+      .cgroup_id = temp_tree_directory(&cgroups, "/a.service"),
+  };
+  machine.sockets = &socket;
+  machine.num = 1;
+  machine.settings.services = _i;
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE("1000000"));
+  fake_machine_read_first();
+  ck_assert_int_eq(machine.snapshot.sockets_error, 0);
+  ck_assert_int_eq(machine.reader.plan.method, PLAN_SUMS);
+  ck_assert_uint_eq(machine.requests_num, 1 + (size_t)_i);
+  ck_assert_uint_eq(machine.requests[0].states & 1u << TCP_ESTABLISHED, 0);
+  if (_i)
+    ck_assert_uint_eq(machine.requests[1].states, 1u << TCP_ESTABLISHED);
+  ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED],
+                    1000000 + 14);
+  temp_tree_remove(&cgroups);
+}
+END_TEST
+
 /* Shutting down after a start that has failed does it; the fixture closes once
  * more. */
 START_TEST(what_is_closed_may_be_closed_again) {
@@ -536,6 +561,8 @@ int main(void) {
   tcase_add_test(
       tc, without_cgroup_v2_only_the_counts_of_control_groups_are_missing);
   tcase_add_test(tc, without_cgroup_v2_no_socket_is_counted_for_a_service);
+  tcase_add_loop_test(
+      tc, with_the_kernels_sums_services_have_their_established_dumped, 0, 2);
   tcase_add_test(tc, what_is_closed_may_be_closed_again);
   tcase_add_test(tc, a_filter_that_cannot_know_its_control_group_is_named);
   tcase_add_loop_test(tc, a_new_control_group_is_known_whatever_was_before, 0,
