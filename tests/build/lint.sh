@@ -4,7 +4,26 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
 cd "$top"
-for script in contrib/*.sh contrib/*/*.sh contrib/packages/*/build.sh tests/run.sh tests/*/*.sh tests/kernels/init; do ok "shellcheck $script" shellcheck --severity=warning -x -P SCRIPTDIR "$script"; done
+# lib.sh's names alone: to read all of it with each script that sources it takes a minute.
+mkdir -p "$work/stub/support" "$work/stub/beside"
+names() { grep -ohE "$1" tests/support/lib.sh contrib/private-collectd.sh | grep -oE '[A-Za-z_]\w*' | sort -u; }
+{
+  echo 'set -euo pipefail'
+  names '^[a-z_]+\(\)' | sed 's/$/() { :; }/'
+  names '(^|[^$[:alnum:]_])[A-Za-z_]\w*\+?=' | sed 's/$/=/'
+  names '\w+=\(' | sed 's/$/=()/'
+  names '\$\{?[#!]?[A-Za-z_]\w*' | sed 's/.*/: "$&"/'
+} >"$work/stub/support/lib.sh"
+# shell SCRIPT: shellcheck has nothing to say, with that instead of lib.sh.
+shell() { shellcheck --severity=warning -x -P "$work/stub/beside" -P SCRIPTDIR "$@"; }
+for script in contrib/*.sh contrib/*/*.sh contrib/packages/*/build.sh tests/run.sh tests/*/*.sh tests/kernels/init; do
+  ok "shellcheck $script" shell "$script"
+done
+# That these are seen shows that it is in its place.
+printf '%s\n' '. ../support/lib.sh' 'echo "$work" "$wrk"' 'interval=3' 'intervall=3' >"$work/stub/beside/wrong.sh"
+is "shellcheck finds what is nobody's" "$(shell --shell=bash --format=gcc "$work/stub/beside/wrong.sh" | grep -oE '(wrk|intervall|work|interval) .*\[SC.*')" \
+  "wrk is referenced but not assigned (did you mean 'work'?). [SC2154]
+intervall appears unused. Verify use (or export if used externally). [SC2034]"
 if python3 -c 'import tomllib' 2>/dev/null; then
   ok "the dashboards are what their source gives" contrib/dashboards/generate --check
 else

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Control groups as a user to whom a part of the hierarchy was delegated can make them: nested
-# thousands deep, thousands of them, closed. Each costs no more than what is in it.
+# a thousand deep, thousands of them, closed. Each costs no more than what is in it.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"
 cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this user may write"
@@ -10,10 +10,10 @@ unnest() {
   python3 -c '
 import os, sys
 os.chdir(sys.argv[1])
-for _ in range(int(sys.argv[2])): os.chdir("n")
+for _ in range(int(sys.argv[2])): os.chdir("nest")
 for _ in range(int(sys.argv[2])):
     os.chdir("..")
-    os.rmdir("n")' "$cgroup/deep" "$depth"
+    os.rmdir("nest")' "$cgroup/deep" "$depth"
 }
 at_end() {
   if ((depth > 0)); then unnest; fi
@@ -65,18 +65,19 @@ host 1024
 is "each group is counted" "$(established)" "$all"
 is "nothing is complained about" "$(is_said)" ""
 
-depth=4000
+# More than descriptors, and a path that is longer than PATH_MAX.
+depth=1200
 python3 -c '
 import os, sys
 os.chdir(sys.argv[1])
 for _ in range(int(sys.argv[2])):
-    os.mkdir("n")
-    os.chdir("n")' "$cgroup/deep" "$depth"
+    os.mkdir("nest")
+    os.chdir("nest")' "$cgroup/deep" "$depth"
 for descriptors in 20000 1024 32; do
   host "$descriptors"
   is "$depth control groups below each other, $descriptors descriptors: each group is counted" "$(established)" "$all"
   ok "$depth control groups below each other, $descriptors descriptors: the group is named whose are not all known" \
-    grep -Exq '[^ ]*/deep(/n)+, of Filter "deep": too many control groups, or too deep. What is in there is not counted.' <(is_said)
+    grep -Exq '[^ ]*/deep(/nest)+, of Filter "deep": too many control groups, or too deep. What is in there is not counted.' <(is_said)
 done
 unnest
 depth=0

@@ -424,13 +424,16 @@ collectd_start() {
   collectd_pid=$!
 }
 
-# collectd_stop: ends it and waits; returns its exit status.
+# collectd_stop: ends it and waits; returns its exit status, which is that of SIGKILL when it
+# has not ended by itself within a minute.
 collectd_stop() {
   local pid=$collectd_pid
   collectd_pid=
   kill -TERM "$pid"
+  wait_until 60 "collectd ends" has_ended "$pid" || kill -KILL "$pid"
   wait "$pid"
 }
+has_ended() { ! kill -0 "$1" 2>/dev/null; }
 
 # messages PATTERN: what collectd has logged so far, of the lines that match.
 messages() {

@@ -511,5 +511,5 @@ int main(void) {
                  without_a_way_to_know_its_own_namespace_nothing_is_counted);
   tcase_add_test(tcase, there_is_a_bound);
   suite_add_tcase(suite, tcase);
-  return check_main(suite);
+  return check_main_forked(suite);
 }

@@ -168,5 +168,5 @@ int main(void) {
                       CASES(searches));
   tcase_add_test(tc, errors_of_files_have_words);
   suite_add_tcase(suite, tc);
-  return check_main(suite);
+  return check_main_forked(suite);
 }

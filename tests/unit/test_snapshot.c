@@ -568,5 +568,5 @@ int main(void) {
   tcase_add_loop_test(tc, a_new_control_group_is_known_whatever_was_before, 0,
                       CASES(reads_before));
   suite_add_tcase(suite, tc);
-  return check_main(suite);
+  return check_main_forked(suite);
 }

@@ -450,5 +450,5 @@ int main(void) {
   tcase_add_test(tc, it_is_known_which_names_are_missing);
   tcase_add_test(tc, small_holders_make_a_large_one_a_lower_bound);
   suite_add_tcase(suite, tc);
-  return check_main(suite);
+  return check_main_forked(suite);
 }
