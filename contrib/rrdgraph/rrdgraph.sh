@@ -228,7 +228,8 @@ draw orphans 260 sockets "$group: orphans"
 
 show area "$group/current_connections-fullest_destination" 5794F2 'in use'
 show dashes "$group/gauge-ephemeral_ports" C4162A 'there are'
-draw ephemeral-ports 240 ports "$group: local ports towards the fullest destination"
+# Most groups have no remote port.
+if ((${#elements[@]} > 0)); then draw ephemeral-ports 240 ports "$group: local ports towards the fullest destination"; fi
 
 show area "$group/queue_length-accept_queue" 5794F2 'waiting for accept()'
 if has "$group/queue_length-accept_queue_limit"; then

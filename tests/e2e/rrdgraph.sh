@@ -26,6 +26,7 @@ LoadPlugin tcpstates
   StuckAfter 1
   ReportClosed true
   ReportAcceptQueue true
+  ReportEphemeralPorts true
   <Filter "$group">
     RemotePort 18000
   </Filter>
@@ -38,6 +39,8 @@ sockets_of_every_kind 18000
 after=$(date +%s)
 groups=(all 18000-18001-local)
 made=$(wanted "${groups[@]}" && wanted_where "$group" '$7 == 18000')
+# All to one destination: of the three addresses each has a port of its own.
+local_ports=$(sockets list | awk '$7 == 18000 { print $5 }' | sort -u | wc -l)
 # The RRDs' last second is known when the next one has come.
 until=$(($(date +%s) + 5))
 wait_until 60 "values in RRD files" rrd_reaches "$work/rrd/$host/tcpstates-all/percent-accept_queue.rrd" $((until + 2))
@@ -84,9 +87,11 @@ made_of() {
 for name in "${groups[@]}" "$group"; do
   draw "$name"
   is "$name: it ends well" "$status" 0
+  pictures=(states fin-wait2 fin-wait1 close-wait ages orphans accept-queue limits)
+  if [[ $name == "$group" ]]; then pictures=("${pictures[@]::6}" ephemeral-ports "${pictures[@]:6}"); fi
   is "$name: the pictures" "$(<"$work/said")" \
-    "$(printf "$work/pictures/$host-${name//%/%%}-%s.png\n" states fin-wait2 fin-wait1 close-wait ages orphans accept-queue limits)"
-  is "$name: all are PNG" "$(head -qc 4 "$work/pictures/$host-$name-"*.png | tr -d '\211')" "PNGPNGPNGPNGPNGPNGPNGPNG"
+    "$(printf "$work/pictures/$host-${name//%/%%}-%s.png\n" "${pictures[@]}")"
+  is "$name: all are PNG" "$(head -qc 4 "$work/pictures/$host-$name-"*.png | tr -d '\211' | sed 's/PNG//g')" ""
   is "$name: the states are a stack of all sockets, each once" "$(last_of "$name-states" AREA)" "$(made_of "$name" ^tcp_connections)"
   is "$name: held and orphaned are a stack of FIN_WAIT2" "$(last_of "$name-fin-wait2" AREA)" "$(made_of "$name" FIN_WAIT2)"
   is "$name: the stuck ones are no part of it" "$(last_of "$name-fin-wait2" LINE2)" "$(made_of "$name" fin_wait2_held)"
@@ -94,6 +99,7 @@ for name in "${groups[@]}" "$group"; do
   is "$name: the area of CLOSE_WAIT" "$(last_of "$name-close-wait" AREA)" "$(made_of "$name" CLOSE_WAIT)"
   is "$name: its line of orphans" "$(last_of "$name-orphans" LINE2)" "$(made_of "$name" connections-orphaned)"
 done
+is "local ports in use towards the Filter's destination" "$(last_of "$group-ephemeral-ports" AREA)" "$local_ports"
 is "the accept queue" "$(last_of all-accept-queue AREA)" "$(ss -tlnH | awk '{ queue += $2 } END { print queue }')"
 # Three lines; the value at the end of the picture is that of a read before it or, until
 # collectd was stopped, after it.
