@@ -247,7 +247,7 @@ class Truth:
                 series = name.partition("-")[2] if label == "*" else label
             so_far = result.get(series, (0, 0))
             result[series] = so_far[0] + low, so_far[1] + high
-        if machines == "worst" and backend.name != "influxdb":
+        if machines == "worst" and spans and backend.name != "influxdb":
             result[QUANTILE] = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
         return result
 
@@ -344,7 +344,7 @@ class Check:
             return []
         selected = backend.selected(text, values)
         problems = []
-        if len({key[1] for key in selected}) != 1:
+        if len({key[1] for key in selected}) != (1 if self.truth.names(value) else 0):
             problems.append(f"{text} with {values}: selects the groups {sorted({key[1] for key in selected})}")
         wanted = {(backend.host(key[0]), backend.group(key[1]), key[2]) for key in self.truth.names(value) if key[0] in hosts}
         if selected != wanted:
@@ -415,7 +415,7 @@ class Check:
             for dashboard in self.source["dashboard"]
             for panel in dashboard["panel"]
             for value in panel["values"].values()
-            if not self.truth.names(value.replace("$group", "all"))
+            if not self.truth.names(value.replace("$group", "any"))
         ]
 
 
