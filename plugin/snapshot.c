@@ -258,6 +258,8 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
     out->sockets_error = count_sockets(reader, out, states);
   else if (reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
     snapshot_read_sockstat(reader, out);
+  if (reader->summed && reader->settings->report & REPORT_LIMITS)
+    snapshot_read_summed_limit(reader, out);
   if (reader->mptcp != NULL)
     count_mptcp(reader, out);
 }

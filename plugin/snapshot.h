@@ -61,6 +61,8 @@ struct snapshot_reader {
   struct ephemeral *ephemeral; /* NULL: not asked for */
   struct mptcp *mptcp;         /* NULL: there are no such groups */
   bool has_ipv6;               /* sockstat6 was there */
+  bool summed; /* its values are added up with others': what differs from
+                  namespace to namespace is not needed. Set by the caller */
 };
 
 /* Makes a reader, for one thread at a time; settings, proc, the path where

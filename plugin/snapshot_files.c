@@ -136,17 +136,26 @@ static void read_port_range(struct snapshot_reader *reader,
 void snapshot_read_files(struct snapshot_reader *reader, struct snapshot *s) {
   unsigned report = reader->settings->report;
   bool machine = !reader->settings->other_namespace;
-  if (report & REPORT_FIN_TIMEOUT)
+  if (report & REPORT_FIN_TIMEOUT && !reader->summed)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_fin_timeout",
                 &s->tcp_fin_timeout, 1);
   if (report & REPORT_ORPHANS && machine)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_orphans",
                 &s->tcp_max_orphans, 1);
-  if (report & REPORT_LIMITS)
+  if (report & REPORT_LIMITS && !reader->summed)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_tw_buckets",
                 &s->tcp_max_tw_buckets, 1);
   if (report & REPORT_LIMITS && machine)
     read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_mem", s->tcp_mem, 3);
   if (reader->stuck != NULL || reader->ephemeral != NULL)
     read_port_range(reader, s);
+}
+
+void snapshot_read_summed_limit(const struct snapshot_reader *reader,
+                                struct snapshot *s) {
+  if (s->sockstat.tw == 0)
+    s->tcp_max_tw_buckets = 1;
+  else
+    read_sysctl(reader, s, "/proc/sys/net/ipv4/tcp_max_tw_buckets",
+                &s->tcp_max_tw_buckets, 1);
 }

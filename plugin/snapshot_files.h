@@ -16,6 +16,11 @@ void snapshot_file_failed(struct snapshot *s, const char *file, int err);
 /* Reads the sysctls that the settings need. */
 void snapshot_read_files(struct snapshot_reader *reader, struct snapshot *s);
 
+/* After sockstat, where values are added up: of what tcp_max_tw_buckets is for
+ * only the percentage is reported then, and none is 0 % of any limit. */
+void snapshot_read_summed_limit(const struct snapshot_reader *reader,
+                                struct snapshot *s);
+
 void snapshot_read_sockstat(const struct snapshot_reader *reader,
                             struct snapshot *s);
 

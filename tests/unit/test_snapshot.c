@@ -278,6 +278,26 @@ START_TEST(files_that_no_value_needs_are_not_read) {
 }
 END_TEST
 
+/* tcp_fin_timeout is of each namespace, and no time-wait bucket is 0 percent of
+ * any limit. */
+START_TEST(for_a_sum_no_file_is_read_that_it_does_not_need) {
+  fake_machine_read_first();
+  machine.reader.summed = true;
+  fake_machine_spoil(FIN_TIMEOUT);
+  fake_machine_read();
+  check_file(NULL, 0);
+  ck_assert_int_eq(machine.snapshot.tcp_max_tw_buckets, 65536);
+  fake_machine_spoil(MAX_TW_BUCKETS);
+  fake_machine_read();
+  check_file(MAX_TW_BUCKETS, -EISDIR);
+  temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE("27"));
+  fake_machine_read();
+  check_file(NULL, 0);
+  ck_assert_int_eq(machine.snapshot.sockstat.tw, 0);
+  ck_assert_int_gt(machine.snapshot.tcp_max_tw_buckets, 0);
+}
+END_TEST
+
 START_TEST(without_sockets_to_count_the_kernel_is_not_asked) {
   machine.settings.all_ports_summary = CHOICE_FALSE;
   fake_machine_read_first();
@@ -553,6 +573,7 @@ int main(void) {
       tc, a_report_option_alone_has_all_its_values_and_reads_no_other_file, 0,
       4);
   tcase_add_test(tc, files_that_no_value_needs_are_not_read);
+  tcase_add_test(tc, for_a_sum_no_file_is_read_that_it_does_not_need);
   tcase_add_test(tc, a_group_without_control_group_may_be_before_one_with_it);
   tcase_add_test(tc, without_sockets_to_count_the_kernel_is_not_asked);
   tcase_add_loop_test(tc,
