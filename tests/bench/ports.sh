@@ -33,6 +33,7 @@ ports_on() {
   fi
   # With 3000 ports tcpconns takes 20 s for a read of 1 M.
   if [[ -n $tcpconns ]]; then readers+=(one_tcpconns many_tcpconns); fi
+  if [[ -n $tcpconns ]] && ((size <= 100000)); then readers+=(most_tcpconns); fi
   table ports ms 'one_tcpstates walk' "CPU time of a read with groups by port, every second one (as a multiple of that with one LocalPort; of the bare walk)"
   row ports one_tcpstates 'one_tcpconns walk' 'tcpstates, one LocalPort (of tcpconns with it; of the bare walk)'
   row ports many_tcpstates '' 'tcpstates, 1000 LocalPort'
@@ -41,6 +42,7 @@ ports_on() {
   row ports values_3000_tcpstates '' 'the same with no socket: 3000 groups of values'
   row ports one_tcpconns 'one_tcpconns walk' 'tcpconns, one LocalPort'
   row ports many_tcpconns 'one_tcpconns walk' 'tcpconns, 1000 LocalPort'
+  row ports most_tcpconns 'one_tcpconns walk' 'tcpconns, 3000 LocalPort'
   row ports walk 'one_tcpconns walk' 'bare walk'
   row ports walks 'one_tcpconns walk' 'two bare walks, one with a filter'
   for ((round = 0; round < rounds; round++)); do
