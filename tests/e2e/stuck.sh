@@ -81,15 +81,17 @@ collectd_stop
 collectd_configure <<'END'
 LoadPlugin tcpstates
 <Plugin tcpstates>
-  LocalPort 18001
+  LocalPort 18001 18006
 </Plugin>
 END
+sockets make fin-wait2-held ipv4 18006 7
+sleep 2
 collectd_start
 values >/dev/null
 got=$(value 18001-local duration-close_wait_oldest)
 ok "after its start no age is above the truth: ${got:-nothing}" \
   awk -v got="$got" -v truth="$(oldest CLOSE_WAIT 18001)" 'BEGIN { exit !(got != "" && got <= truth) }'
-is "StuckAfter is 60 s, whatever tcp_fin_timeout is" "$(stuck 18001-local close_wait)" 0
+is "StuckAfter is 60 s, whatever tcp_fin_timeout is" "$(value 18006-local tcp_connections-CLOSE_WAIT) $(stuck 18006-local close_wait)" "7 0"
 is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 done_testing

@@ -86,7 +86,8 @@ fact() {
   facts "$1" "$2" | sed -n "s/^$3: //p"
 }
 
-echo "1024 60999" >/proc/sys/net/ipv4/ip_local_port_range
+# 50051 is among them; the ports of later servers are not, or a client could have one before.
+echo "32768 60999" >/proc/sys/net/ipv4/ip_local_port_range
 configure() {
   collectd_configure exec <<END
 LoadPlugin tcpstates
