@@ -144,7 +144,8 @@ class Build:
             self.run_logged([str(TOP / "configure"), "--disable-shared", "--enable-static", f"CFLAGS={CFLAGS}"], log)
         programs = sorted(str(p.relative_to(TOP).with_suffix("")) for p in TOP.glob("tests/unit/test_*.c"))
         programs += [f"tests/fuzz/{name}" for name in ("bytecode", "config", "netlink", "plan", "proc")]
-        self.run_logged(["make", f"-j{os.cpu_count()}", "V=1", *programs], log)
+        # libtool says what it runs only without --silent.
+        self.run_logged(["make", f"-j{os.cpu_count()}", "V=1", "AM_LIBTOOLFLAGS=", *programs], log)
         compiles, links = {}, {}
         for line in log.read_text().splitlines():
             match = re.match(r"libtool: (compile|link):  ?(.*)", line)
