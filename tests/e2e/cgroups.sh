@@ -77,7 +77,7 @@ for descriptors in 20000 1024 32; do
   host "$descriptors"
   is "$depth control groups below each other, $descriptors descriptors: each group is counted" "$(established)" "$all"
   ok "$depth control groups below each other, $descriptors descriptors: the group is named whose are not all known" \
-    grep -Exq '[^ ]*/deep(/nest)+, of Filter "deep": too many control groups, or too deep. What is in there is not counted.' <(is_said)
+    grep -Exq '[^ ]*/deep/nest[/nest]*, of Filter "deep": too many control groups, or too deep. What is in there is not counted.' <(is_said)
 done
 unnest
 depth=0
