@@ -77,11 +77,10 @@ static int read_service_names(const struct config_option *option,
 
 /* From how many on to notify. */
 static int read_threshold(const struct config_option *option, unsigned offset) {
-  return config_read_number(
-      option, 0, UINT32_MAX,
-      "write from how many stuck sockets on to notify, up "
-      "to 4294967295, or 0 for never",
-      member(option, offset));
+  return config_read_number(option, 0, UINT32_MAX,
+                            "write from how many sockets on to notify, up "
+                            "to 4294967295, or 0 for never",
+                            member(option, offset));
 }
 
 static int read_counting(const struct config_option *option, unsigned arg) {
@@ -127,6 +126,9 @@ static const struct config_entry options[] = {
      false},
     {"ReportAcceptQueue", read_report, REPORT_ACCEPT_QUEUE, false},
     {"ReportEphemeralPorts", read_report, REPORT_EPHEMERAL_PORTS, false},
+    {"ReportUnhashed", read_report, REPORT_UNHASHED, false},
+    {"NotifyUnhashed", read_threshold,
+     offsetof(struct settings, notify_unhashed), false},
     {"Counting", read_counting, 0, false},
     {"Filter", config_read_filter, 0, true},
 };

@@ -104,6 +104,7 @@ static const struct single_value machine_values[] = {
     NUMBER("gauge", "tcp_max_orphans", REPORT_ORPHANS, tcp_max_orphans),
     PERCENT("orphans", REPORT_ORPHANS, sockstat.orphan, tcp_max_orphans),
     NUMBER("current_connections", "allocated", REPORT_LIMITS, sockstat.alloc),
+    NUMBER("current_connections", "unhashed", REPORT_UNHASHED, unhashed),
     NUMBER("gauge", "tcp_mem_used", REPORT_LIMITS, sockstat.mem),
     NUMBER("gauge", "tcp_mem_low", REPORT_LIMITS, tcp_mem[0]),
     NUMBER("gauge", "tcp_mem_pressure", REPORT_LIMITS, tcp_mem[1]),

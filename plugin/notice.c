@@ -15,12 +15,14 @@
 const char *notice_state(uint8_t state) {
   return state == TCP_FIN_WAIT1   ? "FIN_WAIT1"
          : state == TCP_FIN_WAIT2 ? "FIN_WAIT2"
+         : state == TCP_CLOSE     ? "no state"
                                   : "CLOSE_WAIT";
 }
 
 const char *notice_value(uint8_t state) {
   return state == TCP_FIN_WAIT1   ? "fin_wait1_stuck"
          : state == TCP_FIN_WAIT2 ? "fin_wait2_stuck"
+         : state == TCP_CLOSE     ? "unhashed"
                                   : "close_wait_stuck";
 }
 
@@ -132,7 +134,7 @@ static void add_process(struct text *text, const struct evidence *evidence,
   add(text, "%s[%u]", process->command, process->pid);
   if (process->service[0] != '\0' &&
       strcmp(process->service, evidence->service) != 0 &&
-      evidence->holder.service != 0)
+      (evidence->holder.service != 0 || evidence->holder.state == TCP_CLOSE))
     add(text, " of %s", process->service);
   if (process->num > 0)
     add(text, " (%u)", process->num);
@@ -211,10 +213,12 @@ static void add_facts(struct notice *notice, const struct evidence *evidence) {
   add(&values, "%s", notice_state(holder->state));
   begin_meta(notice, &values, "sockets");
   add(&values, "%s%u", evidence->at_least ? "at least " : "", holder->num);
-  begin_meta(notice, &values, "not_accepted");
-  add(&values, "%u", holder->unaccepted);
-  begin_meta(notice, &values, "oldest_seconds");
-  add(&values, "%llu", (unsigned long long)holder->oldest / 1000);
+  if (holder->state != TCP_CLOSE) {
+    begin_meta(notice, &values, "not_accepted");
+    add(&values, "%u", holder->unaccepted);
+    begin_meta(notice, &values, "oldest_seconds");
+    add(&values, "%llu", (unsigned long long)holder->oldest / 1000);
+  }
   if (evidence->cgroup[0] != '\0') {
     begin_meta(notice, &values, "control_group");
     add(&values, "%s", evidence->cgroup);
@@ -246,23 +250,40 @@ static void clean(char *text, size_t len) {
       text[i] = '?';
 }
 
+/* Of sockets that are stuck in a state. */
+static void add_stuck(struct text *text, const struct evidence *evidence) {
+  const struct holder *holder = &evidence->holder;
+  add(text, "%s%u socket%s", evidence->at_least ? "At least " : "", holder->num,
+      holder->num == 1 ? "" : "s");
+  add_holder(text, evidence);
+  add(text, " in %s for more than %u s (oldest ", notice_state(holder->state),
+      evidence->after);
+  add_age(text, holder->oldest);
+  add(text, "). ");
+  add_meaning(text, holder);
+  if (holder->service != 0 || evidence->everyone) {
+    add_ports_of(text, evidence, true);
+    add_ports_of(text, evidence, false);
+  }
+}
+
+/* Of sockets that are in none. */
+static void add_unhashed(struct text *text, const struct holder *holder) {
+  add(text,
+      "%u TCP socket%s in no state: the connection was reset or never made, "
+      "and it ends with close() here.",
+      holder->num, holder->num == 1 ? "" : "s");
+}
+
 void notice_warning(struct notice *notice, const struct evidence *evidence) {
   const struct holder *holder = &evidence->holder;
   *notice = (struct notice){.event = ALARM_WARNING, .state = holder->state};
   snprintf(notice->holder, sizeof(notice->holder), "%s", evidence->name);
   struct text text = {notice->text, sizeof(notice->text), 0};
-  add(&text, "%s%u socket%s", evidence->at_least ? "At least " : "",
-      holder->num, holder->num == 1 ? "" : "s");
-  add_holder(&text, evidence);
-  add(&text, " in %s for more than %u s (oldest ", notice_state(holder->state),
-      evidence->after);
-  add_age(&text, holder->oldest);
-  add(&text, "). ");
-  add_meaning(&text, holder);
-  if (holder->service != 0 || evidence->everyone) {
-    add_ports_of(&text, evidence, true);
-    add_ports_of(&text, evidence, false);
-  }
+  if (holder->state == TCP_CLOSE)
+    add_unhashed(&text, holder);
+  else
+    add_stuck(&text, evidence);
   add_processes(&text, evidence);
   if (evidence->peers.num > 0) {
     add(&text, " Most to ");
@@ -279,6 +300,7 @@ void notice_okay(struct notice *notice, const struct alarm *alarm, uint32_t num,
   *notice = (struct notice){.event = ALARM_OKAY, .state = alarm->state};
   snprintf(notice->holder, sizeof(notice->holder), "%s", alarm->holder);
   snprintf(notice->text, sizeof(notice->text),
-           "%u stuck in %s: fewer than half of %u, for two reads.", num,
+           "%u %s %s: fewer than half of %u, for two reads.", num,
+           alarm->state == TCP_CLOSE ? "sockets in" : "stuck in",
            notice_state(alarm->state), limit);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The text of a notification of stuck sockets, and its meta data. */
+/* The text of a notification of sockets that are stuck or in no state
+ * (TCP_CLOSE), and its meta data. */
 #ifndef TCPSTATES_NOTICE_H
 #define TCPSTATES_NOTICE_H
 

@@ -74,8 +74,7 @@ void process_sockets_add(struct process_sockets *sockets, uint32_t inode,
     slot->holds |= bit;
 }
 
-/* The inode of "socket:[INODE]"; 0: it is something else. */
-static uint32_t parse_link(const char *link, size_t len) {
+uint32_t process_parse_socket(const char *link, size_t len) {
   static const char start[] = "socket:[";
   size_t start_len = sizeof(start) - 1;
   uint64_t inode;
@@ -105,7 +104,7 @@ static int read_descriptors(const char *proc, uint32_t pid,
     char link[64];
     ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
     num++;
-    uint32_t inode = len <= 0 ? 0 : parse_link(link, (size_t)len);
+    uint32_t inode = len <= 0 ? 0 : process_parse_socket(link, (size_t)len);
     struct process_socket *slot = inode == 0 ? NULL : find(sockets, inode);
     /* A process may have several descriptors of one. */
     if (slot == NULL || slot->inode == 0 || slot->pid == pid)
@@ -129,7 +128,7 @@ static void read_text(const char *proc, uint32_t pid, const char *file,
     buf[0] = '\0';
 }
 
-static void describe(const char *proc, struct process *process) {
+void process_describe(const char *proc, struct process *process) {
   /* "0::/PATH" is the line of cgroup v2, cgroups(7). */
   char text[4096];
   read_text(proc, process->pid, "cgroup", text, sizeof(text));
@@ -149,8 +148,7 @@ static void describe(const char *proc, struct process *process) {
   process->command[len] = '\0';
 }
 
-/* Puts it where those with more sockets are before it. */
-static void rank(struct processes *holder, const struct process *process) {
+void processes_add(struct processes *holder, const struct process *process) {
   holder->num++;
   size_t place =
       holder->top_num < PROCESS_TOP ? holder->top_num++ : PROCESS_TOP;
@@ -193,12 +191,12 @@ struct process_search process_find(const char *proc,
     if (found.sum == 0)
       continue;
     struct process process = {.pid = (uint32_t)pid};
-    describe(proc, &process);
+    process_describe(proc, &process);
     for (size_t i = 0; i < num; i++) {
       process.num = found.num[i];
       process.listens = found.listens >> i & 1;
       if (process.num > 0 || process.listens)
-        rank(&holders[i], &process);
+        processes_add(&holders[i], &process);
     }
   }
   closedir(dir);

@@ -73,6 +73,16 @@ struct process_search process_find(const char *proc,
                                    const struct process_sockets *sockets,
                                    struct processes *holders, size_t num);
 
+/* The inode of what a descriptor's link says, "socket:[INODE]"; 0: it is no
+ * socket. */
+uint32_t process_parse_socket(const char *link, size_t len);
+
+/* Finds out the command and the service of the process of this pid. */
+void process_describe(const char *proc, struct process *process);
+
+/* Adds one more process: those with more sockets are before it. */
+void processes_add(struct processes *processes, const struct process *process);
+
 /* Writes why a search has not found all, a sentence without full stop. */
 void process_explain(const struct process_search *search, char *text,
                      size_t size);

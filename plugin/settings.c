@@ -7,7 +7,8 @@
 void settings_init(struct settings *settings) {
   *settings = (struct settings){
       .report = REPORT_BY_STATE | REPORT_FIN_WAIT2 | REPORT_ORPHANS |
-                REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_STUCK,
+                REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_STUCK |
+                REPORT_UNHASHED,
       .stuck_after = 60,
       .services_max = 100,
   };
@@ -15,6 +16,11 @@ void settings_init(struct settings *settings) {
 
 bool settings_need_ages(const struct settings *settings) {
   return settings->report & REPORT_STUCK || settings->notify_stuck > 0;
+}
+
+bool settings_need_unhashed(const struct settings *settings) {
+  return !settings->other_namespace &&
+         (settings->report & REPORT_UNHASHED || settings->notify_unhashed > 0);
 }
 
 bool settings_need_ephemeral(const struct settings *settings) {

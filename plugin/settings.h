@@ -21,6 +21,8 @@ enum settings_report {
   REPORT_STUCK = 1 << 6,
   REPORT_ACCEPT_QUEUE = 1 << 7,
   REPORT_EPHEMERAL_PORTS = 1 << 8,
+  REPORT_UNHASHED = 1 << 9,
+  REPORT_SUMS = 1 << 10, /* no option: of a namespace, for unhashed.c */
 };
 
 /* A set of sockets that is counted on its own. */
@@ -52,14 +54,15 @@ struct settings {
   unsigned report;                        /* enum settings_report */
   uint32_t stuck_after;                   /* seconds, greater than 0 */
   uint32_t notify_stuck; /* notify from this many stuck sockets on; 0: never */
-  bool notify_processes; /* and name processes */
-  bool notify_peers;     /* and remote addresses */
-  bool dump;             /* Counting "dump": of all sockets, however many */
-  bool services;         /* a group for each service or container */
-  uint32_t services_max; /* of them, the largest */
-  bool host_names;       /* containers are called by their host names */
-  bool no_group;         /* none is selected: hence the listening ports */
-  struct group *groups;  /* in the order of configuration: those of TCP */
+  uint32_t notify_unhashed; /* and from this many unhashed ones on */
+  bool notify_processes;    /* and name processes */
+  bool notify_peers;        /* and remote addresses */
+  bool dump;                /* Counting "dump": of all sockets, however many */
+  bool services;            /* a group for each service or container */
+  uint32_t services_max;    /* of them, the largest */
+  bool host_names;          /* containers are called by their host names */
+  bool no_group;            /* none is selected: hence the listening ports */
+  struct group *groups;     /* in the order of configuration: those of TCP */
   size_t groups_num;
   size_t mptcp_num;     /* after these, those of MPTCP; none before the end of
                            config_finish() */
@@ -88,6 +91,10 @@ void settings_init(struct settings *settings);
 /* Do values or notifications need to know for how long sockets have been stuck?
  */
 bool settings_need_ages(const struct settings *settings);
+
+/* Do values or notifications need the number of unhashed sockets? Only those of
+ * the daemon's namespace can. */
+bool settings_need_unhashed(const struct settings *settings);
 
 /* The states of sockets that the values need, as a bit mask of
  * 1 << TCP_ESTABLISHED and so on; bound-only is 1 << TCP_CLOSE. */

@@ -251,11 +251,17 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
       .tcp_max_tw_buckets = PROC_UNKNOWN,
       .tcp_max_orphans = PROC_UNKNOWN,
       .tcp_mem = {PROC_UNKNOWN, PROC_UNKNOWN, PROC_UNKNOWN},
+      .unhashed = PROC_UNKNOWN,
+      .sums_error = -ENODATA,
   };
   snapshot_read_files(reader, out);
   uint32_t states = settings_states(reader->settings);
+  if (reader->settings->report & REPORT_SUMS)
+    out->sums_error = netns_sums_read(reader->proc, "thread-self", &out->sums);
   if (states != 0)
     out->sockets_error = count_sockets(reader, out, states);
+  else if (settings_need_unhashed(reader->settings))
+    snapshot_read_sums(reader, out);
   else if (reader->settings->report & (REPORT_ORPHANS | REPORT_LIMITS))
     snapshot_read_sockstat(reader, out);
   if (reader->summed && reader->settings->report & REPORT_LIMITS)

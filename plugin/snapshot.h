@@ -7,6 +7,7 @@
 #include "diag_dump.h"
 #include "filter_ids.h"
 #include "mptcp.h"
+#include "netns_sums.h"
 #include "plan.h"
 #include "proc_text.h"
 #include "stuck.h"
@@ -34,6 +35,10 @@ struct snapshot {
   int64_t tcp_max_tw_buckets;
   int64_t tcp_max_orphans;
   int64_t tcp_mem[3]; /* low, pressure, high: pages */
+  int64_t unhashed;   /* of the machine: set by who has all its namespaces */
+
+  struct netns_sums sums; /* of this namespace, for that */
+  int sums_error;         /* -errno: they are not known, or not asked for */
 
   /* The first file that is there and could not be read; NULL: none */
   const char *file;

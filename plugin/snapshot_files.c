@@ -73,6 +73,11 @@ struct plan_sums snapshot_read_sums(struct snapshot_reader *reader,
                                     struct snapshot *s) {
   int64_t inuse6 = read_sockstat6(reader, s);
   snapshot_read_sockstat(reader, s);
+  bool known = inuse6 >= 0 && s->sockstat.inuse >= 0 && s->sockstat.alloc >= 0;
+  s->sums_error = known ? 0 : -ENODATA;
+  s->sums = (struct netns_sums){.inuse = s->sockstat.inuse + inuse6,
+                                .alloc = s->sockstat.alloc,
+                                .orphan = s->sockstat.orphan};
   return (struct plan_sums){.inuse = s->sockstat.inuse,
                             .inuse6 = inuse6,
                             .tw = s->sockstat.tw,

@@ -12,13 +12,9 @@
 #include "netns_pattern.h"
 #include "remarks.h"
 #include "submit.h"
-
-/* Something that goes wrong in read after read. */
-struct trouble {
-  c_complain_t log;
-  const char *what; /* of the last complaint */
-  int err;
-};
+#include "trouble.h"
+#include "unhashed.h"
+#include "unhashed_alarm.h"
 
 /* A network namespace as the user sees it. */
 struct view {
@@ -31,6 +27,7 @@ struct view {
   struct trouble no_mptcp;
   struct trouble no_file;
   struct trouble no_group;
+  struct trouble no_unhashed;
   struct netns_pattern *pattern; /* NULL: it is one namespace */
 };
 
@@ -51,6 +48,8 @@ static struct cgroup_tree cgroups;
 static struct service_names service_names;
 static struct snapshot_reader reader;
 static struct netns_set netns_set;
+static struct unhashed *unhashed; /* NULL: it is not asked for */
+static struct unhashed_alarm unhashed_alarm;
 static struct view *views; /* the daemon's, then the settings' namespaces */
 
 static int tcpstates_config(oconfig_item_t *block) {
@@ -104,6 +103,10 @@ static int tcpstates_init(void) {
   reader.dump.absence = absence;
   if (err == 0)
     err = netns_open(&netns_set, &settings, "/proc", absence, &cgroups);
+  if (err == 0 && settings_need_unhashed(&settings)) {
+    unhashed = unhashed_open(&settings, "/proc");
+    err = unhashed == NULL ? -ENOMEM : 0;
+  }
   if (err == 0)
     err = open_views();
   if (err != 0) {
@@ -118,65 +121,48 @@ static int tcpstates_init(void) {
   return 0;
 }
 
-/* Says "WHAT: REASON. CONSEQUENCE." about a view, at growing distances while
- * what and err stay the same. reason: NULL: that of err, a negative errno. */
-static void complain(int level, struct trouble *trouble,
-                     const struct view *view, const char *what,
-                     const char *reason, int err, const char *consequence) {
-  /* That there is another cause is news. */
-  if (what != trouble->what || err != trouble->err)
-    trouble->log = (c_complain_t)C_COMPLAIN_INIT_STATIC;
-  trouble->what = what;
-  trouble->err = err;
-  char buf[ERRBUF_SIZE];
-  c_complain(
-      level, &trouble->log, "tcpstates plugin: %s%s: %s. %s", view->label, what,
-      reason == NULL ? sstrerror(-err, buf, sizeof(buf)) : reason, consequence);
-}
-
-static void release(struct trouble *trouble, const struct view *view,
-                    const char *text) {
-  c_release(LOG_INFO, &trouble->log, "tcpstates plugin: %s%s", view->label,
-            text);
-}
-
 static void log_mptcp(const struct snapshot *snapshot, struct view *view) {
   int err = snapshot->mptcp_error;
   if (err != 0)
-    complain(LOG_WARNING, &view->no_mptcp, view, "no counts of MPTCP",
-             mptcp_strerror(err), err, "Other values go on.");
+    trouble_complain(&view->no_mptcp, LOG_WARNING, view->label,
+                     "no counts of MPTCP", mptcp_strerror(err), err,
+                     "Other values go on.");
   else
-    release(&view->no_mptcp, view, "MPTCP's sockets are counted again.");
+    trouble_release(&view->no_mptcp, view->label,
+                    "MPTCP's sockets are counted again.");
 }
 
 static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
   int err = snapshot->sockets_error;
   if (err != 0)
-    complain(LOG_ERR, &view->no_sockets, view, "no socket counts",
-             diag_dump_strerror(err), err, "Other values go on.");
+    trouble_complain(&view->no_sockets, LOG_ERR, view->label,
+                     "no socket counts", diag_dump_strerror(err), err,
+                     "Other values go on.");
   else
-    release(&view->no_sockets, view, "the sockets are counted again.");
+    trouble_release(&view->no_sockets, view->label,
+                    "the sockets are counted again.");
 
   log_mptcp(snapshot, view);
   err = snapshot->file_error;
   if (snapshot->file != NULL)
-    complain(LOG_WARNING, &view->no_file, view, snapshot->file,
-             remarks_file_strerror(err), err,
-             snapshot->file_in_part ? "What is in there is not counted."
-                                    : "Its values are missing.");
+    trouble_complain(&view->no_file, LOG_WARNING, view->label, snapshot->file,
+                     remarks_file_strerror(err), err,
+                     snapshot->file_in_part ? "What is in there is not counted."
+                                            : "Its values are missing.");
   else
-    release(&view->no_file, view, "all files are read again.");
+    trouble_release(&view->no_file, view->label, "all files are read again.");
 
   size_t left_out = snapshot->index->listening_left_out;
   char reason[64];
   snprintf(reason, sizeof(reason), "%zu more ports than %d are listened on",
            left_out, LISTENING_MAX);
   if (left_out > 0)
-    complain(LOG_WARNING, &view->no_group, view, "ListeningPorts", reason, 0,
-             "They have no group; LocalPort gives one to any port.");
+    trouble_complain(&view->no_group, LOG_WARNING, view->label,
+                     "ListeningPorts", reason, 0,
+                     "They have no group; LocalPort gives one to any port.");
   else
-    release(&view->no_group, view,
-            "every port that is listened on has a group.");
+    trouble_release(&view->no_group, view->label,
+                    "every port that is listened on has a group.");
 
   if (snapshot->method[0] != '\0')
     P_INFO("%s%s", view->label, snapshot->method);
@@ -206,9 +192,9 @@ static void submit(const struct snapshot *snapshot, struct view *view) {
  */
 static void complain_missing(const struct netns *netns, struct view *view,
                              int error) {
-  complain(error == -ETIMEDOUT ? LOG_WARNING : LOG_ERR, &view->no_entry, view,
-           netns->path, netns_strerror(error), error,
-           "Its values are missing.");
+  trouble_complain(&view->no_entry, error == -ETIMEDOUT ? LOG_WARNING : LOG_ERR,
+                   view->label, netns->path, netns_strerror(error), error,
+                   "Its values are missing.");
 }
 
 static void submit_namespace(struct netns *netns, struct view *view) {
@@ -216,7 +202,7 @@ static void submit_namespace(struct netns *netns, struct view *view) {
     complain_missing(netns, view, netns->error);
     return;
   }
-  release(&view->no_entry, view, "it is read again.");
+  trouble_release(&view->no_entry, view->label, "it is read again.");
   submit(&netns->snapshot, view);
 }
 
@@ -252,10 +238,11 @@ static void submit_pattern(struct view *view) {
   const char *reason;
   int err = netns_pattern_error(pattern, &reason);
   if (err != 0)
-    complain(LOG_WARNING, &view->no_entry, view, pattern->failed, reason, err,
-             "Its part is missing or old.");
+    trouble_complain(&view->no_entry, LOG_WARNING, view->label, pattern->failed,
+                     reason, err, "Its part is missing or old.");
   else
-    release(&view->no_entry, view, "all of them are read again.");
+    trouble_release(&view->no_entry, view->label,
+                    "all of them are read again.");
 }
 
 static void read_namespaces(int64_t deadline) {
@@ -302,6 +289,26 @@ static void refresh_services(void) {
          reason == NULL ? sstrerror(-err, buf, sizeof(buf)) : reason);
 }
 
+static void read_unhashed(struct snapshot *snapshot, int64_t deadline) {
+  if (unhashed == NULL || snapshot->sums_error != 0)
+    return;
+  int64_t now = netns_now();
+  unhashed_read(unhashed, &snapshot->sums, now, deadline);
+  snapshot->unhashed = unhashed->value;
+  const char *what;
+  const char *reason = unhashed_strerror(unhashed, &what);
+  struct trouble *trouble = &views[0].no_unhashed;
+  if (unhashed->gap != UNHASHED_KNOWN)
+    trouble_complain(trouble, LOG_INFO, "", what, reason, unhashed->error,
+                     "The number of unhashed sockets is missing.");
+  else
+    trouble_release(trouble, "", "unhashed sockets are counted again.");
+  if (unhashed_alarm_update(&unhashed_alarm, unhashed->value,
+                            settings.notify_unhashed, now, "/proc",
+                            &reader.dump))
+    submit_notice(&unhashed_alarm.notice, NULL, reading.time);
+}
+
 static int tcpstates_read(void) {
   int64_t deadline = find_deadline();
   reading.time = cdtime();
@@ -310,13 +317,14 @@ static int tcpstates_read(void) {
   struct snapshot snapshot;
   refresh_services();
   snapshot_read(&reader, &snapshot);
+  read_unhashed(&snapshot, deadline);
   submit(&snapshot, &views[0]);
   read_namespaces(deadline);
   return reading.values == 0 && reading.failed ? -1 : 0;
 }
 
 static int tcpstates_shutdown(void) {
-  size_t going_on = netns_close(&netns_set);
+  size_t going_on = netns_close(&netns_set) + unhashed_close(unhashed);
   snapshot_close(&reader);
   if (going_on > 0) {
     P_WARNING("the end does not wait for %zu namespaces that are being read",

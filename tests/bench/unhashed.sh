@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-# Section "unhashed": what ReportUnhashed costs on a machine with many processes.
+# Section "unhashed": what ReportUnhashed costs on a machine with many processes, and what a WARNING of
+# NotifyUnhashed costs on one with many descriptors.
 # shellcheck shell=bash disable=SC2034,SC2154 # what the scripts beside it set and read
 
-section unhashed '' '' '1 minute; 10000 sockets, 500 processes'
+section unhashed '' '' '2 minutes; 10000 sockets, 500 processes; 100000 descriptors'
 
 unhashed_alone() {
   local round i pids=()
@@ -16,6 +17,9 @@ unhashed_alone() {
     sleep infinity &
     pids+=($!)
   done
+  # Where there is none, no process has to be looked at.
+  start_holder
+  holder_do -1 'make bound ipv4 7200 5'
   table unhashed ms without "CPU time of a read of $size sockets on a machine with 500 processes more (as a multiple of that without)"
   row unhashed without '' 'tcpstates, ReportUnhashed false'
   row unhashed with '' 'tcpstates, ReportUnhashed true'
@@ -27,6 +31,31 @@ unhashed_alone() {
   done
   kill "${pids[@]}"
   wait "${pids[@]}" 2>/dev/null || true
+  remove_sockets
+  unhashed_warning
+}
+
+# Two reads, of which the second one looks through the descriptors.
+unhashed_warning() {
+  local round
+  size=50000
+  make_sockets server "$size" || return 0
+  table warning ms none "CPU time of the first two reads of $size sockets, whose other ends are open, too (as a multiple of those without a WARNING)"
+  row warning none '' 'tcpstates, NotifyUnhashed 0'
+  row warning one '' 'tcpstates, NotifyUnhashed 1: a WARNING'
+  for ((round = 0; round < rounds; round++)); do
+    two_reads 'NotifyUnhashed 0'
+    sample warning none 'two reads' "$ns"
+    two_reads 'NotifyUnhashed 1'
+    sample warning one 'two reads' "$ns"
+  done
+}
+
+two_reads() {
+  configure "$tcpstates" "$1"
+  "${in_ns[@]}" "$build/plugin_host" --config "$work/host.conf" --measure --warmup 0 --reads 2 "$tcpstates" >"$work/measured" 2>"$work/messages" ||
+    die 1 "$1: $(<"$work/messages")"
+  ns=$((2 * $(measured cpu_ns_per_read_mean)))
 }
 
 unhashed_finish() {

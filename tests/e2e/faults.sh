@@ -104,6 +104,7 @@ fi
 configuration=$work/tcpstates.conf
 cat >"$configuration" <<END
 <Plugin tcpstates>
+  ReportUnhashed false
   AllPortsSummary true
   LocalPort 18000
   RemotePort 18001
@@ -188,6 +189,7 @@ steady_configuration=$configuration
 configuration=$work/pattern.conf
 cat >"$configuration" <<END
 <Plugin tcpstates>
+  ReportUnhashed false
   <Namespace "/proc/${others[0]}/ns/net" "/proc/${others[0]}/task/${others[0]}/ns/net">
     Name "sum"
     AllPortsSummary true
@@ -253,6 +255,7 @@ sleep 1.1
 configuration=$work/notify.conf
 cat >"$configuration" <<'END'
 <Plugin tcpstates>
+  ReportUnhashed false
   StuckAfter 1
   NotifyStuck 1
   NotifyProcesses true

@@ -36,7 +36,8 @@ is "after 1000 reads as many descriptors are open as after the first" \
 # What the read callback returns: at an error the daemon doubles the interval.
 no_values='ReportFinTimeout false
 ReportOrphans false
-ReportLimits false'
+ReportLimits false
+ReportUnhashed false'
 no_tcp_diag=(env "LD_PRELOAD=$build/.libs/no_tcp_diag.so" "TCP_DIAG=$work/none" "LATER=$work/none" "REQUESTS=$work/requests")
 # read_once OPTIONS [COMMAND...]: what a read, with the command before it, prints and returns.
 read_once() {

@@ -37,7 +37,7 @@ without() {
 host() {
   "${as_user[@]}" "$work/plugin_host" --types-db "$work/types.db" --config "$work/tcpstates.conf" \
     ${1:+--allow "${1//|/ }"} --values --reads 2 "$work/tcpstates.so" 2>"$work/messages" >"$work/values" || return
-  sed 's/(oldest [^)]*)//' "$work/messages" "$work/values" | grep -vE '_oldest |-machine/'
+  sed 's/(oldest [^)]*)//' "$work/messages" "$work/values" | grep -vE '_oldest |-machine/|unhashed sockets'
 }
 
 # check FEATURE CALLS PATTERN: CALLS are allowed beside those of FEATURE; a value
@@ -71,6 +71,7 @@ ok "without the plugin's reads, none of its system calls is made" \
 
 cat >"$work/tcpstates.conf" <<'END'
 <Plugin tcpstates>
+  ReportUnhashed false
   AllPortsSummary true
   ListeningPorts true
   LocalPort 18000
@@ -80,12 +81,16 @@ END
 check 'each read' '' 'all/tcp_connections-ESTABLISHED 6$'
 sed -i 's/ReportAcceptQueue/ReportClosed/' "$work/tcpstates.conf"
 check ReportClosed "$always" 'all/tcp_connections-ESTABLISHED 6$'
+sed -i -e 's/ReportClosed true/ReportClosed false/' -e 's/ReportUnhashed false/ReportUnhashed true/' "$work/tcpstates.conf"
+# Others may have mounted namespaces, which are entered.
+check ReportUnhashed "$always $(listed Namespace)" 'all/tcp_connections-ESTABLISHED 6$'
 
 if cgroup=$(cgroup_make); then
   sockets_in "$cgroup/below" make fin-wait2-held ipv4 18002 1
   sleep 1.5
   cat >"$work/tcpstates.conf" <<END
 <Plugin tcpstates>
+  ReportUnhashed false
   <Filter "group">
     ControlGroup "/${cgroup##*/}"
   </Filter>
@@ -94,6 +99,7 @@ END
   check ControlGroup "$always" 'group/current_connections-fin_wait2_held 1$'
   cat >"$work/tcpstates.conf" <<'END'
 <Plugin tcpstates>
+  ReportUnhashed false
   StuckAfter 1
   NotifyStuck 1
 </Plugin>
@@ -105,6 +111,7 @@ fi
 
 cat >"$work/tcpstates.conf" <<'END'
 <Plugin tcpstates>
+  ReportUnhashed false
   StuckAfter 1
   NotifyStuck 1
   NotifyProcesses true
@@ -118,6 +125,7 @@ beside_pid=$!
 wait_until 60 "a namespace of a process's own" netns_apart "$beside_pid"
 cat >"$work/tcpstates.conf" <<END
 <Plugin tcpstates>
+  ReportUnhashed false
   <Namespace "/proc/$beside_pid/ns/net">
     Name "beside"
   </Namespace>

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes proc_text.c, number.c, process.c, service.c, notice.c, alarm.c,
- * holders.c and hitters.c: texts that the kernel and processes write, and what
- * is said of them. The first byte says what the others are; each result is
- * compared with what the header says, worked out in another way. The functions
- * below __wrap_ take the place of the C library's, for a /proc made of bytes.
+/* Fuzzes proc_text.c, mountinfo.c, number.c, process.c, service.c, notice.c,
+ * alarm.c, holders.c and hitters.c: texts that the kernel and processes write,
+ * and what is said of them. The first byte says what the others are; each
+ * result is compared with what the header says, worked out in another way. The
+ * functions below __wrap_ take the place of the C library's, for a /proc made
+ * of bytes.
  */
 #include "fuzz.h"
 
+#include "mountinfo.h"
 #include "notice.h"
 #include "proc_file.h"
 #include "proc_text.h"
@@ -560,6 +562,56 @@ static void fuzz_holders(const uint8_t *data, size_t size) {
     NEED(truth[i] <= holders.missed, "%u are missing", truth[i]);
 }
 
+/* "1 2 0:4 net:[7] /run/netns/a ..." */
+static int model_mountinfo(char *line, uint64_t *inode, char *path,
+                           size_t size) {
+  char *words[5] = {NULL};
+  for (size_t i = 0; i < 5 && line != NULL; i++)
+    words[i] = strsep(&line, " ");
+  if (words[4] == NULL || words[4][0] == '\0')
+    return -EBADMSG;
+  size_t len = strlen(words[3]);
+  if (len < 7 || strncmp(words[3], "net:[", 5) != 0 || words[3][len - 1] != ']')
+    return 0;
+  words[3][len - 1] = '\0';
+  uint64_t number;
+  if (!model_number(words[3] + 5, len - 6, "18446744073709551615", &number))
+    return 0;
+  size_t to = 0;
+  for (const char *c = words[4]; *c != '\0'; c++) {
+    unsigned octal;
+    bool escaped = c[0] == '\\' && c[1] >= '0' && c[1] <= '3' &&
+                   strspn(c + 1, "01234567") >= 3;
+    if (to + 1 >= size)
+      return -ENAMETOOLONG;
+    path[to] = *c;
+    if (escaped && sscanf(c + 1, "%3o", &octal) == 1) {
+      path[to] = (char)octal;
+      c += 3;
+    }
+    to++;
+  }
+  path[to] = '\0';
+  *inode = number;
+  return 1;
+}
+
+static void fuzz_mountinfo(const char *text) {
+  char path[40] = "", expected_path[40] = "";
+  uint64_t inode = 0, expected_inode = 0;
+  char *copy = strdup(text);
+  NEED(copy != NULL, "no memory");
+  int result = mountinfo_netns(text, strlen(text), &inode, path, sizeof(path));
+  int expected = model_mountinfo(copy, &expected_inode, expected_path,
+                                 sizeof(expected_path));
+  free(copy);
+  NEED(result == expected, "%d, not %d", result, expected);
+  NEED(inode == expected_inode, "%" PRIu64 ", not %" PRIu64, inode,
+       expected_inode);
+  NEED(result != 1 || strcmp(path, expected_path) == 0, "%s, not %s", path,
+       expected_path);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 3)
     return 0;
@@ -577,6 +629,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (what == 3)
     fuzz_release(text, a, b);
   fuzz_service(text);
+  fuzz_mountinfo(text);
   fuzz_port_range(text);
   fuzz_port_list(text);
   if (what == 4)

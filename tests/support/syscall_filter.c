@@ -30,6 +30,9 @@ static const struct {
     SYSCALL(getsockopt),
     SYSCALL(openat),
     SYSCALL(read),
+#ifdef __NR_readlink
+    SYSCALL(readlink),
+#endif
     SYSCALL(readlinkat),
     SYSCALL(recvmsg),
     SYSCALL(sendto),

@@ -92,7 +92,7 @@ static void check_groups(const char *name,
 #define DEFAULT_REPORTS (ALL_REPORTS & ~REPORT_CLOSED)
 #define ALL_REPORTS                                                            \
   (REPORT_BY_STATE | REPORT_CLOSED | REPORT_FIN_WAIT2 | REPORT_ORPHANS |       \
-   REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_STUCK)
+   REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_STUCK | REPORT_UNHASHED)
 
 START_TEST(no_option_leaves_everything_at_its_default) {
   const oconfig_item_t empty = PLUGIN();
@@ -544,7 +544,8 @@ END_TEST
   "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
   "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
   "NotifyPeers, "                                                              \
-  "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Namespace"
+  "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "  \
+  "Counting, Filter, Namespace"
 
 static const struct {
   const char *name;

@@ -349,7 +349,8 @@ static const struct {
      "ServiceNames, ReportByState, ReportClosed, "
      "ReportFinWait2, ReportOrphans, ReportFinTimeout, ReportLimits, "
      "ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, NotifyPeers, "
-     "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Namespace"},
+     "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "
+     "Counting, Filter, Namespace"},
 };
 
 START_TEST(wrong_filter_or_counting_is_refused) {

@@ -145,7 +145,8 @@ static struct {
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
      "NotifyPeers, "
-     "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Name, "
+     "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "
+     "Counting, Filter, Name, "
      "NamespaceBudget"},
     {NAMED_BLOCK("Namespace", TEXT("cni-*"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"cni-*\">: a path needs a short name for its groups, and so "
@@ -186,7 +187,8 @@ static struct {
      "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
      "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
      "NotifyPeers, "
-     "ReportAcceptQueue, ReportEphemeralPorts, Counting, Filter, Namespace"},
+     "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "
+     "Counting, Filter, Namespace"},
 };
 
 START_TEST(a_wrong_block_is_refused_with_what_to_write_instead) {

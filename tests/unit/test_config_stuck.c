@@ -87,6 +87,7 @@ START_TEST(a_switch_changes_its_own_setting_and_no_other) {
     unsigned report; /* 0: it is no part of it */
   } switches[] = {{"ReportStuck", REPORT_STUCK},
                   {"ReportAcceptQueue", REPORT_ACCEPT_QUEUE},
+                  {"ReportUnhashed", REPORT_UNHASHED},
                   {"ReportEphemeralPorts", REPORT_EPHEMERAL_PORTS},
                   {"NotifyProcesses", 0}};
   oconfig_value_t value = booleans[_i].value;
@@ -111,7 +112,7 @@ END_TEST
 
 #define AFTER_HELP "write whole seconds from 1 to 31536000"
 #define NOTIFY_HELP                                                            \
-  "write from how many stuck sockets on to notify, up to 4294967295, or 0 "    \
+  "write from how many sockets on to notify, up to 4294967295, or 0 "          \
   "for never"
 #define NOT_A_BOOLEAN ": not a boolean; write true or false"
 #define ONE_BOOLEAN ": takes one value; write true or false"

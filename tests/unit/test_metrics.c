@@ -14,7 +14,7 @@
 
 #define REPORT_ALL                                                             \
   (REPORT_BY_STATE | REPORT_CLOSED | REPORT_FIN_WAIT2 | REPORT_ORPHANS |       \
-   REPORT_FIN_TIMEOUT | REPORT_LIMITS)
+   REPORT_FIN_TIMEOUT | REPORT_LIMITS | REPORT_UNHASHED)
 
 /* One value as users know it. */
 struct golden {
@@ -56,6 +56,7 @@ static const struct golden machine_golden[] = {
     {"gauge", "tcp_max_orphans", REPORT_ORPHANS, 300},
     {"percent", "orphans", REPORT_ORPHANS, 10},
     {"current_connections", "allocated", REPORT_LIMITS, 50},
+    {"current_connections", "unhashed", REPORT_UNHASHED, 70},
     {"gauge", "tcp_mem_used", REPORT_LIMITS, 60},
     {"gauge", "tcp_mem_low", REPORT_LIMITS, 100},
     {"gauge", "tcp_mem_pressure", REPORT_LIMITS, 110},
@@ -113,6 +114,7 @@ static void start(void) {
       .tcp_max_tw_buckets = 160,
       .tcp_max_orphans = 300,
       .tcp_mem = {100, 110, 120},
+      .unhashed = 70,
   };
 }
 
@@ -374,6 +376,8 @@ static const struct {
       "all/percent-timewait_buckets 25\n"}},
     {offsetof(struct snapshot, sockstat.alloc),
      {"machine/current_connections-allocated 50\n"}},
+    {offsetof(struct snapshot, unhashed),
+     {"machine/current_connections-unhashed 70\n"}},
     {offsetof(struct snapshot, sockstat.mem),
      {"machine/gauge-tcp_mem_used 60\n", "machine/percent-tcp_mem 50\n"}},
     {offsetof(struct snapshot, tcp_fin_timeout),

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is to be notified of sockets in no state, and what is said. */
+#ifndef TCPSTATES_UNHASHED_ALARM_H
+#define TCPSTATES_UNHASHED_ALARM_H
+
+#include "alarm.h"
+#include "diag_dump.h"
+#include "notice.h"
+
+/* Descriptors are looked through once in this many ms at most; a WARNING waits.
+ */
+#define UNHASHED_SEARCH_PAUSE 60000
+
+/* Zero-initialised it is ready for use. */
+struct unhashed_alarm {
+  struct alarm alarm;
+  bool searched;
+  int64_t last; /* search, ms */
+  struct notice notice;
+};
+
+/* Takes the number of one more read, at now of netns_now(). Returns whether
+ * there is a notice: a WARNING from the second read in a row with limit or more
+ * on, and again at each doubling; an OKAY from the second with fewer than half
+ * on. limit: 0: never; a number that is PROC_UNKNOWN is no read. Only for a
+ * WARNING the processes are searched, see culprits_find(). */
+bool unhashed_alarm_update(struct unhashed_alarm *alarm, int64_t number,
+                           uint32_t limit, int64_t now, const char *proc,
+                           struct diag_dump *dump);
+
+#endif

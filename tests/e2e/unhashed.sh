@@ -1,0 +1,295 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Sockets in no state: how many there are on a machine with several namespaces, IPv6, MPTCP and
+# TIME_WAIT, as what the test has made says; whose they are; and why they are not known.
+# shellcheck disable=SC2154 # lib.sh sets unprivileged
+. "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
+if ! command -v python3 >/dev/null; then skip_all "no python3"; fi
+unshare_also=(--mount)
+enter_netns "$@"
+if ((EUID != 0)); then skip_all "only root may enter namespaces without a process"; fi
+if [[ $(readlink /proc/self/ns/pid) != 'pid:[4026531836]' ]]; then skip_all "a PID namespace of its own: not all processes are seen"; fi
+
+cat >"$work/sockets.py" <<'END'
+import contextlib, ctypes, os, socket, struct, subprocess, sys, time
+
+host, plugin, work = sys.argv[1:]
+value_name = "tcpstates-machine/current_connections-unhashed "
+V4, V6 = (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")
+
+
+def unhashed():
+    """What a plugin that has just begun says."""
+    out = subprocess.run([host, "--values", plugin], capture_output=True, text=True, check=True)
+    values = [line for line in out.stdout.splitlines() if line.startswith(value_name)]
+    if not values:
+        sys.exit("no value: " + out.stdout + out.stderr)
+    return int(values[0].split()[1])
+
+
+def say(name, got, expected):
+    print(f"{name}\t{got}\t{expected}", flush=True)
+
+
+@contextlib.contextmanager
+def closing(sockets):
+    yield sockets
+    for each in sockets:
+        each.close()
+
+
+def change(name, make, expected):
+    """By how much the number rises while there are those sockets. Others come and go on the
+    machine, and where they do so meanwhile the number is lower: it is tried until they do not."""
+    for _ in range(300):
+        before = unhashed()
+        with make():
+            during = unhashed()
+        time.sleep(0.2)
+        if unhashed() == before and during - before == expected:
+            break
+    say(name, during - before, expected)
+
+
+def reset(sockets):
+    for each in sockets:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        each.close()
+
+
+def connections(num, family, protocol=0):
+    """Both ends of each, without their listener."""
+    where, address = family
+    listener = socket.socket(where, socket.SOCK_STREAM, protocol)
+    listener.bind((address, 0))
+    listener.listen(num)
+    ends = []
+    for _ in range(num):
+        end = socket.socket(where, socket.SOCK_STREAM, protocol)
+        end.connect(listener.getsockname())
+        ends.append((end, listener.accept()[0]))
+    listener.close()
+    return ends
+
+
+def unconnected():
+    return closing([socket.socket(family) for family, _ in [V4] * 100 + [V6] * 50])
+
+
+def bound():
+    sockets = [socket.socket(family) for family, _ in [V4] * 10 + [V6] * 10]
+    for each, (_, address) in zip(sockets, [V4] * 10 + [V6] * 10):
+        each.bind((address, 0))
+    return closing(sockets)
+
+
+def reset_by_peer(protocol=0, num=75):
+    ends = connections(num, V4, protocol) + connections(num, V6, protocol)
+    reset([end for end, _ in ends])
+    time.sleep(0.1)
+    return closing([end for _, end in ends])
+
+
+def established(protocol=0):
+    ends = connections(20, V4, protocol) + connections(20, V6, protocol)
+    return closing([end for pair in ends for end in pair])
+
+
+def time_wait():
+    for pair in connections(15, V4) + connections(15, V6):
+        for end in pair:
+            end.close()
+    time.sleep(0.2)
+    if time_waits() < 30:
+        sys.exit("no TIME_WAIT")
+    return contextlib.nullcontext()
+
+
+def time_waits():
+    with open("/proc/thread-self/net/sockstat", encoding="ascii") as file:
+        return int(next(line for line in file if line.startswith("TCP:")).split()[6])
+
+
+in_its_own = """
+import socket, sys
+sockets = [socket.socket(socket.AF_INET6 if i % 2 else socket.AF_INET) for i in range(57)]
+for each in sockets[:50]:
+    each.listen()
+print("made", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def namespaces():
+    """Three, each of which has 50 in LISTEN and 7 in no state, and two processes."""
+    programs = [
+        subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", 'sleep 600 & python3 -c "$1"; kill $!', "-", in_its_own],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for program in programs:
+        program.stdout.readline()
+    yield
+    for program in programs:
+        program.communicate()
+
+
+@contextlib.contextmanager
+def mounted():
+    """A namespace without a process: 30 in LISTEN and 5 in no state, whose descriptors are here."""
+    name = f"unhashed_{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    libc = ctypes.CDLL(None, use_errno=True)
+    own, other = (os.open(path, os.O_RDONLY) for path in
+                  ("/proc/thread-self/ns/net", "/run/netns/" + name))
+    libc.setns(other, 0)
+    sockets = [socket.socket() for _ in range(35)]
+    libc.setns(own, 0)
+    os.close(own), os.close(other)
+    for each in sockets[:30]:
+        each.listen()
+    yield
+    for each in sockets:
+        each.close()
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def leaked():
+    """Accepted with keepalive and never closed, by a program whose peer has closed."""
+    ends = connections(50, V4)
+    for client, server in ends:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+            server.setsockopt(socket.IPPROTO_TCP, option, 2)
+        client.close()
+    for _ in range(300):
+        states = subprocess.run(["ss", "-Htan"], capture_output=True, text=True, check=True).stdout
+        if "CLOSE-WAIT" not in states:
+            break
+        time.sleep(0.1)
+    global close_waits
+    close_waits = states.count("CLOSE-WAIT")
+    return closing([server for _, server in ends])
+
+
+def calculated():
+    """alloc less inuse of all namespaces, each by its own file in nsfs or a process's net."""
+    seen, inuse = set(), 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            number = os.stat(f"/proc/{pid}/net/tcp").st_ino
+            if number in seen:
+                continue
+            seen.add(number)
+            for name in ("sockstat", "sockstat6"):
+                with open(f"/proc/{pid}/net/{name}", encoding="ascii") as file:
+                    inuse += sum(int(line.split()[2]) for line in file if line.startswith("TCP"))
+        except OSError:
+            pass
+    with open("/proc/thread-self/net/sockstat", encoding="ascii") as file:
+        return int(next(line for line in file if line.startswith("TCP:")).split()[8]) - inuse
+
+
+with open("/proc/sys/net/ipv4/tcp_fin_timeout", "w", encoding="ascii") as file:
+    file.write("3")
+change("never connected", unconnected, 150)
+change("bound only", bound, 20)
+change("reset by the peer", reset_by_peer, 150)
+change("ESTABLISHED is a state", established, 0)
+change("TIME_WAIT is a state", time_wait, 0)
+change("other namespaces count once each", namespaces, 21)
+change("a namespace without a process counts", mounted, 5)
+change("a CLOSE_WAIT leak with keepalive", leaked, 50)
+say("after which no state has them", close_waits, 0)
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).close()
+    change("MPTCP: ESTABLISHED is a state", lambda: established(262), 0)
+    change("MPTCP: reset by the peer", lambda: reset_by_peer(262, 10), 20)
+except OSError as error:
+    print(f"# no MPTCP: {error}")
+
+# Where no other namespace has sockets it is what ss -s says.
+for _ in range(60):
+    with reset_by_peer():
+        got, expected = unhashed(), calculated()
+    if got == expected:
+        break
+say("it is alloc less inuse of all namespaces", got, expected)
+END
+touch "$work/results"
+if ! python3 "$work/sockets.py" "$build/plugin_host" "$build/.libs/tcpstates.so" "$work" >"$work/results" 2>"$work/messages"; then
+  fail "sockets are made" "$(<"$work/messages")"
+fi
+while IFS=$'\t' read -r name got expected; do
+  if [[ $name == \#* ]]; then
+    skip "MPTCP" "${name#\# }"
+  else
+    is "$name" "$got" "$expected"
+  fi
+done <"$work/results"
+
+# ---- whose they are ----------------------------------------------------------
+
+read_host() {
+  echo >&"$to_host"
+  sed -e '/^done$/q' <&"$from_host" >>"$work/host.out"
+}
+unhashed_now() { sed -n 's/^tcpstates-machine.current_connections-unhashed //p' "$work/host.out" | tail -n 1; }
+notice() { grep "^notification $1 tcpstates-machine.current_connections-unhashed: " "$work/host.out"; }
+read_until() {
+  read_host
+  notice "$1" >/dev/null
+}
+before=$("$build/plugin_host" --values "$build/.libs/tcpstates.so" | sed -n 's/^tcpstates-machine.current_connections-unhashed //p')
+limit=$((4 * before + 2000)) number=$((4 * before + 2100))
+printf '<Plugin tcpstates>\n  NotifyUnhashed %d\n</Plugin>\n' "$limit" >"$work/tcpstates.conf"
+mkfifo "$work/holder.in"
+bash -c 'ulimit -n 16384; exec python3 -c "
+import socket, sys
+sockets = [socket.socket() for i in range(int(sys.argv[1]))]
+print(\"made\", flush=True)
+sys.stdin.readline()
+del sockets
+print(\"closed\", flush=True)
+sys.stdin.read()" "$1"' - "$number" <"$work/holder.in" >"$work/holder.out" &
+holder=$!
+exec {to_holder}>"$work/holder.in"
+wait_until 60 "sockets that are never connected" grep made "$work/holder.out"
+coproc host_io { exec "$build/plugin_host" --stdin --values --config "$work/tcpstates.conf" "$build/.libs/tcpstates.so" 2>"$work/messages"; }
+host_pid=$host_io_PID
+exec {from_host}<&"${host_io[0]}" {to_host}>&"${host_io[1]}"
+read_host
+is "one read does not warn" "$(notice WARNING)" ""
+wait_until 60 "a WARNING" read_until WARNING
+ok "the WARNING names the process and how many it has" grep -qF "[$holder]" <(notice WARNING)
+ok "and how many it has" grep -qE "\[$holder\][^,]* \($number\)" <(notice WARNING)
+echo >&"$to_holder"
+wait_until 60 "they are closed" grep closed "$work/holder.out"
+wait_until 60 "an OKAY" read_until OKAY
+ok "it is over when they are closed" grep -qE "fewer than half of $limit" <(notice OKAY)
+exec {to_holder}>&- {to_host}>&-
+wait "$holder" "$host_pid" || true
+
+# ---- where it is not known ---------------------------------------------------
+
+# missing NAME PATTERN COMMAND...: no value, and one line that matches.
+missing() {
+  "${@:3}" "$work/plugin_host" --values --types-db "$work/types.db" "$work/tcpstates.so" >"$work/values" 2>"$work/messages" || true
+  is "$1: the others are there" "$(grep -c 'machine.current_connections-allocated' "$work/values")" 1
+  is "$1: there is no value" "$(grep -c unhashed "$work/values")" 0
+  is "$1: one line says why" "$(grep -cE "unhashed sockets.*$2|$2.*unhashed sockets" "$work/messages")" 1
+}
+cp -- "$build/plugin_host" "$build/.libs/tcpstates.so" "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)" "$work"
+chmod 755 "$work"
+missing "a PID namespace of its own" "PID namespace" unshare --pid --fork --mount-proc
+if "${unprivileged[@]}" true 2>/dev/null; then
+  missing "hidden processes" hidepid unshare --mount sh -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' - "${unprivileged[@]}"
+  ip netns add unhashed_$$
+  missing "a namespace that may not be entered" "/run/netns/unhashed_$$" "${unprivileged[@]}"
+  ip netns del unhashed_$$
+else
+  skip "hidden processes, namespaces" "cannot become nobody"
+fi
+done_testing

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* proc_walk.c: against directories made here, and the real /proc. */
+#include "proc_walk.h"
+
+#include "check_main.h"
+#include "temp_tree.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+static struct temp_tree proc;
+
+static void start(void) { proc = temp_tree_make(); }
+
+static void end(void) { temp_tree_remove(&proc); }
+
+static uint64_t sum;
+static unsigned num;
+static int add(uint32_t pid, void *data) {
+  sum += pid;
+  num++;
+  return num == *(const unsigned *)data ? -E2BIG : 0;
+}
+
+static int walk(const char *path, unsigned last) {
+  sum = num = 0;
+  return proc_walk(path, add, &last);
+}
+
+START_TEST(only_processes_are_taken) {
+  static const char *const names[] = {
+      "/1",          "/4194304", "/self",       "/thread-self", "/1a",  "/a1",
+      "/4294967296", "/-1",      "/2147483648", "/2147483647",  "/+12", "/sys"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+    temp_tree_directory(&proc, names[i]);
+  ck_assert_int_eq(walk(proc.root, 0), 0);
+  ck_assert_uint_eq(num, 3);
+  ck_assert_uint_eq(sum, UINT64_C(1) + 4194304 + 2147483647);
+}
+END_TEST
+
+START_TEST(all_of_many_are_taken) {
+  for (int i = 1; i <= 2000; i++) {
+    char name[16];
+    snprintf(name, sizeof(name), "/%d", i);
+    temp_tree_directory(&proc, name);
+  }
+  ck_assert_int_eq(walk(proc.root, 0), 0);
+  ck_assert_uint_eq(num, 2000);
+  ck_assert_uint_eq(sum, 2000 * 2001 / 2);
+  ck_assert_int_eq(walk(proc.root, 7), -E2BIG);
+  ck_assert_uint_eq(num, 7);
+}
+END_TEST
+
+START_TEST(no_directory_is_an_error) {
+  temp_tree_file(&proc, "/file", "");
+  char path[300];
+  snprintf(path, sizeof(path), "%s/file", proc.root);
+  ck_assert_int_eq(walk(path, 0), -ENOTDIR);
+  snprintf(path, sizeof(path), "%s/none", proc.root);
+  ck_assert_int_eq(walk(path, 0), -ENOENT);
+}
+END_TEST
+
+static int find_own(uint32_t pid, void *data) {
+  *(bool *)data = *(bool *)data || pid == (uint32_t)getpid();
+  return 0;
+}
+
+START_TEST(this_process_is_there) {
+  bool found = false;
+  ck_assert_int_eq(proc_walk("/proc", find_own, &found), 0);
+  ck_assert(found);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("proc_walk");
+  TCase *tcase = tcase_create("proc_walk");
+  tcase_add_checked_fixture(tcase, start, end);
+  tcase_add_test(tcase, only_processes_are_taken);
+  tcase_add_test(tcase, all_of_many_are_taken);
+  tcase_add_test(tcase, no_directory_is_an_error);
+  tcase_add_test(tcase, this_process_is_there);
+  suite_add_tcase(suite, tcase);
+  return check_main_forked(suite);
+}
