@@ -29,6 +29,8 @@ my @graphs = (
     [ area => 'current_connections-timewait_buckets', 'B877D9', 'buckets' ] ],
   [ 'Sockets of the machine', 'Sockets',
     [ area => 'current_connections-allocated', '73BF69', 'allocated' ] ],
+  [ 'In no state', 'Sockets',
+    [ area => 'current_connections-unhashed', 'B877D9', 'unhashed' ] ],
   [ 'Ephemeral ports', 'Ports',
     [ area => 'current_connections-fullest_destination', '5794F2', 'in use' ] ],
   [ 'Range of ephemeral ports', 'Ports',

@@ -17,6 +17,7 @@ it draws those that there are values for:
   close-wait    those in CLOSE_WAIT; how many are stuck, and how many no program has accepted
   ages          the oldest in these three states
   orphans       sockets without owner, of the machine and of the group
+  unhashed      sockets of the machine that are in no state
   ephemeral-ports  local ports in use towards one destination; needs ReportEphemeralPorts true
   accept-queue  connections that wait for accept(); needs ReportAcceptQueue true
   limits        orphans, TIME_WAIT buckets, TCP memory and the fullest accept queue, in
@@ -225,6 +226,9 @@ draw ages 290 seconds "$group: the oldest"
 show area "machine/current_connections-orphaned" CCCCCC 'the whole machine'
 show line "$group/current_connections-orphaned" E69F00 "this group"
 draw orphans 260 sockets "$group: orphans"
+
+show area "machine/current_connections-unhashed" B877D9 'the whole machine'
+draw unhashed 240 sockets "reset or never connected, and not closed"
 
 show area "$group/current_connections-fullest_destination" 5794F2 'in use'
 show dashes "$group/gauge-ephemeral_ports" C4162A 'there are'

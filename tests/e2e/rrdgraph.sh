@@ -87,8 +87,8 @@ made_of() {
 for name in "${groups[@]}" "$group"; do
   draw "$name"
   is "$name: it ends well" "$status" 0
-  pictures=(states fin-wait2 fin-wait1 close-wait ages orphans accept-queue limits)
-  if [[ $name == "$group" ]]; then pictures=("${pictures[@]::6}" ephemeral-ports "${pictures[@]:6}"); fi
+  pictures=(states fin-wait2 fin-wait1 close-wait ages orphans unhashed accept-queue limits)
+  if [[ $name == "$group" ]]; then pictures=("${pictures[@]::7}" ephemeral-ports "${pictures[@]:7}"); fi
   is "$name: the pictures" "$(<"$work/said")" \
     "$(printf "$work/pictures/$host-${name//%/%%}-%s.png\n" "${pictures[@]}")"
   is "$name: all are PNG" "$(head -qc 4 "$work/pictures/$host-$name-"*.png | tr -d '\211' | sed 's/PNG//g')" ""
@@ -119,7 +119,7 @@ wait_until 60 "the RRD files are locked" grep -q locked "$work/writer"
 is "rrdtool itself cannot read the files" \
   "$(rrdtool info "$work/rrd/$host/tcpstates-machine/percent-orphans.rrd" 2>&1)" "ERROR: could not lock RRD"
 draw all
-is "rrdgraph draws from copies" "$status $(grep -c '\.png$' "$work/said")" "0 8"
+is "rrdgraph draws from copies" "$status $(grep -c '\.png$' "$work/said")" "0 9"
 kill "$writer_pid"
 wait "$writer_pid" || true
 

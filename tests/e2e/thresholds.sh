@@ -90,6 +90,7 @@ tcpstates-all current_connections-fin_wait1_stuck
 tcpstates-all current_connections-fin_wait2_stuck
 tcpstates-all duration-tcp_fin_timeout
 tcpstates-all percent-accept_queue
+tcpstates-machine current_connections-unhashed
 tcpstates-machine percent-orphans
 tcpstates-machine percent-tcp_mem"
 is "all of it is dispatched" \
@@ -142,7 +143,7 @@ nagios() {
 await() {
   local key=$1 severity=$2 text=$3 tenths
   shift 3
-  for ((tenths = 0; tenths < 600; tenths++)); do
+  for ((tenths = 0; tenths < 1200; tenths++)); do
     "$@"
     sleep 0.1
     if [[ $(mails "$key") == *"$severity" ]]; then
@@ -150,7 +151,7 @@ await() {
       return 0
     fi
   done
-  fail "$key: $text: $severity" "60 s long it was: $(mails "$key")
+  fail "$key: $text: $severity" "120 s long it was: $(mails "$key")
 $(messages . | tail -n 5)"
 }
 # agrees KEY SEVERITY: and so does Nagios.
@@ -218,6 +219,14 @@ traffic() {
   traffic=$!
   wait_until 60 "$* is ready" grep -q ready "$work/traffic"
 }
+key=tcpstates-machine/current_connections-unhashed
+traffic resets 18021
+resets=$traffic
+traffic leak 127.0.0.1 18021 100
+await $key WARNING "100 more each second, looked for in one read of 48"
+kill "$traffic" "$resets"
+await $key OKAY "none"
+
 key=tcpstates-18020-remote/percent-ephemeral_ports
 range=$(</proc/sys/net/ipv4/ip_local_port_range)
 echo 20000 20199 >/proc/sys/net/ipv4/ip_local_port_range

@@ -3,6 +3,7 @@
 
   serve PORT             accepts, and keeps what it has accepted, unread
   answer PORT            accepts, and closes each connection when its peer has
+  resets PORT            accepts, and ends each connection with a reset
   serve-idle PORT S      accepts, and closes each connection after S seconds, as keep-alive does
   pool HOST PORT N       N connections that nobody uses or closes
   streams PORT           accepts; sends to each connection for ever, whatever its peer has shut down
@@ -12,13 +13,14 @@
   listen PORT BACKLOG    listens, and never accepts
   gives-up HOST PORT N   N connections that are closed at once
   unread HOST PORT N     N connections that have sent what their peers do not read, and are shut down
-  leak HOST PORT N       N more connections a second that are kept when the peer closes
+  leak HOST PORT N       N more connections a second that are kept when the peer closes or resets them
   stuck HOST PORT N      N connections whose sending side is shut down, and whose peers keep theirs
 
 Each runs until it is killed, and prints "ready" when it is.
 """
 import selectors
 import socket
+import struct
 import sys
 import time
 
@@ -60,6 +62,15 @@ def answer(port):
             elif not key.fileobj.recv(65536):
                 selector.unregister(key.fileobj)
                 key.fileobj.close()
+
+
+def resets(port):
+    listener = listening(port)
+    ready()
+    while True:
+        connection = listener.accept()[0]
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
 
 
 def serve_idle(port, seconds):
@@ -182,5 +193,5 @@ def unread(host, port, num):
     for_ever()
 
 
-kinds = (serve, answer, serve_idle, pool, streams, half_closed, ends, waits, gives_up, listen, leak, stuck, unread)
+kinds = (serve, answer, resets, serve_idle, pool, streams, half_closed, ends, waits, gives_up, listen, leak, stuck, unread)
 {kind.__name__.replace("_", "-"): kind for kind in kinds}[sys.argv[1]](*sys.argv[2:])
