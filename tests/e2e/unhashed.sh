@@ -2,13 +2,20 @@
 # SPDX-License-Identifier: MIT
 # Sockets in no state: how many there are on a machine with several namespaces, IPv6, MPTCP and
 # TIME_WAIT, as what the test has made says; whose they are; and why they are not known.
-# shellcheck disable=SC2154 # lib.sh sets unprivileged
+# shellcheck disable=SC2034,SC2154 # lib.sh reads unshare_also and sets unprivileged
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 if ! command -v python3 >/dev/null; then skip_all "no python3"; fi
 unshare_also=(--mount)
 enter_netns "$@"
 if ((EUID != 0)); then skip_all "only root may enter namespaces without a process"; fi
 if [[ $(readlink /proc/self/ns/pid) != 'pid:[4026531836]' ]]; then skip_all "a PID namespace of its own: not all processes are seen"; fi
+
+holder='' host_pid=''
+at_end() {
+  local pid
+  for pid in $holder $host_pid; do kill "$pid"; done
+  ip netns del "unhashed_$$" 2>/dev/null
+}
 
 cat >"$work/sockets.py" <<'END'
 import contextlib, ctypes, os, socket, struct, subprocess, sys, time
@@ -269,8 +276,9 @@ echo >&"$to_holder"
 wait_until 60 "they are closed" grep closed "$work/holder.out"
 wait_until 60 "an OKAY" read_until OKAY
 ok "it is over when they are closed" grep -qE "fewer than half of $limit" <(notice OKAY)
-exec {to_holder}>&- {to_host}>&-
-wait "$holder" "$host_pid" || true
+kill "$holder" "$host_pid"
+wait "$holder" "$host_pid" 2>/dev/null || true
+holder='' host_pid=''
 
 # ---- where it is not known ---------------------------------------------------
 
@@ -286,9 +294,9 @@ chmod 755 "$work"
 missing "a PID namespace of its own" "PID namespace" unshare --pid --fork --mount-proc
 if "${unprivileged[@]}" true 2>/dev/null; then
   missing "hidden processes" hidepid unshare --mount sh -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' - "${unprivileged[@]}"
-  ip netns add unhashed_$$
+  ip netns add "unhashed_$$"
   missing "a namespace that may not be entered" "/run/netns/unhashed_$$" "${unprivileged[@]}"
-  ip netns del unhashed_$$
+  ip netns del "unhashed_$$"
 else
   skip "hidden processes, namespaces" "cannot become nobody"
 fi
