@@ -96,6 +96,7 @@ check() {
 broken=0
 # They wait more than they work.
 check "default" $((3 * jobs)) check-default
+check "alone" 1 check-alone
 if $all; then
   for kind in faults fleet packages fuzz mutants soak kernels targets; do check "$kind" "$jobs" "check-$kind"; done
 fi

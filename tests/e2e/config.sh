@@ -68,7 +68,8 @@ collectd_stop
 collectd_configure < <(sed '/^<Plugin tcpstates>/,/^<\/Plugin>/s/^# //; /^LoadPlugin protocols/,$d' "$shipped")
 collectd_start
 values >"$work/got"
-is "with all options of it, its groups are there" "$(cut -d' ' -f1 "$work/got" | sort -u | xargs)" \
+# Its pattern matches what this machine has, or nothing.
+is "with all options of it, its groups are there" "$(cut -d' ' -f1 "$work/got" | grep -v '@pods$' | sort -u | xargs)" \
   "22-local 443-local 5432-remote 8000-8099-local all api machine web-office"
 collectd_stop
 done_testing

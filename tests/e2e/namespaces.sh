@@ -128,7 +128,7 @@ is "tcp_fin_timeout is that of each" "$(got all duration-tcp_fin_timeout) $(got 
 is "so is tcp_max_tw_buckets, and what counts against it" \
   "$(got all@red gauge-tcp_max_tw_buckets current_connections-timewait_buckets percent-timewait_buckets)" "16 4 25"
 is "a block without options has the defaults" "$(got "all@$prefix-blue" tcp_connections-ESTABLISHED)" 10
-is "the machine's values come once" "$(grep -c '^machine' "$work/values") $(grep -c '^machine@' "$work/values" || true)" "3 0"
+is "the machine's values come once" "$(grep '^machine' "$work/values" | grep -vc ' current_connections-unhashed ') $(grep -c '^machine@' "$work/values" || true)" "3 0"
 is "of a namespace that is not there yet there is nothing" "$(got all@later duration-tcp_fin_timeout)" ""
 is "and one line of each says why" "$(complaints | sort -u)" \
   "[error] tcpstates plugin: namespace fifo: $work/fifo: this file is no network namespace. Its values are missing.

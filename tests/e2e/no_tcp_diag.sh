@@ -32,7 +32,8 @@ check_without() {
   local read
   for ((read = 0; read < 7; read++)); do values >"$work/got"; done
   sockets make time-wait ipv4 18000 2
-  values | grep -v '^all@beside ' >"$work/got"
+  # Whether unhashed sockets are known is decided by what can be seen of the machine.
+  values | grep -vE '^all@beside |unhashed' >"$work/got"
   is "without $1 the other values keep coming" "$(cut -d' ' -f1,2 "$work/got")" \
     "all current_connections-timewait_buckets
 all duration-fin_wait2_lifetime

@@ -16,7 +16,9 @@ function compare(key, value, role) {
   } else if (key ~ /-namespaces_age$/) {
     return
   } else if (key ~ /-(fin_wait1|fin_wait2|close_wait)_oldest$/) {
-    if (value < reference[key]) wrong(role ": " key " is " value ", and was " reference[key])
+    # Without memory for the table of ages they are tcp_info's, which a table's unit of 16 ms and
+    # the kernel's of up to 10 ms make that much smaller.
+    if (value < reference[key] - 0.026) wrong(role ": " key " is " value ", and was " reference[key])
     if (role ~ /^fault/ && (!(key in highest) || value > highest[key])) highest[key] = value
     if (role == "clean1" && (key in highest) && highest[key] > value)
       wrong(key " was " highest[key] ", and is " value)
