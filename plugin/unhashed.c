@@ -240,16 +240,14 @@ static void take_number(struct unhashed *u, int64_t most) {
   u->gap = UNHASHED_KNOWN;
 }
 
-/* Is there another walk to be had since the last one? */
-static bool refill(struct unhashed *u, int64_t now) {
+/* Is it time for a walk? */
+static bool is_due(struct unhashed *u, int64_t now) {
   if (++u->reads < UNHASHED_READS && now - u->since < UNHASHED_PATIENCE)
     return false;
   u->reads = 0;
   u->since = now;
-  if (u->tokens == UNHASHED_BURST)
-    return true;
-  u->tokens++;
-  return false;
+  u->tokens += u->tokens < UNHASHED_BURST;
+  return true;
 }
 
 /* The difference by the namespaces that are known. What is not known makes it
@@ -258,8 +256,7 @@ static int64_t find_most(struct unhashed *u, const struct netns_sums *own,
                          int64_t deadline) {
   if (u->num <= 1)
     return own->alloc > own->inuse ? own->alloc - own->inuse : 0;
-  u->sums_reads += UNHASHED_SUMS_EACH;
-  if (u->sums_reads < u->num)
+  if (++u->sums_reads < UNHASHED_SUMS_READS * u->num)
     return u->value;
   u->sums_reads = 0;
   u->alloc = INT64_MAX;
@@ -273,7 +270,7 @@ static int64_t find_most(struct unhashed *u, const struct netns_sums *own,
 
 void unhashed_read(struct unhashed *u, const struct netns_sums *own,
                    int64_t now, int64_t deadline) {
-  bool due = refill(u, now);
+  bool due = is_due(u, now);
   bool known = u->value != PROC_UNKNOWN;
   u->alloc = own->alloc;
   u->orphan = own->orphan;
@@ -281,9 +278,11 @@ void unhashed_read(struct unhashed *u, const struct netns_sums *own,
   /* It has to be looked for only where it seems to rise, and from time to time
    * where it may have fallen too little. */
   bool rises = !known || most > u->value;
+  bool rises_much = !known || (most > u->value + u->value / 4 &&
+                               most >= u->value + UNHASHED_STEP);
   if (!rises)
     u->value = most;
-  if (rises && !due && u->tokens > 0) {
+  if (rises_much && !due && u->tokens > 0) {
     u->tokens--;
     due = true;
   }

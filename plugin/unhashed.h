@@ -16,16 +16,18 @@
 #define UNHASHED_PROCESSES_MAX 32768
 #define UNHASHED_NAMESPACES_MAX 1024
 
-/* To look at all processes costs some 6 us for each of them. It is done in one
- * read of this many, or once in this many ms; UNHASHED_BURST more where the
- * number seems to rise. */
-#define UNHASHED_READS 48
-#define UNHASHED_PATIENCE 300000
+/* To look at all processes costs some 11 us for each of them. It is done in one
+ * read of this many, or once in this many ms; and when the number seems to have
+ * risen by a quarter, and by UNHASHED_STEP: UNHASHED_BURST times, one more of
+ * which there is each time. */
+#define UNHASHED_READS 200
+#define UNHASHED_PATIENCE 2000000
+#define UNHASHED_STEP 10
 #define UNHASHED_BURST 4
 
-/* The namespaces that are known have their sums read in each read, or in one of
- * so many that this many are read on average: some 35 us for each. */
-#define UNHASHED_SUMS_EACH 16
+/* Where there are several namespaces, their sums are read in one read of this
+ * many times as many: it costs some 35 us for each of them. */
+#define UNHASHED_SUMS_READS 4
 
 /* Orphans of a namespace whose last process has ended live no longer than this,
  * ms, unless tcp_orphan_retries was raised. */

@@ -130,6 +130,13 @@ static int64_t read_with(int64_t inuse) {
   return unhashed->value;
 }
 
+/* What it is at rest. */
+static int64_t settle(void) {
+  for (unsigned i = 0; i < UNHASHED_READS; i++)
+    read_with(90);
+  return unhashed->value;
+}
+
 static const char *why(void) {
   const char *what;
   return unhashed_strerror(unhashed, &what);
@@ -218,27 +225,51 @@ START_TEST(walks_are_few_however_often_it_rises) {
   read_with(90);
   walks = 0;
   for (unsigned i = 0; i < 10 * UNHASHED_READS; i++) {
-    alloc++;
+    alloc += 1000;
     set_sums("a", 60, 30);
     read_with(90);
+    if (i < UNHASHED_BURST)
+      ck_assert_int_eq(unhashed->value, 60 + 1000 * (i + 1));
   }
-  ck_assert_uint_eq(walks, UNHASHED_BURST + 10);
+  ck_assert_uint_le(walks, UNHASHED_BURST + 2 * 10);
+  ck_assert_uint_ge(walks, UNHASHED_BURST + 10);
 }
 END_TEST
 
 START_TEST(rise_that_may_not_be_looked_into_is_not_reported) {
   read_with(90);
   for (int i = 0; i < UNHASHED_BURST; i++) {
-    alloc++;
+    alloc += 1000;
     set_sums("a", 60, 30);
     read_with(90);
   }
-  ck_assert_int_eq(unhashed->value, 60 + UNHASHED_BURST);
-  alloc += 1000;
-  ck_assert_int_eq(read_with(90), 60 + UNHASHED_BURST);
-  set_sums("a", 1060, 30);
+  int64_t value = unhashed->value;
+  ck_assert_int_eq(value, 60 + 1000 * UNHASHED_BURST);
+  alloc += 100000;
+  ck_assert_int_eq(read_with(90), value);
+  set_sums("a", 100060, 30);
   now += UNHASHED_PATIENCE;
-  ck_assert_int_eq(read_with(1090), 60 + UNHASHED_BURST);
+  ck_assert_int_eq(read_with(100090), value);
+}
+END_TEST
+
+/* By a quarter, and by less than UNHASHED_STEP. */
+static const struct {
+  int from, to;
+} small[] = {{60, 75}, {1000, 1250}, {5, 14}, {0, 9}};
+
+START_TEST(small_rise_waits_for_its_time) {
+  alloc = small[_i].from + 90;
+  set_sums("a", 60, 30);
+  ck_assert_int_eq(read_with(90), small[_i].from);
+  walks = 0;
+  alloc = small[_i].to + 90;
+  set_sums("a", 60, 30);
+  for (unsigned i = 2; i <= UNHASHED_READS; i++)
+    ck_assert_int_eq(read_with(90), small[_i].from);
+  ck_assert_uint_eq(walks, 0);
+  ck_assert_int_eq(read_with(90), small[_i].to);
+  ck_assert_uint_eq(walks, 1);
 }
 END_TEST
 
@@ -269,9 +300,9 @@ START_TEST(another_process_stands_for_the_namespace_when_one_ends) {
   add_process(31, "b");
   ck_assert_int_eq(read_with(90), 53);
   end_process(30);
-  ck_assert_int_eq(read_with(90), 53);
+  ck_assert_int_eq(settle(), 53);
   set_sums("b", 6, 2);
-  ck_assert_int_eq(read_with(90), 52);
+  ck_assert_int_eq(settle(), 52);
 }
 END_TEST
 
@@ -284,7 +315,7 @@ START_TEST(process_that_changes_its_namespace_is_noticed) {
   set_sums("c", 1, 1);
   end_process(30);
   add_process(30, "c");
-  ck_assert_int_eq(read_with(90), 53);
+  ck_assert_int_eq(settle(), 53);
 }
 END_TEST
 
@@ -298,15 +329,15 @@ START_TEST(orphans_of_an_ended_namespace_are_none) {
   /* 4 of the 20 are orphans, the others were closed. */
   alloc = 134;
   set_sums("a", 60, 30);
-  ck_assert_int_eq(read_with(90), 40);
+  ck_assert_int_eq(settle(), 40);
   /* They go. */
   orphan = 0;
   alloc = 130;
   set_sums("a", 60, 30);
-  ck_assert_int_eq(read_with(90), 40);
+  ck_assert_int_eq(settle(), 40);
   alloc = 131;
   set_sums("a", 60, 30);
-  ck_assert_int_eq(read_with(90), 41);
+  ck_assert_int_eq(settle(), 41);
 }
 END_TEST
 
@@ -318,9 +349,9 @@ START_TEST(more_than_the_orphans_is_a_rise) {
   read_with(90);
   end_process(30);
   alloc = 150;
-  ck_assert_int_eq(read_with(90), 56);
+  ck_assert_int_eq(settle(), 56);
   now += UNHASHED_ORPHANS + 1;
-  ck_assert_int_eq(read_with(90), 60);
+  ck_assert_int_eq(settle(), 60);
 }
 END_TEST
 
@@ -334,26 +365,27 @@ START_TEST(namespace_without_process_counts) {
   ck_assert(was_alone[0]);
   ck_assert(!was_alone[1]);
   pinned[0].inuse = 10;
-  ck_assert_int_eq(read_with(90), 50);
+  ck_assert_int_eq(settle(), 50);
   /* It goes, with all that was in it. */
   pinned_num = 0;
   alloc = 140;
   set_sums("a", 60, 30);
-  ck_assert_int_eq(read_with(90), 50);
+  ck_assert_int_eq(settle(), 50);
 }
 END_TEST
 
-START_TEST(many_namespaces_are_read_by_turns) {
-  for (int i = 0; i < 31; i++) {
+START_TEST(many_namespaces_are_read_in_few_reads) {
+  for (int i = 0; i < 15; i++) {
     char name[8];
     snprintf(name, sizeof(name), "n%d", i);
     set_sums(name, 1, 0);
     add_process(100 + i, name);
   }
-  ck_assert_int_eq(read_with(90), 29);
+  ck_assert_int_eq(read_with(90), 45);
   set_sums("n7", 2, 0);
-  ck_assert_int_eq(read_with(90), 29);
-  ck_assert_int_eq(read_with(90), 28);
+  for (unsigned i = 1; i < UNHASHED_SUMS_READS * 16; i++)
+    ck_assert_int_eq(read_with(90), 45);
+  ck_assert_int_eq(read_with(90), 44);
 }
 END_TEST
 
@@ -374,7 +406,7 @@ START_TEST(hidden_processes_are_a_gap) {
   add_process(1, "a");
   ck_assert_int_eq(read_with(90), 60);
   refused = "20";
-  alloc++;
+  alloc += 100;
   ck_assert_int_eq(read_with(90), PROC_UNKNOWN);
   ck_assert_int_eq(unhashed->gap, UNHASHED_HIDDEN);
   ck_assert_ptr_nonnull(strstr(why(), "hidepid"));
@@ -394,7 +426,7 @@ START_TEST(too_many_processes_are_a_gap) {
   more_processes = UNHASHED_PROCESSES_MAX - 2;
   ck_assert_int_eq(read_with(90), 60);
   more_processes++;
-  alloc++;
+  alloc += 100;
   ck_assert_int_eq(read_with(90), PROC_UNKNOWN);
   ck_assert_int_eq(unhashed->gap, UNHASHED_PROCESSES);
   ck_assert_ptr_nonnull(strstr(why(), "32768 processes"));
@@ -437,7 +469,7 @@ START_TEST(namespace_that_cannot_be_entered_is_a_gap) {
   read_error = 0;
   ck_assert_int_eq(read_with(90), 60);
   find_error = -E2BIG;
-  alloc++;
+  alloc += 100;
   ck_assert_int_eq(read_with(90), PROC_UNKNOWN);
   ck_assert_int_eq(unhashed->gap, UNHASHED_NAMESPACES);
 }
@@ -461,7 +493,7 @@ int main(void) {
       orphans_of_an_ended_namespace_are_none,
       more_than_the_orphans_is_a_rise,
       namespace_without_process_counts,
-      many_namespaces_are_read_by_turns,
+      many_namespaces_are_read_in_few_reads,
       a_pid_namespace_of_its_own_is_a_gap,
       hidden_processes_are_a_gap,
       no_proc_is_a_gap,
@@ -474,6 +506,7 @@ int main(void) {
   tcase_add_checked_fixture(tcase, start, end);
   for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
     tcase_add_test(tcase, tests[i]);
+  tcase_add_loop_test(tcase, small_rise_waits_for_its_time, 0, CASES(small));
   tcase_add_loop_test(tcase, of_what_was_read_twice_the_smaller_number_counts,
                       0, 3);
   suite_add_tcase(suite, tcase);
