@@ -34,6 +34,8 @@ make_root() {
 # functions that print: here these end the program.
 readonly prepare='
 mkdir -p /musl/include /musl/lib
+# Where the programs look for libraries.
+echo /musl/lib >/etc/ld-musl-x86_64.path
 ln -s /usr/include/linux /usr/include/asm-generic /usr/include/x86_64-linux-gnu/asm /usr/include/collectd \
   /usr/include/libmnl /musl/include
 cp -L /usr/lib/x86_64-linux-gnu/libmnl.so.0 /musl/lib/
@@ -57,7 +59,7 @@ readonly build_it='
 unit_tests="check_PROGRAMS=\$(UNIT_TESTS)"
 cd /build/plugin
 ./configure CC=musl-gcc CPPFLAGS="-isystem /musl/include" LIBMNL_CFLAGS=" " \
-  LIBMNL_LIBS="-L/musl/lib -Wl,-rpath,/musl/lib -Wl,--allow-shlib-undefined -lmnl -lprinting" \
+  LIBMNL_LIBS="-L/musl/lib -Wl,--allow-shlib-undefined -lmnl -lprinting" \
   CHECK_CFLAGS=" " CHECK_LIBS="-lcheck -lcompat" CFLAGS="-O2 -Werror"
 make -j2
 make -k -j2 check TESTS= "$unit_tests"'

@@ -53,12 +53,30 @@ static const struct {
 /* What any program with threads needs: memory, threads, the clock, and here the
  * output. */
 static const int always[] = {
-    __NR_clock_gettime,  __NR_brk,          __NR_clone,
-    __NR_exit,           __NR_exit_group,   __NR_futex,
-    __NR_madvise,        __NR_mmap,         __NR_mprotect,
-    __NR_mremap,         __NR_munmap,       __NR_rt_sigaction,
-    __NR_rt_sigprocmask, __NR_rt_sigreturn, __NR_set_robust_list,
+    __NR_clock_gettime,
+    __NR_brk,
+    __NR_clone,
+    __NR_exit,
+    __NR_exit_group,
+    __NR_futex,
+    __NR_madvise,
+    __NR_mprotect,
+    __NR_mremap,
+    __NR_munmap,
+    __NR_rt_sigaction,
+    __NR_rt_sigprocmask,
+    __NR_rt_sigreturn,
+    __NR_set_robust_list,
     __NR_write,
+#ifdef __NR_mmap
+    __NR_mmap,
+#endif
+#ifdef __NR_mmap2
+    __NR_mmap2,
+#endif
+#ifdef __NR_clock_gettime64
+    __NR_clock_gettime64,
+#endif
 #ifdef __NR_clone3
     __NR_clone3,
 #endif
