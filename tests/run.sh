@@ -63,6 +63,8 @@ step() {
   "$@" >step.log 2>&1 </dev/null || { cat step.log >&2 && return 1; }
 }
 
+# As in lib.sh.
+if [[ -x /bin/dash ]]; then export CONFIG_SHELL=/bin/dash; fi
 step "configure" bash -c 'cd "$1" && autoreconf -fi && cd "$2" && "$1/configure" CFLAGS="-O2 -g -Werror"' - "$top" "$build"
 step "make" make -j"$jobs"
 

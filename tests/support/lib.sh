@@ -6,6 +6,8 @@ set -euo pipefail
 export LC_ALL=C
 # make check-build hands TESTS= down to every make below it.
 unset MAKEFLAGS MFLAGS MAKELEVEL
+# configure, libtool and make take a tenth less time with it than with bash.
+if [[ -x /bin/dash ]]; then export CONFIG_SHELL=/bin/dash; fi
 
 program=${0##*/}
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../contrib/private-collectd.sh"
