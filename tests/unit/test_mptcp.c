@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* mptcp.c: what is asked for, and what becomes of the answer. Link with
- * -Wl,--wrap=diag_dump_run. */
+ * -Wl,--wrap=diag_dump_run,--wrap=cgroup_tree_ids,--wrap=cgroup_tree_generation.
+ */
 #include "mptcp.h"
 
 #include "check_main.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -120,6 +122,43 @@ START_TEST(sockets_are_counted_in_the_groups_of_mptcp) {
 }
 END_TEST
 
+/* The paths' control groups have the id 5. */
+int __wrap_cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths,
+                           size_t num, struct id_list *ids, char *where,
+                           size_t where_size);
+int __wrap_cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths,
+                           size_t num, struct id_list *ids, char *where,
+                           size_t where_size) {
+  (void)tree, (void)paths, (void)num, (void)where, (void)where_size;
+  ids->ids = calloc(1, sizeof(*ids->ids));
+  ck_assert_ptr_nonnull(ids->ids);
+  ids->ids[0] = 5;
+  ids->num = 1;
+  ids->known = true;
+  return 1;
+}
+
+unsigned __wrap_cgroup_tree_generation(struct cgroup_tree *tree);
+unsigned __wrap_cgroup_tree_generation(struct cgroup_tree *tree) {
+  (void)tree;
+  return 1;
+}
+
+START_TEST(a_filter_for_control_groups_counts_theirs) {
+  char path[] = "/web.service", *paths[] = {path};
+  mptcp_close(&mptcp);
+  groups[2].filter.cgroups = (struct path_set){paths, 1};
+  ck_assert_int_eq(mptcp_open(&mptcp, &settings), 0);
+  add(TCP_ESTABLISHED, 8, 50000, 0)->cgroup_id = 5;
+  add(TCP_ESTABLISHED, 9, 50001, 0)->cgroup_id = 6;
+  int err = read_all();
+  groups[2].filter.cgroups = (struct path_set){NULL, 0};
+  ck_assert_int_eq(err, 0);
+  ck_assert_uint_eq(mptcp.tally.groups[0].state[TCP_ESTABLISHED], 2);
+  ck_assert_uint_eq(mptcp.tally.groups[1].state[TCP_ESTABLISHED], 1);
+}
+END_TEST
+
 /* Only one of them moves. */
 START_TEST(sockets_of_one_cookie_have_an_age_each) {
   add(TCP_CLOSE_WAIT, 1, 50000, 0);
@@ -204,6 +243,7 @@ int main(void) {
   tcase_add_checked_fixture(tc, start, end);
   tcase_add_test(tc, both_families_are_asked_for_all_states_that_values_need);
   tcase_add_test(tc, sockets_are_counted_in_the_groups_of_mptcp);
+  tcase_add_test(tc, a_filter_for_control_groups_counts_theirs);
   tcase_add_test(tc, sockets_of_one_cookie_have_an_age_each);
   tcase_add_test(tc, a_socket_does_not_inherit_an_age);
   tcase_add_test(tc, a_kernel_that_tells_no_ages_is_known_by_its_first_socket);
