@@ -8,6 +8,7 @@
 #include "utils_complain.h"
 
 #include "metrics.h"
+#include "unhashed.h"
 
 #include "check_main.h"
 #include "oconfig_tree.h"
@@ -137,6 +138,20 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   *out = found.snapshot;
   out->index = &reader->index;
   out->tally = &reader->tally;
+}
+
+/* Of all processes it would say what they are here: in a container not all are
+ * seen. */
+void __wrap_unhashed_read(struct unhashed *unhashed,
+                          const struct netns_sums *own, int64_t now,
+                          int64_t deadline);
+void __wrap_unhashed_read(struct unhashed *unhashed,
+                          const struct netns_sums *own, int64_t now,
+                          int64_t deadline) {
+  (void)own;
+  (void)now;
+  (void)deadline;
+  unhashed->gap = UNHASHED_KNOWN;
 }
 
 size_t __wrap_metrics_each(const struct settings *settings,
