@@ -9,6 +9,7 @@ sockets make established ipv4 18000 2 # or nothing is dumped
 nsenter --net="/proc/$$/ns/net" true 2>"$work/nsenter" || skip_all "no right to enter a namespace: $(<"$work/nsenter")"
 cat >"$work/tcpstates.conf" <<END
 <Plugin tcpstates>
+  ReportUnhashed false
   <Namespace "/proc/$$/ns/net">
     Name "beside"
   </Namespace>

@@ -4,6 +4,7 @@
 # collectd dispatches, and all of these are in the table of the man page.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 type -P python3 >/dev/null || skip_all "no python3 here: contrib/install-deps.sh test"
+sees_all_processes || skip_all "a PID namespace of its own: unhashed sockets are not known"
 enter_netns "$@"
 machine_limits 16 '1000 2000 3000'
 

@@ -5,6 +5,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 rrdtool=$(type -P rrdtool) && [[ -e $(collectd_plugin rrdtool) ]] ||
   skip_all "no rrdtool here, or not collectd's plugin: contrib/install-deps.sh lab"
+sees_all_processes || skip_all "a PID namespace of its own: unhashed sockets are not known"
 enter_netns "$@"
 machine_limits 1000000 '1000 2000 3000'
 

@@ -8,6 +8,7 @@ for plugin in threshold exec unixsock protocols; do
   collectd_plugin "$plugin" >"$work/plugin" || skip_all "collectd has no plugin $plugin here: contrib/install-deps.sh test"
 done
 type -P collectd-nagios >"$work/plugin" || skip_all "collectd-nagios is missing: contrib/install-deps.sh test"
+sees_all_processes || skip_all "a PID namespace of its own: unhashed sockets are not known"
 enter_netns "$@"
 machine_limits
 

@@ -39,6 +39,12 @@ skip() {
   echo "ok $tests_run - $1 # SKIP $2"
 }
 
+# sees_all_processes: in a PID namespace of its own, as in a container, unhashed sockets are
+# not known.
+sees_all_processes() {
+  [[ $(readlink /proc/self/ns/pid) == 'pid:[4026531836]' ]]
+}
+
 # skip_all REASON: nothing here can run.
 skip_all() {
   echo "1..0 # SKIP $1"
