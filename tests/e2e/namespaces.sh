@@ -31,7 +31,8 @@ add_namespace() {
 # sockets_there NAME COMMAND...: a sockmake in the namespace does these.
 sockets_made() { (($(grep -c '^ok$' "$1") == $2)); }
 sockets_there() {
-  local name=$1 out=$work/sockets.$RANDOM
+  local name=$1 out
+  out=$(mktemp -u "$work/sockets.XXXXXXXX")
   shift
   : >"$out"
   mkfifo "$out.in"
