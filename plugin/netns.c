@@ -319,6 +319,10 @@ int netns_missing(const struct netns_set *set, const struct netns *netns) {
   return netns->state == NETNS_WAITING && set->full ? -EBUSY : -ETIMEDOUT;
 }
 
+bool netns_is_gone(int err) {
+  return err == -ENOENT || err == -ENOTDIR || err == -ESRCH;
+}
+
 const char *netns_strerror(int error) {
   switch (-error) {
   case ENOENT:

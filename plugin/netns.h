@@ -128,6 +128,9 @@ struct netns *netns_next(struct netns_set *set, int64_t deadline);
  * it was given up; -EBUSY: there was no thread for it. */
 int netns_missing(const struct netns_set *set, const struct netns *netns);
 
+/* Is err, a negative errno, that of a path whose namespace is there no more? */
+bool netns_is_gone(int err);
+
 /* What a namespace's error means and what to do about it: a sentence without
  * full stop. NULL: no more than strerror(3) says. */
 const char *netns_strerror(int error);

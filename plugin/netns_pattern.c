@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds namespaces, and has each of them read in turn within a budget, for
+/* Has the namespaces of a pattern read in turn, within a budget, for
  * tcpstates.c. */
 #include "netns_pattern.h"
 
+#include "netns_search.h"
+#include "number.h"
+
 #include <errno.h>
-#include <glob.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 void netns_pattern_open(struct netns_pattern *pattern,
                         const struct settings_namespace *block,
@@ -16,167 +16,11 @@ void netns_pattern_open(struct netns_pattern *pattern,
       (struct netns_pattern){.block = block, .proc = proc, .slots = slots};
 }
 
-static void free_member(struct netns_pattern *pattern,
-                        struct netns_member *member) {
-  netns_sum_drop(&pattern->sum, &member->part);
-  ages_free(&member->past.ages);
-  free(member->path);
-  free(member);
-}
-
 void netns_pattern_close(struct netns_pattern *pattern) {
   for (size_t i = 0; i < pattern->num; i++)
-    free_member(pattern, pattern->members[i]);
+    netns_search_free(pattern, pattern->members[i]);
   netns_sum_free(&pattern->sum);
   *pattern = (struct netns_pattern){.num = 0};
-}
-
-static uint16_t *find_index(struct netns_pattern *pattern, dev_t dev,
-                            ino_t ino) {
-  const size_t mask = 2 * NETNS_PATTERN_MAX - 1;
-  for (size_t i = (size_t)ino;; i++) {
-    uint16_t *at = &pattern->index[i & mask];
-    if (*at == 0)
-      return at;
-    const struct netns_member *member = pattern->members[*at - 1];
-    if (member->ino == ino && member->dev == dev)
-      return at;
-  }
-}
-
-static void search_failed(struct netns_pattern *pattern, const char *path,
-                          int err) {
-  if (pattern->search_error != 0)
-    return;
-  pattern->search_error = err;
-  snprintf(pattern->failed, sizeof(pattern->failed), "%s", path);
-}
-
-/* One that has ended meanwhile is no trouble. */
-static bool is_gone(int err) {
-  return err == -ENOENT || err == -ENOTDIR || err == -ESRCH;
-}
-
-static int add_member(struct netns_pattern *pattern, uint16_t *at,
-                      const struct stat *status, const char *path) {
-  struct netns_member *member = calloc(1, sizeof(*member));
-  char *copy = strdup(path);
-  if (member == NULL || copy == NULL) {
-    free(member);
-    free(copy);
-    return -ENOMEM;
-  }
-  *member = (struct netns_member){.dev = status->st_dev,
-                                  .ino = status->st_ino,
-                                  .path = copy,
-                                  .found = true};
-  pattern->members[pattern->num++] = member;
-  *at = (uint16_t)pattern->num;
-  return 0;
-}
-
-/* Takes down which namespace a path leads to. */
-static void note_path(struct netns_pattern *pattern, const struct stat *own,
-                      const char *path) {
-  struct stat status;
-  if (stat(path, &status) != 0) {
-    int err = -errno;
-    if (!is_gone(err))
-      search_failed(pattern, path, err);
-    return;
-  }
-  if (status.st_ino == own->st_ino && status.st_dev == own->st_dev)
-    return;
-  uint16_t *at = find_index(pattern, status.st_dev, status.st_ino);
-  if (*at == 0 && pattern->num == NETNS_PATTERN_MAX) {
-    pattern->too_many = true;
-    return;
-  }
-  if (*at == 0) {
-    int err = add_member(pattern, at, &status, path);
-    if (err != 0)
-      search_failed(pattern, path, err);
-    return;
-  }
-  struct netns_member *member = pattern->members[*at - 1];
-  if (member->found)
-    return;
-  member->found = true;
-  if (member->busy || strcmp(member->path, path) == 0)
-    return;
-  /* The path of a process ends with it, though others are in its namespace. */
-  char *copy = strdup(path);
-  if (copy == NULL)
-    return;
-  free(member->path);
-  member->path = copy;
-}
-
-static void fill_index(struct netns_pattern *pattern) {
-  memset(pattern->index, 0, sizeof(pattern->index));
-  for (size_t i = 0; i < pattern->num; i++) {
-    struct netns_member *member = pattern->members[i];
-    member->found = false;
-    *find_index(pattern, member->dev, member->ino) = (uint16_t)(i + 1);
-  }
-}
-
-static void drop_members(struct netns_pattern *pattern, netns_over_cb over,
-                         void *data) {
-  size_t num = 0;
-  for (size_t i = 0; i < pattern->num; i++) {
-    struct netns_member *member = pattern->members[i];
-    if (member->found || member->busy) {
-      pattern->members[num++] = member;
-      continue;
-    }
-    for (size_t k = 0; k < ALARMS_NUM; k++)
-      if (member->past.alarms.alarm[k].said > 0)
-        over(&member->past.alarms.alarm[k], data);
-    free_member(pattern, member);
-  }
-  pattern->num = num;
-}
-
-/* glob(3) gives what it calls nothing of its caller's. */
-static _Thread_local struct netns_pattern *searching;
-
-static int note_directory(const char *path, int err) {
-  if (!is_gone(-err))
-    search_failed(searching, path, -err);
-  return 0;
-}
-
-/* Returns whether it is whole: those that were not found have ended. */
-static bool search(struct netns_pattern *pattern) {
-  searching = pattern;
-  pattern->search_error = 0;
-  pattern->too_many = false;
-  char path[256];
-  snprintf(path, sizeof(path), "%s/self/ns/net", pattern->proc);
-  struct stat own;
-  if (stat(path, &own) != 0) {
-    search_failed(pattern, path, -errno);
-    return false;
-  }
-  fill_index(pattern);
-  bool whole = true;
-  for (size_t i = 0; i < pattern->block->paths_num; i++) {
-    glob_t found;
-    int status =
-        glob(pattern->block->paths[i], GLOB_NOSORT, note_directory, &found);
-    if (status != 0 && status != GLOB_NOMATCH) {
-      search_failed(pattern, pattern->block->paths[i], -ENOMEM);
-      whole = false;
-      continue;
-    }
-    for (size_t k = 0; status == 0 && k < found.gl_pathc; k++)
-      note_path(pattern, &own, found.gl_pathv[k]);
-    if (status == 0)
-      globfree(&found);
-  }
-  pattern->searched = true;
-  return whole;
 }
 
 /* The slot has read its namespace, or is not to read it any more. */
@@ -222,8 +66,8 @@ void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
   if (pattern->credit <= 0)
     return;
   int64_t begun = netns_cpu_time();
-  if (search(pattern))
-    drop_members(pattern, over, data);
+  if (netns_search(pattern))
+    netns_search_drop(pattern, over, data);
   pattern->credit -= netns_cpu_time() - begun;
   for (size_t i = 0; i < NETNS_SLOTS; i++)
     if (pattern->reading[i] == NULL)
@@ -236,7 +80,7 @@ static void take_snapshot(struct netns_pattern *pattern,
   const struct snapshot *snapshot = &slot->snapshot;
   member->error = slot->error;
   member->strerror = netns_strerror;
-  if (is_gone(slot->error))
+  if (netns_is_gone(slot->error))
     member->error = 0;
   if (slot->error != 0)
     return;
@@ -322,9 +166,6 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
   return values;
 }
 
-#define TEXT_OF(number) #number
-#define NUMBER(number) TEXT_OF(number)
-
 int netns_pattern_error(struct netns_pattern *pattern, const char **reason) {
   *reason = netns_strerror(pattern->search_error);
   if (pattern->search_error != 0)
@@ -341,10 +182,10 @@ int netns_pattern_error(struct netns_pattern *pattern, const char **reason) {
   }
   if (err == 0 && pattern->too_many) {
     err = -E2BIG;
-    *reason = "more than " NUMBER(NETNS_PATTERN_MAX) " namespaces";
+    *reason = "more than " NUMBER_TEXT(NETNS_PATTERN_MAX) " namespaces";
   } else if (err == 0 && netns_sum_is_full(&pattern->sum)) {
     err = -ENOSPC;
-    *reason = "more than " NUMBER(NETNS_SUM_MAX) " different values";
+    *reason = "more than " NUMBER_TEXT(NETNS_SUM_MAX) " different values";
   }
   snprintf(pattern->failed, sizeof(pattern->failed), "%s", path);
   return err;

@@ -11,4 +11,8 @@
  * Returns 0; -EINVAL: empty or not only digits; -ERANGE: greater than max. */
 int number_parse(const char *text, size_t len, uint64_t max, uint64_t *out);
 
+/* The text of a number that is a macro, for messages. */
+#define NUMBER_TEXT(number) NUMBER_TEXT_OF(number)
+#define NUMBER_TEXT_OF(number) #number
+
 #endif

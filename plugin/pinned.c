@@ -97,9 +97,8 @@ static int add_path(struct pinned *pinned, const char *path) {
   struct stat status;
   if (stat(path, &status) == 0)
     return add_pin(pinned, status.st_ino, "", path);
-  return errno == ENOENT || errno == ENOTDIR || errno == ESRCH
-             ? 0
-             : failed(pinned, path, -errno);
+  int err = -errno;
+  return netns_is_gone(err) ? 0 : failed(pinned, path, err);
 }
 
 static int find_configured(struct pinned *pinned,
@@ -158,17 +157,15 @@ static void give(struct pinned *pinned, size_t slot, size_t *next, bool all) {
   netns_add(&pinned->set, netns);
 }
 
-/* EINVAL: it was unmounted, and the file under it is none. */
-static bool is_gone(int err) {
-  return err == -ENOENT || err == -ENOTDIR || err == -ESRCH || err == -EINVAL;
-}
-
 static int take(struct pinned *pinned, const struct netns *netns,
                 struct pin *pin, pinned_cb cb, void *data) {
   int err = netns->error != 0 ? netns->error : netns->snapshot.sums_error;
   if (err == 0)
     pin->alone = cb(&netns->snapshot.sums, data);
-  return err == 0 || is_gone(err) ? 0 : failed(pinned, pin->path, err);
+  /* EINVAL: it was unmounted, and the file under it is none. */
+  return err == 0 || err == -EINVAL || netns_is_gone(err)
+             ? 0
+             : failed(pinned, pin->path, err);
 }
 
 int pinned_read(struct pinned *pinned, bool all, int64_t deadline, pinned_cb cb,

@@ -5,6 +5,7 @@
  * closes meanwhile makes it smaller than it is, not larger. */
 #include "unhashed.h"
 
+#include "number.h"
 #include "proc_text.h"
 #include "proc_walk.h"
 
@@ -13,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define TEXT_OF(number) #number
-#define NUMBER(number) TEXT_OF(number)
 
 /* The machine's first PID namespace; include/linux/proc_ns.h,
  * PROC_PID_INIT_INO. */
@@ -306,9 +304,10 @@ const char *unhashed_strerror(const struct unhashed *u, const char **what) {
     return "/proc hides processes (its option hidepid, systemd's ProtectProc): "
            "collectd needs CAP_SYS_PTRACE";
   case UNHASHED_PROCESSES:
-    return "there are more than " NUMBER(UNHASHED_PROCESSES_MAX) " processes";
+    return "there are more than " NUMBER_TEXT(
+        UNHASHED_PROCESSES_MAX) " processes";
   case UNHASHED_NAMESPACES:
-    return "there are more than " NUMBER(
+    return "there are more than " NUMBER_TEXT(
         UNHASHED_NAMESPACES_MAX) " network namespaces";
   case UNHASHED_PINNED:
     *what = u->pinned.failed;
