@@ -1,35 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin's side towards collectd, which nothing but this and submit.c
- * calls. */
+/* The plugin's side towards collectd, which nothing calls but this, submit.c,
+ * trouble.c and view.c. */
 #include "collectd.h"
 
 #include "plugin.h"
 #include "utils/common/common.h"
-#include "utils_complain.h"
 
 #include "config.h"
 #include "hostname.h"
-#include "netns_pattern.h"
-#include "remarks.h"
 #include "submit.h"
-#include "trouble.h"
 #include "unhashed.h"
 #include "unhashed_alarm.h"
-
-/* A network namespace as the user sees it. */
-struct view {
-  const char *name; /* NULL: that of the daemon */
-  char label[80];   /* what log lines begin with: "namespace NAME: ", or "" */
-  const struct settings *settings;
-  struct remarks remarks;
-  struct trouble no_entry;
-  struct trouble no_sockets;
-  struct trouble no_mptcp;
-  struct trouble no_file;
-  struct trouble no_group;
-  struct trouble no_unhashed;
-  struct netns_pattern *pattern; /* NULL: it is one namespace */
-};
+#include "view.h"
 
 /* The read that goes on. It is an error, at which collectd doubles the
  * interval, up to a day, when there is not one value because something failed.
@@ -121,53 +103,6 @@ static int tcpstates_init(void) {
   return 0;
 }
 
-static void log_mptcp(const struct snapshot *snapshot, struct view *view) {
-  int err = snapshot->mptcp_error;
-  if (err != 0)
-    trouble_complain(&view->no_mptcp, LOG_WARNING, view->label,
-                     "no counts of MPTCP", mptcp_strerror(err), err,
-                     "Other values go on.");
-  else
-    trouble_release(&view->no_mptcp, view->label,
-                    "MPTCP's sockets are counted again.");
-}
-
-static void log_snapshot(const struct snapshot *snapshot, struct view *view) {
-  int err = snapshot->sockets_error;
-  if (err != 0)
-    trouble_complain(&view->no_sockets, LOG_ERR, view->label,
-                     "no socket counts", diag_dump_strerror(err), err,
-                     "Other values go on.");
-  else
-    trouble_release(&view->no_sockets, view->label,
-                    "the sockets are counted again.");
-
-  log_mptcp(snapshot, view);
-  err = snapshot->file_error;
-  if (snapshot->file != NULL)
-    trouble_complain(&view->no_file, LOG_WARNING, view->label, snapshot->file,
-                     remarks_file_strerror(err), err,
-                     snapshot->file_in_part ? "What is in there is not counted."
-                                            : "Its values are missing.");
-  else
-    trouble_release(&view->no_file, view->label, "all files are read again.");
-
-  size_t left_out = snapshot->index->listening_left_out;
-  char reason[64];
-  snprintf(reason, sizeof(reason), "%zu more ports than %d are listened on",
-           left_out, LISTENING_MAX);
-  if (left_out > 0)
-    trouble_complain(&view->no_group, LOG_WARNING, view->label,
-                     "ListeningPorts", reason, 0,
-                     "They have no group; LocalPort gives one to any port.");
-  else
-    trouble_release(&view->no_group, view->label,
-                    "every port that is listened on has a group.");
-
-  if (snapshot->method[0] != '\0')
-    P_INFO("%s%s", view->label, snapshot->method);
-}
-
 static void notify(const struct snapshot *snapshot, struct view *view) {
   char text[512];
   while (remarks_next(&view->remarks, snapshot, text, sizeof(text)))
@@ -178,7 +113,7 @@ static void notify(const struct snapshot *snapshot, struct view *view) {
 
 /* Submits what a read has found. */
 static void submit(const struct snapshot *snapshot, struct view *view) {
-  log_snapshot(snapshot, view);
+  view_log(view, snapshot);
   struct submission submission;
   submission_start(&submission, view->name, reading.time);
   metrics_each(view->settings, snapshot, submit_value, &submission);
@@ -188,18 +123,9 @@ static void submit(const struct snapshot *snapshot, struct view *view) {
     reading.failed = true;
 }
 
-/* Says why there are no values of another namespace; error: as in struct netns.
- */
-static void complain_missing(const struct netns *netns, struct view *view,
-                             int error) {
-  trouble_complain(&view->no_entry, error == -ETIMEDOUT ? LOG_WARNING : LOG_ERR,
-                   view->label, netns->path, netns_strerror(error), error,
-                   "Its values are missing.");
-}
-
 static void submit_namespace(struct netns *netns, struct view *view) {
   if (netns->error != 0) {
-    complain_missing(netns, view, netns->error);
+    view_log_missing(view, netns, netns->error);
     return;
   }
   trouble_release(&view->no_entry, view->label, "it is read again.");
@@ -256,7 +182,7 @@ static void read_namespaces(int64_t deadline) {
       continue;
     }
     if (netns->error == 0) {
-      log_mptcp(&netns->snapshot, view);
+      view_log_mptcp(view, &netns->snapshot);
       notify(&netns->snapshot, view);
     }
     netns_pattern_take(view->pattern, &netns_set, netns);
@@ -265,7 +191,7 @@ static void read_namespaces(int64_t deadline) {
     struct view *view = &views[netns_set.netns[i].block + 1];
     int err = netns_missing(&netns_set, &netns_set.netns[i]);
     if (err != 0 && view->pattern == NULL)
-      complain_missing(&netns_set.netns[i], view, err);
+      view_log_missing(view, &netns_set.netns[i], err);
   }
   for (size_t i = 1; i <= settings.namespaces_num; i++)
     if (views[i].pattern != NULL)

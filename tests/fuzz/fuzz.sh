@@ -101,7 +101,7 @@ build_library() {
   mkdir -p -- "$dir/$name"
   for source in "$top"/plugin/*.c; do
     case ${source##*/} in
-      tcpstates.c | submit.c | trouble.c) ;; # the side towards collectd
+      tcpstates.c | submit.c | trouble.c | view.c) ;; # the side towards collectd
       group_index.c) ;; # see below
       *) echo "${source%.c}" ;;
     esac
