@@ -121,11 +121,9 @@ static int take_process(uint32_t pid, void *data) {
   ino_t ino;
   size_t num = search->num, namespaces_num = search->namespaces_num;
   snprintf(who, sizeof(who), "%u", (unsigned)pid);
-  int err = netns_sums_identify(search->proc, who, &ino);
-  if (err == 0)
+  int err = 0;
+  if (netns_sums_identify(search->proc, who, &ino) == 0) /* not yet ended */
     err = take_descriptors(search, dir, pid, note_namespace(search, ino, pid));
-  else
-    err = 0; /* it has ended */
   /* One without TCP sockets takes no place. */
   if (search->num == num)
     search->namespaces_num = namespaces_num;
@@ -234,8 +232,7 @@ static void add_up(struct search *search, struct processes *out) {
       continue;
     if (next->pid != process.pid)
       last = 0;
-    bool counts = next->inode != last && is_open(search, next);
-    if (!counts)
+    if (next->inode == last || !is_open(search, next))
       continue;
     if (process.num == 0)
       process = (struct process){.pid = next->pid};

@@ -92,6 +92,14 @@ static bool find_services(struct snapshot_reader *reader, struct snapshot *s,
   return false;
 }
 
+static void note_filter_ids(struct snapshot *s, const struct filter_ids *ids) {
+  if (ids->error == 0)
+    return;
+  if (s->file == NULL)
+    s->file_in_part = ids->in_part;
+  snapshot_file_failed(s, ids->file, ids->error);
+}
+
 static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
                          uint32_t states) {
   const struct settings *settings = reader->settings;
@@ -99,10 +107,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
                     kernel_is_at_least(CLOSED_MAJOR, CLOSED_MINOR);
   struct filter_ids *ids = &reader->filter_ids;
   int err = filter_ids_update(ids, reader->cgroups, &reader->index);
-  if (ids->error != 0 && s->file == NULL)
-    s->file_in_part = ids->in_part;
-  if (ids->error != 0)
-    snapshot_file_failed(s, ids->file, ids->error);
+  note_filter_ids(s, ids);
   bool services = find_services(reader, s, &err);
   reader->tally.services = services ? &reader->services : NULL;
   s->services = reader->tally.services;
@@ -160,11 +165,7 @@ static void count_mptcp(struct snapshot_reader *reader, struct snapshot *s) {
   s->mptcp = mptcp;
   s->mptcp_error = mptcp_read(mptcp, &reader->dump, reader->cgroups, now_ms());
   s->ages_lost = s->ages_lost || mptcp_lost_ages(mptcp);
-  if (mptcp->filter_ids.error == 0)
-    return;
-  if (s->file == NULL)
-    s->file_in_part = mptcp->filter_ids.in_part;
-  snapshot_file_failed(s, mptcp->filter_ids.file, mptcp->filter_ids.error);
+  note_filter_ids(s, &mptcp->filter_ids);
 }
 
 static int open_mptcp(struct snapshot_reader *reader) {
@@ -181,10 +182,8 @@ static int open_ephemeral(struct snapshot_reader *reader) {
 
 static int open_stuck(struct snapshot_reader *reader) {
   reader->stuck = calloc(1, sizeof(*reader->stuck));
-  if (reader->stuck == NULL) {
-    group_index_free(&reader->index);
+  if (reader->stuck == NULL)
     return -ENOMEM;
-  }
   reader->stuck->whose.tree = reader->cgroups;
   if (reader->settings->host_names && reader->cgroups != NULL)
     reader->stuck->whose.names = reader->cgroups->names;
