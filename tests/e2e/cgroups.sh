@@ -19,7 +19,6 @@ at_end() {
   if ((depth > 0)); then unnest; fi
   sockets_in_end
   chmod 755 "$cgroup/closed" || true
-  find "$cgroup" -mindepth 1 -depth -type d -exec rmdir {} + || true
   cgroup_remove
 }
 

@@ -10,11 +10,7 @@ cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this 
 pids=()
 at_end() {
   local pid
-  for pid in "${pids[@]}"; do
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  done
-  find "$cgroup" -mindepth 1 -depth -type d -exec rmdir {} + || true
+  for pid in "${pids[@]}"; do kill_and_wait "$pid"; done
   cgroup_remove
 }
 mount -t tmpfs -o mode=755 run /run 2>"$work/mount" || skip_all "no mounts: $(<"$work/mount")"

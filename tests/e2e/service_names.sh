@@ -9,13 +9,8 @@ cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this 
 pids=()
 at_end() {
   local pid
-  for pid in "${pids[@]}"; do end "$pid"; done
-  find "$cgroup" -mindepth 1 -depth -type d -exec rmdir {} + || true
+  for pid in "${pids[@]}"; do kill_and_wait "$pid"; done
   cgroup_remove
-}
-end() {
-  kill -KILL "$1" 2>/dev/null || true
-  wait "$1" 2>/dev/null || true
 }
 unshare --uts hostname test 2>"$work/unshare" || skip_all "no UTS namespace with a name: $(<"$work/unshare")"
 

@@ -9,13 +9,8 @@ cgroup=$(cgroup_make) || skip_all "no cgroup v2 hierarchy is mounted where this 
 service_pids=()
 at_end() {
   local pid
-  for pid in "${service_pids[@]}"; do end "$pid"; done
-  find "$cgroup" -mindepth 1 -depth -type d -exec rmdir {} + || true
+  for pid in "${service_pids[@]}"; do kill_and_wait "$pid"; done
   cgroup_remove
-}
-end() {
-  kill -KILL "$1" 2>/dev/null || true
-  wait "$1" 2>/dev/null || true
 }
 
 # run PATH COMMAND: a sockmake in that control group does this; $service has its process id.
@@ -147,7 +142,7 @@ established() { sed -n "s|^tcpstates-$1/tcp_connections-ESTABLISHED ||p" "$work/
 run api.service 'make established ipv4 18110 2'
 one_read
 is "a service that has begun" "$(established api.service)" 4
-end "$service"
+kill_and_wait "$service"
 wait_until 60 "its end" rmdir "$cgroup/api.service"
 gone=
 for i in {1..11}; do
@@ -167,7 +162,7 @@ for i in 1 2 3; do
   is "many sockets of one service, read $i: all" "$(established all)" "$(ss -Htn state established | wc -l)"
 done
 is "they are not all dumped" "$(grep -c 'counting: ESTABLISHED and TIME_WAIT are' "$work/from")" 1
-end "$service"
+kill_and_wait "$service"
 sleep 0.1
 for i in 1 2; do
   one_read
@@ -176,32 +171,12 @@ done
 
 # A container for each job: 2000 control groups, the last 50 of which still have a socket.
 mkfifo "$work/to_jobs"
-python3 -c '
-import os, socket, sys
-top = sys.argv[1] + "/job.service"
-os.mkdir(top)
-kept = []
-for i in range(2000):
-    directory = f"{top}/{i}"
-    os.mkdir(directory)
-    with open(directory + "/cgroup.procs", "w") as file: file.write("0")
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    kept.append((listener, directory))
-    if len(kept) > 50:
-        listener, directory = kept.pop(0)
-        listener.close()
-        os.rmdir(directory)
-    if i % 100 == 99:
-        print(i, flush=True)
-        sys.stdin.readline()
-' "$cgroup" <"$work/to_jobs" >"$work/jobs" 2>&1 &
+"$top/tests/support/jobs.py" "$cgroup/job.service" 2000 100 50 <"$work/to_jobs" >"$work/jobs" 2>&1 &
 service_pids+=("$!")
 exec {to_jobs}>"$work/to_jobs"
 rss=() groups=()
 for i in {1..20}; do
-  wait_until 60 "the jobs" grep -qx "$((100 * i - 1))" "$work/jobs"
+  wait_until 60 "the jobs" grep -qx "$((100 * i))" "$work/jobs"
   one_read
   groups+=("$(sed -n 's|^tcpstates-\(.*\)/tcp_connections-LISTEN .*|\1|p' "$work/out" | wc -l)")
   rss+=("$(awk '/^VmRSS/ { print $2 }' "/proc/$(pgrep -P "$reader" || echo "$reader")/status")")

@@ -9,11 +9,7 @@ pids=() group=
 at_end() {
   local pid
   if [[ -n $group ]]; then kill -KILL -- "-$group" 2>/dev/null || true; fi
-  for pid in "${pids[@]}"; do
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  done
-  find "$cgroup" -mindepth 1 -depth -type d -exec rmdir {} + || true
+  for pid in "${pids[@]}"; do kill_and_wait "$pid"; done
   cgroup_remove
 }
 types=$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)
@@ -41,27 +37,7 @@ one_read() {
 # Each job has a control group, and a listener in it; the last 50 are there at a time.
 jobs=10000 step=500 kept=50
 mkfifo "$work/to_jobs"
-python3 -c '
-import os, socket, sys
-top, jobs, step, keep = sys.argv[1], *map(int, sys.argv[2:])
-os.mkdir(top)
-kept = []
-for i in range(jobs):
-    directory = f"{top}/{i}"
-    os.mkdir(directory)
-    with open(directory + "/cgroup.procs", "w") as file: file.write("0")
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    kept.append((listener, directory))
-    if len(kept) > keep:
-        listener, directory = kept.pop(0)
-        listener.close()
-        os.rmdir(directory)
-    if (i + 1) % step == 0:
-        print(i + 1, flush=True)
-        sys.stdin.readline()
-' "$cgroup/job.service" $jobs $step $kept <"$work/to_jobs" >"$work/jobs" 2>&1 &
+"$top/tests/support/jobs.py" "$cgroup/job.service" $jobs $step $kept <"$work/to_jobs" >"$work/jobs" 2>&1 &
 pids+=("$!")
 exec {to_jobs}>"$work/to_jobs"
 printf '<Plugin tcpstates>\n  Services true\n</Plugin>\n' >"$work/jobs.conf"

@@ -243,10 +243,16 @@ sockets_in_end() {
   wait_until 60 "$inside_cgroup can be removed" rmdir "$inside_cgroup"
 }
 
-# cgroup_remove: what cgroup_make has made, and $cgroup names.
+# cgroup_remove: what cgroup_make has made, and $cgroup names, with all that is below it.
 cgroup_remove() {
   if [[ -n ${inside_pid-} ]]; then sockets_in_end; fi
-  if [[ -n ${cgroup-} ]]; then rmdir "$cgroup"; fi
+  if [[ -n ${cgroup-} ]]; then find "$cgroup" -depth -type d -exec rmdir {} +; fi
+}
+
+# kill_and_wait PID: a process of this shell, which may have ended.
+kill_and_wait() {
+  kill -KILL "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
 }
 
 # sockets_of_every_kind PORT: all states, held and orphaned, in each family; the
