@@ -16,5 +16,12 @@ ok "clang: no warning in the tests" compile -O0 check TESTS=
 # Only check_main_forked()'s have a process for each test: at each one's end leaks are looked
 # for. What is freed is kept for a while, by default 256 MB of it.
 export CK_FORK=no ASAN_OPTIONS=quarantine_size_mb=16
-ok "no module does anything undefined, and none leaks" make -j2 check-awake
+# modules: their tests. What failed, and what the sanitizers say of it, is at the end.
+modules() {
+  make -j2 check-awake >modules.log && return
+  grep -E '^(FAIL|ERROR)' modules.log
+  grep -hE '^not ok|runtime error:|^(SUMMARY|==[0-9]+==)' tests/unit/*.log | tail -n 15
+  return 1
+}
+ok "no module does anything undefined, and none leaks" modules
 done_testing

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* netns.c: reads that hang, and how many go on at a time. Link with -Wl,--wrap=
- * of setns, pthread_create, clock_gettime and snapshot_read. */
+ * of setns, pthread_create and snapshot_read, and see netns_clock.h. */
 #include "netns.h"
 
 #include "check_main.h"
+#include "netns_clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,36 +54,32 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
   return __real_pthread_create(thread, attr, start, data);
 }
 
-/* Does each of the set's reads that are not late hang? Its caller has the set's
- * lock. */
-static bool all_hang(void) {
-  size_t hanging = 0, reading_now = 0;
+bool netns_clock_hangs(size_t at) {
   pthread_mutex_lock(&lock);
-  for (size_t i = 0; i < NETNS_THREADS; i++) {
-    const struct netns_worker *worker = &set.workers[i];
-    if (worker->netns == NULL || worker->late)
-      continue;
-    size_t at = (size_t)(worker->netns - set.netns);
-    reading_now++;
-    hanging += hangs[at] && inside[at];
-  }
+  bool does = hangs[at] && inside[at];
   pthread_mutex_unlock(&lock);
-  return reading_now > 0 && hanging == reading_now;
+  return does;
 }
 
-/* Time passes only when nothing else does, so that no machine is too slow. */
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
-  static int64_t ms = 1000;
-  if (clock == CLOCK_THREAD_CPUTIME_ID) {
-    *time = (struct timespec){.tv_sec = 0};
-    return 0;
+/* Where it is asked for, a read ends after those that come before it. */
+static bool in_order;
+static void await_turn(const struct netns *netns) {
+  bool first = false;
+  while (!first) {
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    first = true;
+    pthread_mutex_lock(&set.lock);
+    size_t turn = (size_t)(netns - set.netns) + set.num - set.first;
+    for (size_t i = 0; i < NETNS_THREADS; i++) {
+      const struct netns *other = set.workers[i].netns;
+      if (other == NULL || set.workers[i].late)
+        continue;
+      first = first &&
+              ((size_t)(other - set.netns) + set.num - set.first) % set.num >=
+                  turn % set.num;
+    }
+    pthread_mutex_unlock(&set.lock);
   }
-  if (set.num > 0 && all_hang())
-    ms += set.patience;
-  *time = (struct timespec){.tv_sec = (time_t)(ms / 1000),
-                            .tv_nsec = (long)(ms % 1000) * 1000000};
-  return 0;
 }
 
 void __wrap_snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
@@ -103,6 +100,8 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   pthread_mutex_unlock(&lock);
   /* As a walk does: so that others can begin beside it. */
   nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  if (in_order)
+    await_turn(&set.netns[i]);
   reading--;
 }
 
@@ -114,6 +113,7 @@ static void hang(size_t i, bool does) {
 }
 
 static void open_set(size_t num) {
+  netns_clock_set = &set;
   settings = (struct settings){.namespaces = namespaces, .namespaces_num = num};
   ck_assert_int_eq(netns_open(&set, &settings, "/proc", NULL, NULL), 0);
 }
@@ -149,21 +149,6 @@ static uint64_t missing(void) {
   return bits;
 }
 
-static size_t count_threads(void) {
-  size_t num = 0;
-  pthread_mutex_lock(&set.lock);
-  for (size_t i = 0; i < NETNS_THREADS; i++)
-    num += set.workers[i].joinable && !set.workers[i].ended;
-  pthread_mutex_unlock(&set.lock);
-  return num;
-}
-
-/* Until the reads that were given up have ended except so many. */
-static void await_threads(size_t num) {
-  while (count_threads() != num)
-    sched_yield();
-}
-
 START_TEST(one_that_hangs_is_missing_and_the_others_are_not) {
   open_set(3);
   hang(1, true);
@@ -182,7 +167,7 @@ START_TEST(one_that_hangs_is_missing_and_the_others_are_not) {
 
   /* What it finds at last is of an interval that is over. */
   hang(1, false);
-  await_threads(0);
+  netns_clock_await_threads(0);
   ck_assert_ptr_null(netns_next(&set, in_an_hour));
   ck_assert_uint_eq(missing(), 2);
 
@@ -205,7 +190,7 @@ START_TEST(one_that_hangs_in_a_later_read_is_missing_there) {
   ck_assert_ptr_null(netns_next(&set, in_an_hour));
   ck_assert_uint_eq(missing(), 1);
   hang(0, false);
-  await_threads(0);
+  netns_clock_await_threads(0);
   netns_start(&set);
   ck_assert_uint_eq(next_ones(3), 7);
   ck_assert_ptr_null(netns_next(&set, in_an_hour));
@@ -254,7 +239,7 @@ START_TEST(as_many_that_hang_do_not_keep_the_others_from_beginning) {
   ck_assert_ptr_null(netns_next(&set, now));
   for (size_t i = 0; i < NETNS_PARALLEL; i++)
     hang(i, false);
-  await_threads(0);
+  netns_clock_await_threads(0);
   close_set();
 }
 END_TEST
@@ -278,7 +263,7 @@ START_TEST(one_that_takes_too_long_is_given_up_before_the_deadline) {
   ck_assert_ptr_null(netns_next(&set, in_an_hour));
   ck_assert_int_eq(netns_missing(&set, &set.netns[0]), -ETIMEDOUT);
   hang(0, false);
-  await_threads(0);
+  netns_clock_await_threads(0);
   close_set();
 }
 END_TEST
@@ -292,7 +277,7 @@ START_TEST(more_that_hang_than_there_are_threads_leave_those_that_they_can) {
     ck_assert_uint_eq(next_ones(MANY - NETNS_THREADS + 1),
                       (UINT64_C(1) << MANY) - (1u << (NETNS_THREADS - 1)));
     ck_assert_ptr_null(netns_next(&set, in_an_hour));
-    ck_assert_uint_eq(count_threads(), NETNS_THREADS - 1);
+    ck_assert_uint_eq(netns_clock_threads(), NETNS_THREADS - 1);
   }
 
   /* The last thread hangs, too. */
@@ -301,7 +286,7 @@ START_TEST(more_that_hang_than_there_are_threads_leave_those_that_they_can) {
   for (int i = 0; i < 3; i++) {
     netns_start(&set);
     ck_assert_ptr_null(netns_next(&set, in_an_hour));
-    ck_assert_uint_eq(count_threads(), NETNS_THREADS);
+    ck_assert_uint_eq(netns_clock_threads(), NETNS_THREADS);
     ck_assert_uint_eq(missing(), (UINT64_C(1) << MANY) - 1);
     int busy = 0;
     for (size_t k = 0; k < MANY; k++)
@@ -313,7 +298,7 @@ START_TEST(more_that_hang_than_there_are_threads_leave_those_that_they_can) {
   hang(0, false);
   for (size_t i = NETNS_THREADS - 1; i < MANY; i++)
     hang(i, false);
-  await_threads(NETNS_THREADS - 2);
+  netns_clock_await_threads(NETNS_THREADS - 2);
   netns_start(&set);
   ck_assert_uint_eq(next_ones(MANY - NETNS_THREADS + 2),
                     (UINT64_C(1) << MANY) - (1u << (NETNS_THREADS - 1)) + 1);
@@ -321,7 +306,7 @@ START_TEST(more_that_hang_than_there_are_threads_leave_those_that_they_can) {
   ck_assert_int_le(most_threads, NETNS_THREADS);
   for (size_t i = 0; i < MANY; i++)
     hang(i, false);
-  await_threads(0);
+  netns_clock_await_threads(0);
   close_set();
 }
 END_TEST
@@ -330,6 +315,7 @@ START_TEST(where_time_is_short_each_has_its_turn) {
   enum { READS = 60, BEGUN = 7 };
   int times[MANY] = {0};
   open_set(MANY);
+  in_order = true; /* the scheduler's is not known */
   for (int i = 0; i < READS; i++) {
     netns_start(&set);
     /* The time is over after so many, in the middle of others. */
@@ -337,7 +323,7 @@ START_TEST(where_time_is_short_each_has_its_turn) {
     for (int k = 0; (netns = netns_next(&set, k < BEGUN ? in_an_hour : now));
          k++)
       times[netns - set.netns]++;
-    await_threads(0);
+    netns_clock_await_threads(0);
   }
   int least = READS, most = 0;
   for (size_t i = 0; i < MANY; i++) {
@@ -361,7 +347,7 @@ START_TEST(the_end_does_not_wait_for_one_that_hangs) {
 
   /* And does not take away what it uses. */
   hang((size_t)_i, false);
-  await_threads(0);
+  netns_clock_await_threads(0);
   close_set();
 }
 END_TEST

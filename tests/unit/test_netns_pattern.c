@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* netns_pattern.c, with netns.c and netns_sum.c: files with a number stand for
- * namespaces with so many time-wait buckets. Link with -Wl,--wrap=setns,
- * --wrap=snapshot_read,--wrap=clock_gettime. */
+ * namespaces with this many time-wait buckets. Link with -Wl,--wrap=setns,
+ * --wrap=snapshot_read, and see netns_clock.h. */
 #include "netns_pattern.h"
 
 #include "check_main.h"
+#include "netns_clock.h"
 #include "temp_tree.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,40 +28,14 @@ static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
 static bool hangs;               /* those whose number is negative */
 static bool inside[NETNS_SLOTS]; /* the slot's read has come to where it does */
 static int64_t cost;             /* ns of CPU time of each read */
-static _Thread_local int64_t cpu_time;
 static _Thread_local int here;
 static int reads[2000]; /* by the namespace's number */
 
-/* Does each of the reads that are not late hang? Its caller has the set's lock.
- */
-static bool all_hang(void) {
-  bool all = true, any = false;
+bool netns_clock_hangs(size_t at) {
   pthread_mutex_lock(&lock);
-  for (size_t i = 0; i < NETNS_THREADS; i++) {
-    const struct netns_worker *worker = &set.workers[i];
-    if (worker->netns == NULL || worker->late)
-      continue;
-    any = true;
-    all = all && inside[worker->netns - set.netns];
-  }
+  bool does = inside[at];
   pthread_mutex_unlock(&lock);
-  return any && all;
-}
-
-/* Time passes only when nothing else does, so that no machine is too slow. */
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
-  static int64_t ms = 1000;
-  if (clock == CLOCK_THREAD_CPUTIME_ID) {
-    *time = (struct timespec){.tv_sec = (time_t)(cpu_time / 1000000000),
-                              .tv_nsec = (long)(cpu_time % 1000000000)};
-    return 0;
-  }
-  if (set.num > 0 && all_hang())
-    ms += set.patience;
-  *time = (struct timespec){.tv_sec = (time_t)(ms / 1000),
-                            .tv_nsec = (long)(ms % 1000) * 1000000};
-  return 0;
+  return does;
 }
 
 /* Enters the namespace whose file it is. */
@@ -99,7 +73,7 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   }
   inside[slot] = false;
   pthread_mutex_unlock(&lock);
-  cpu_time += cost;
+  netns_clock_cpu += cost;
   *out = (struct snapshot){.index = &reader->index,
                            .tally = &reader->tally,
                            .sockstat = {.tw = abs(here)},
@@ -112,19 +86,6 @@ static void let_hang(bool let) {
   hangs = let;
   pthread_cond_broadcast(&released);
   pthread_mutex_unlock(&lock);
-}
-
-/* Until the reads that were given up have ended. */
-static void await_late(void) {
-  bool ended = false;
-  while (!ended) {
-    sched_yield();
-    pthread_mutex_lock(&set.lock);
-    ended = true;
-    for (size_t i = 0; i < NETNS_THREADS; i++)
-      ended = ended && set.workers[i].netns == NULL;
-    pthread_mutex_unlock(&set.lock);
-  }
 }
 
 static void number(const char *name, const char *text) {
@@ -140,6 +101,7 @@ static void also(const char *name, const char *target) {
 }
 
 static void set_up(void) {
+  netns_clock_set = &set;
   tree = temp_tree_make();
   static const char *const patterns[] = {"/run/*", "/proc/[0-9]*/ns/net",
                                          "/single", "/docker/*"};
@@ -369,7 +331,7 @@ START_TEST(one_that_hangs_keeps_its_part_and_nobody_from_being_read) {
     assert_error(-ETIMEDOUT, "/run/hangs");
   }
   let_hang(false);
-  await_late();
+  netns_clock_await_threads(0);
   ck_assert_uint_eq(read_pattern(), 4);
   assert_sum(4, 132);
   ck_assert_double_eq(got.age, 0);
@@ -383,7 +345,7 @@ START_TEST(one_that_hangs_from_the_start_is_no_part) {
   read_pattern();
   assert_sum(2, 12);
   let_hang(false);
-  await_late();
+  netns_clock_await_threads(0);
   read_pattern();
   assert_sum(3, 112);
 }
@@ -408,7 +370,7 @@ START_TEST(as_many_that_hang_as_there_are_slots_stop_the_pattern_only) {
   read_pattern();
   ck_assert_double_lt(got.namespaces, NETNS_SLOTS + 4);
   let_hang(false);
-  await_late();
+  netns_clock_await_threads(0);
   read_pattern();
   assert_sum(NETNS_SLOTS + 4, sum);
 }

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Takes the place of the clocks that netns.c reads and waits by. */
+#include "netns_clock.h"
+
+struct netns_set *netns_clock_set;
+_Thread_local int64_t netns_clock_cpu;
+
+static struct timespec time_of(int64_t ns) {
+  return (struct timespec){.tv_sec = (time_t)(ns / 1000000000),
+                           .tv_nsec = (long)(ns % 1000000000)};
+}
+
+/* Its caller has the set's lock. */
+static bool all_hang(void) {
+  bool all = true, any = false;
+  for (size_t i = 0; i < NETNS_THREADS; i++) {
+    const struct netns_worker *worker = &netns_clock_set->workers[i];
+    if (worker->netns == NULL || worker->late)
+      continue;
+    any = true;
+    all = all &&
+          netns_clock_hangs((size_t)(worker->netns - netns_clock_set->netns));
+  }
+  return any && all;
+}
+
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
+  static int64_t ms = 1000;
+  if (clock == CLOCK_THREAD_CPUTIME_ID) {
+    *time = time_of(netns_clock_cpu);
+    return 0;
+  }
+  if (netns_clock_set != NULL && netns_clock_set->num > 0 && all_hang())
+    ms += netns_clock_set->patience;
+  *time = time_of(ms * 1000000);
+  return 0;
+}
+
+/* A moment of real time: the one that is waited for is of the other clock, and
+ * a wait that ends at once would keep the lock from those that read. */
+int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
+                                  const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
+                                  const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
+                                  const struct timespec *until) {
+  (void)until;
+  struct timespec now;
+  __real_clock_gettime(CLOCK_MONOTONIC, &now);
+  now = time_of((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + 2000000);
+  return __real_pthread_cond_timedwait(cond, lock, &now);
+}
+
+size_t netns_clock_threads(void) {
+  size_t num = 0;
+  pthread_mutex_lock(&netns_clock_set->lock);
+  for (size_t i = 0; i < NETNS_THREADS; i++)
+    num += netns_clock_set->workers[i].joinable &&
+           !netns_clock_set->workers[i].ended;
+  pthread_mutex_unlock(&netns_clock_set->lock);
+  return num;
+}
+
+void netns_clock_await_threads(size_t num) {
+  while (netns_clock_threads() != num)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
