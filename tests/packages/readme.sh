@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # README.md's commands, as they are there, on Debian 12 and 13: on a bare root that
 # systemd runs as a machine, from the first look to alerts in a local mailbox. All its
-# blocks of commands are run, and in their order.
+# blocks of commands are run in their order, and after them those in its sentences that
+# show values and mails.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
 if ((EUID != 0)); then skip_all "only root can make a Debian root"; fi
@@ -23,10 +24,19 @@ block() {
   awk -v n="$1" '$0 == "```" { inside = 0 } inside && block == n; $0 == "```sh" { inside = 1; block++ }' "$top/README.md"
 }
 
+# inline NAME: the command in backquotes that begins with it, in a sentence.
+inline() {
+  grep -v '^|' "$top/README.md" | grep -o "\`$1[^\`]*\`" | tr -d '\`'
+}
+
 # documented N [PROGRAM...]: runs the Nth block as root in the clone, in the machine.
-# online N: with this system's network, which apt needs; what systemd starts has the machine's.
+# said NAME: the same for such a command.
+# online COMMANDS: with this system's network, which apt needs; what systemd starts has the machine's.
 documented() {
   in_machine "${@:2}" bash -e -c "cd /$clone && $(block "$1")"
+}
+said() {
+  in_machine bash -e -c "$(inline "$1")"
 }
 online() {
   local net=("${outside[@]}")
@@ -44,7 +54,7 @@ enabled() {
 }
 # mailed PATTERN: root has a mail with this subject.
 mailed() {
-  documented 9 2>"$work/cat" | grep -Eq "^Subject: $1"
+  said cat 2>"$work/cat" | grep -Eq "^Subject: $1"
 }
 
 check_release() {
@@ -91,17 +101,17 @@ check_release() {
   echo 'Interval 1' >"$root/etc/collectd/collectd.conf.d/00-test.conf"
   is "$release: collectd's service is enabled" "$(enabled)" enabled
   ok "$release: it is configured" documented 4
-  ok "$release: the values are there" wait_until 60 "values" documented 5
-  is "$release: of these groups" "$(documented 5 | sed -n 's|.*/tcpstates-\([^/]*\)/tcp_connections-LISTEN$|\1|p' | sort | xargs)" "5432-remote all"
+  ok "$release: the values are there" wait_until 60 "values" said collectdctl
+  is "$release: of these groups" "$(said collectdctl | sed -n 's|.*/tcpstates-\([^/]*\)/tcp_connections-LISTEN$|\1|p' | sort | xargs)" "5432-remote all"
 
-  ok "$release: the plugin's alerts are configured" online "$(block 6)"
-  ok "$release: and the thresholds" documented 7
-  documented 8 >"$work/leak.log" 2>&1 &
+  ok "$release: the plugin's alerts are configured" online "$(block 5)"
+  ok "$release: and the thresholds" documented 6
+  documented 7 >"$work/leak.log" 2>&1 &
   leak=$!
   for state in fin_wait2 close_wait; do
     ok "$release: the plugin's mail about $state comes" wait_until 180 "a mail" mailed "WARNING: web1[^ ]* tcpstates-[^/]*/current_connections-${state}_stuck"
   done
-  ok "$release: it says how many there are" grep -q '^30 sockets .* in FIN_WAIT2' <(documented 9)
+  ok "$release: it says how many there are" grep -q '^30 sockets .* in FIN_WAIT2' <(said cat)
   ok "$release: syslog has it, too" grep -q '30 sockets .* in FIN_WAIT2' <(in_machine journalctl -q -o cat -t collectd)
   ok "$release: so does the thresholds' mail" wait_until 180 "a mail" mailed 'WARNING: web1[^ ]* tcpstates-all/current_connections-fin_wait2_stuck'
   kill "$leak"
@@ -116,6 +126,8 @@ check_release() {
 }
 
 make_tarball
-is "all blocks of README are run here" "$(grep -c '^```sh$' "$top/README.md")" 9
+is "all blocks of README are run here" "$(grep -c '^```sh$' "$top/README.md")" 7
+is "and of the sentences' commands these" "$(inline cat; inline collectdctl)" "cat /var/mail/*
+collectdctl listval | grep tcpstates"
 for release in bookworm trixie; do check_release "$release"; done
 done_testing

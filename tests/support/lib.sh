@@ -99,7 +99,7 @@ code_block() {
 }
 
 # What the packages have of contrib/.
-packaged_contrib=(contrib/{collectd.conf.d,collection3,containers,dashboards,from-tcpconns.md,notify-mail.sh,prometheus,rollout,rrdgraph,tcpstates-thresholds.conf})
+packaged_contrib=(contrib/{collectd.conf.d,collection3,containers,dashboards,from-tcpconns.md,notify-mail.sh,prometheus,rollout,rrdgraph,tcpstates-mail.conf,tcpstates-thresholds.conf})
 
 # dead_links DIRECTORY: the links between pages in it, a package's documents, that lead
 # nowhere, except those to what is only in the source.
