@@ -78,7 +78,7 @@ static int read_service_names(const struct config_option *option,
 /* From how many on to notify. */
 static int read_threshold(const struct config_option *option, unsigned offset) {
   return config_read_number(option, 0, UINT32_MAX,
-                            "write from how many sockets on to notify, up "
+                            "write the number of sockets to notify at, up "
                             "to 4294967295, or 0 for never",
                             member(option, offset));
 }

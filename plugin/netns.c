@@ -336,11 +336,11 @@ const char *netns_strerror(int error) {
            "/proc/PID/ns/net CAP_SYS_PTRACE, for files of root alone, as "
            "Docker's, CAP_DAC_READ_SEARCH";
   case EINVAL:
-    return "this file is no network namespace";
+    return "this file is not a network namespace";
   case ETIMEDOUT:
     return "not read in time";
   case EBUSY:
-    return "not read, for too many reads hang";
+    return "not read: too many reads hang";
   default:
     return NULL;
   }

@@ -81,16 +81,16 @@ static void add_holder(struct text *text, const struct evidence *evidence) {
 static void add_meaning(struct text *text, const struct holder *holder) {
   switch (holder->state) {
   case TCP_FIN_WAIT1:
-    add(text, "The peer does not read what was sent before the FIN: it ends "
-              "when the peer reads, or a while after close() here.");
+    add(text, "The peer does not read what was sent before the FIN: this ends "
+              "when it reads, or a while after close() here.");
     break;
   case TCP_FIN_WAIT2:
-    add(text, "This side has shut down: it ends with close() here or by the "
-              "peer, and not by tcp_fin_timeout.");
+    add(text, "This side has shut down: only close() here or at the peer ends "
+              "it, not tcp_fin_timeout.");
     break;
   default:
     if (holder->unaccepted == 0)
-      add(text, "The peers have closed: it ends with close() here, in a "
+      add(text, "The peers have closed: only close() here ends it, in a "
                 "connection pool at the next use.");
     else if (holder->unaccepted >= holder->num)
       add(text, "Not accepted: the program does not call accept(), and the "
@@ -271,7 +271,7 @@ static void add_stuck(struct text *text, const struct evidence *evidence) {
 static void add_unhashed(struct text *text, const struct holder *holder) {
   add(text,
       "%u TCP socket%s in no state: the connection was reset or never made, "
-      "and it ends with close() here.",
+      "and only close() here ends it.",
       holder->num, holder->num == 1 ? "" : "s");
 }
 

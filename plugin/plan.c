@@ -17,9 +17,9 @@
 #define COST_AUDIT 1     /* a step of the program's audit, once a dump */
 
 #define SUMS_TEXT "counting: ESTABLISHED and TIME_WAIT are the kernel's sums"
-#define COMPLEMENT_TEXT " is counted by what is outside it"
+#define COMPLEMENT_TEXT " is counted by its complement"
 
-static const char first_time[] = "it is the first time";
+static const char first_time[] = "this is the first read of the groups";
 
 static uint64_t at_least_0(int64_t count) {
   return count < 0 ? 0 : (uint64_t)count;
@@ -58,9 +58,9 @@ static const char *find_reason(const struct plan *plan,
                                const struct plan_sums *sums, uint32_t states) {
   bool groups = group_index_num(task->index) > 0;
   if (!(states & STATES_COMMON))
-    return "few are in the states that are asked for";
+    return "few are in the requested states";
   if (task->services != NULL && (groups || !task->all))
-    return "services can be those of all";
+    return "the services may need all of them";
   if (task->all && task->dump)
     return "Counting is \"dump\"";
   if (task->all && !plan_sums_known(sums))
@@ -98,10 +98,10 @@ static int choose(struct plan *plan, const struct plan_task *task,
     /* To change over there has to be something in it. */
     uint64_t percent = plan->method == method ? 100 : 80;
     if (plan->program.code.len == 0)
-      plan->why = "the groups are too many for a filter in the kernel";
+      plan->why = "there are too many groups for a filter in the kernel";
     else if (count_cost(plan, method) * 100 >=
              count_cost(plan, PLAN_ALL) * percent)
-      plan->why = "to filter them would cost more";
+      plan->why = "filtering them would cost more";
     if (plan->why != NULL)
       method = PLAN_ALL;
   }

@@ -206,16 +206,17 @@ struct process_search process_find(const char *proc,
 void process_explain(const struct process_search *search, char *text,
                      size_t size) {
   if (search->error != 0)
-    snprintf(text, size, "NotifyProcesses: no process is found: %s",
+    snprintf(text, size, "NotifyProcesses: no process was found: %s",
              search->error == -ENOMEM ? "out of memory"
                                       : "/proc cannot be read");
   else if (search->refused > 0)
     snprintf(text, size,
-             "NotifyProcesses: %u processes may not be looked into: "
-             "CAP_SYS_PTRACE is needed, or the same user",
+             "NotifyProcesses: not allowed to inspect %u processes: collectd "
+             "needs CAP_SYS_PTRACE, or has to run as their user",
              search->refused);
   else
-    snprintf(text, size,
-             "NotifyProcesses: no process here has the stuck sockets open (has "
-             "collectd a PID namespace of its own?)");
+    snprintf(
+        text, size,
+        "NotifyProcesses: no process here has the stuck sockets open (does "
+        "collectd have its own PID namespace?)");
 }

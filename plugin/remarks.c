@@ -64,15 +64,15 @@ int remarks_next(struct remarks *remarks, const struct snapshot *snapshot,
   if (snapshot->ages_lost && first_time(remarks, SAID_AGES)) {
     snprintf(text, size,
              "too many sockets can be stuck, or memory is short: the age of "
-             "some is tcp_info's, which begins anew with each probe");
+             "some is tcp_info's, which each probe resets");
     return 1;
   }
   const struct stuck *stuck = snapshot->stuck;
   if (stuck != NULL && stuck->no_cgroups && first_time(remarks, SAID_CGROUPS)) {
     snprintf(text, size,
-             "control groups of stuck sockets are not found: services are told "
-             "by their ports (has collectd a control group namespace of its "
-             "own?)");
+             "control groups of stuck sockets are not found: services are "
+             "named after their ports (does collectd have its own control "
+             "group namespace?)");
     return 1;
   }
   if (stuck != NULL && stuck->no_processes &&
@@ -92,8 +92,8 @@ int remarks_next(struct remarks *remarks, const struct snapshot *snapshot,
   const struct mptcp *mptcp = snapshot->mptcp;
   if (mptcp != NULL && !mptcp->has_ages && first_time(remarks, SAID_MPTCP)) {
     snprintf(text, size,
-             "this kernel does not tell for how long MPTCP's sockets have been "
-             "idle (Linux 6.10 does): their stuck ones and ages are missing");
+             "this kernel does not say how long MPTCP's sockets have been idle "
+             "(Linux 6.10 does): their stuck counts and ages are missing");
     return 1;
   }
   if (next_filter(&remarks->filters, snapshot->index, text, size))

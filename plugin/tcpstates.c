@@ -210,9 +210,10 @@ static void refresh_services(void) {
     return;
   char buf[ERRBUF_SIZE];
   const char *reason = hostname_strerror(err);
-  P_INFO("ServiceNames \"hostname\": %s. Containers are named by their control "
-         "groups.",
-         reason == NULL ? sstrerror(-err, buf, sizeof(buf)) : reason);
+  P_INFO(
+      "ServiceNames \"hostname\": %s. Containers are named after their control "
+      "groups.",
+      reason == NULL ? sstrerror(-err, buf, sizeof(buf)) : reason);
 }
 
 static void read_unhashed(struct snapshot *snapshot, int64_t deadline) {
@@ -253,7 +254,7 @@ static int tcpstates_shutdown(void) {
   size_t going_on = netns_close(&netns_set) + unhashed_close(unhashed);
   snapshot_close(&reader);
   if (going_on > 0) {
-    P_WARNING("the end does not wait for %zu namespaces that are being read",
+    P_WARNING("ending without waiting for %zu namespaces that are being read",
               going_on);
     return 0;
   }

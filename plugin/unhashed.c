@@ -298,8 +298,8 @@ const char *unhashed_strerror(const struct unhashed *u, const char **what) {
   *what = "unhashed sockets";
   switch (u->gap) {
   case UNHASHED_PID_NAMESPACE:
-    return "collectd has a PID namespace of its own, as in a container, and "
-           "does not see all processes";
+    return "collectd has its own PID namespace, as in a container, and does "
+           "not see all processes";
   case UNHASHED_HIDDEN:
     return "/proc hides processes (its option hidepid, systemd's ProtectProc): "
            "collectd needs CAP_SYS_PTRACE";

@@ -7,7 +7,7 @@ void view_log_mptcp(struct view *view, const struct snapshot *snapshot) {
   if (err != 0)
     trouble_complain(&view->no_mptcp, LOG_WARNING, view->label,
                      "no counts of MPTCP", mptcp_strerror(err), err,
-                     "Other values go on.");
+                     "Other values are still reported.");
   else
     trouble_release(&view->no_mptcp, view->label,
                     "MPTCP's sockets are counted again.");
@@ -18,7 +18,7 @@ void view_log(struct view *view, const struct snapshot *snapshot) {
   if (err != 0)
     trouble_complain(&view->no_sockets, LOG_ERR, view->label,
                      "no socket counts", diag_dump_strerror(err), err,
-                     "Other values go on.");
+                     "Other values are still reported.");
   else
     trouble_release(&view->no_sockets, view->label,
                     "the sockets are counted again.");

@@ -89,9 +89,9 @@ read_at_rest() {
 read_host auto >"$work/first"
 wait_until 300 "two equal dumps" read_at_rest
 is "the first read dumps all, to know the groups" "$(grep -o 'every socket is dumped: .*' "$work/auto.log")" \
-  "every socket is dumped: it is the first time"
-ok "the second takes the kernel's sums, and counts a group by what is outside" \
-  grep -q "ESTABLISHED and TIME_WAIT are the kernel's sums, and 18200-remote is counted by what is outside it" "$work/auto.log"
+  "every socket is dumped: this is the first read of the groups"
+ok "the second takes the kernel's sums, and counts a group by its complement" \
+  grep -q "ESTABLISHED and TIME_WAIT are the kernel's sums, and 18200-remote is counted by its complement" "$work/auto.log"
 ok "dump goes on dumping all" grep -q 'every socket is dumped: Counting is "dump"' "$work/dump.log"
 is "auto is what a dump is" "$(counts "$work/auto")" "$(counts "$work/dump")"
 groups=(all 18000-local 18200-remote 18000-18002-remote)

@@ -27,13 +27,13 @@ said() {
 }
 
 is "no socket counts" "$(said 'one sendto 1 ENOBUFS' 'same sendto 1 ENOBUFS' 'other sendto 1 ENOMEM' 'same sendto 1 ENOMEM' good good 'again sendto 1 ENOMEM')" \
-  "one	error: tcpstates plugin: no socket counts: No buffer space available. Other values go on.
+  "one	error: tcpstates plugin: no socket counts: No buffer space available. Other values are still reported.
 same
-other	error: tcpstates plugin: no socket counts: Cannot allocate memory. Other values go on.
+other	error: tcpstates plugin: no socket counts: Cannot allocate memory. Other values are still reported.
 same
 good	info: tcpstates plugin: the sockets are counted again.
 good
-again	error: tcpstates plugin: no socket counts: Cannot allocate memory. Other values go on."
+again	error: tcpstates plugin: no socket counts: Cannot allocate memory. Other values are still reported."
 
 is "a file" "$(said 'one open 1 EIO' 'same open 1 EIO' 'other open 1 EACCES' 'next open 2 EACCES' 'same open 2 EACCES' good good)" \
   "one	warning: tcpstates plugin: /proc/sys/net/ipv4/tcp_fin_timeout: Input/output error. Its values are missing.
@@ -48,7 +48,7 @@ path="namespace beside: /proc/$$/ns/net"
 is "a namespace" "$(said 'one setns 1 ENOMEM' 'same setns 1 ENOMEM' 'other setns 1 EINVAL' 'next pthread_create 1 EAGAIN' 'same pthread_create 1 EAGAIN' good good)" \
   "one	error: tcpstates plugin: $path: Cannot allocate memory. Its values are missing.
 same
-other	error: tcpstates plugin: $path: this file is no network namespace. Its values are missing.
+other	error: tcpstates plugin: $path: this file is not a network namespace. Its values are missing.
 next	error: tcpstates plugin: $path: Resource temporarily unavailable. Its values are missing.
 same
 good	info: tcpstates plugin: namespace beside: it is read again.

@@ -213,7 +213,7 @@ END
 collectd_start
 for _ in 1 2 3; do values >/dev/null; done
 is "it is dumped, not subtracted" "$(ports 18000-remote)" "700 of 20000, 3.5 %"
-is "which the log does not deny" "$(messages 'is counted by what is outside')" ""
+is "which the log does not deny" "$(messages 'is counted by its complement')" ""
 client time-wait >/dev/null
 values >/dev/null
 is "its TIME_WAIT is, too, whatever is reported" "$(ports 18000-remote)" "700 of 20000, 3.5 %"

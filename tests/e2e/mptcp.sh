@@ -187,7 +187,7 @@ for _ in 1 2 3 4 5; do values >"$work/got"; done
 is "without mptcp_diag its values are missing" "$(grep -cE '^(mptcp|clients|six|near|grouped) ' "$work/got" || true)" 0
 is "nothing else is" "$(states all)" "$(ss -tanH | ss_states)"
 is "one line says why" "$(complaints | sort -u)" \
-  "[warning] tcpstates plugin: no counts of MPTCP: mptcp_diag is not available (Linux 5.9 or later, CONFIG_INET_MPTCP_DIAG, or: modprobe mptcp_diag). Other values go on."
+  "[warning] tcpstates plugin: no counts of MPTCP: mptcp_diag is not available (Linux 5.9 or later, CONFIG_INET_MPTCP_DIAG, or: modprobe mptcp_diag). Other values are still reported."
 is "the kernel is asked once, not in each read" "$(grep -c mptcp "$work/requests")" 1
 touch "$work/mptcp_diag" "$work/later"
 values >/dev/null

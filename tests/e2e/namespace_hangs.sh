@@ -92,6 +92,6 @@ status=0
 wait "$pid" || status=$?
 collectd_pid=
 is "collectd stops nevertheless" "$status" 0
-is "and says so" "$(messages 'the end does not wait')" \
-  "[warning] tcpstates plugin: the end does not wait for 2 namespaces that are being read"
+is "and says so" "$(messages 'ending without waiting')" \
+  "[warning] tcpstates plugin: ending without waiting for 2 namespaces that are being read"
 done_testing

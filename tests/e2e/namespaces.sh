@@ -132,9 +132,9 @@ is "a block without options has the defaults" "$(got "all@$prefix-blue" tcp_conn
 is "the machine's values come once" "$(grep '^machine' "$work/values" | grep -vc ' current_connections-unhashed ') $(grep -c '^machine@' "$work/values" || true)" "3 0"
 is "of a namespace that is not there yet there is nothing" "$(got all@later duration-tcp_fin_timeout)" ""
 is "and one line of each says why" "$(complaints | sort -u)" \
-  "[error] tcpstates plugin: namespace fifo: $work/fifo: this file is no network namespace. Its values are missing.
+  "[error] tcpstates plugin: namespace fifo: $work/fifo: this file is not a network namespace. Its values are missing.
 [error] tcpstates plugin: namespace later: /run/netns/$prefix-later: there is no such namespace (yet, or any more). Its values are missing.
-[error] tcpstates plugin: namespace plain: $work/plain: this file is no network namespace. Its values are missing."
+[error] tcpstates plugin: namespace plain: $work/plain: this file is not a network namespace. Its values are missing."
 
 if closed_known; then
   is "those that are bound only are counted" "$(got all@swap tcp_connections-ESTABLISHED tcp_connections-CLOSED)" "600 7"

@@ -46,8 +46,8 @@ machine gauge-tcp_mem_used"
   is "without $1 the minisockets are among them" "$(value all current_connections-timewait_buckets)" "$(sockstat tw)"
   complaints >"$work/complaints"
   is "without $1 one line of each namespace says what to load" "$(sort -u "$work/complaints")" \
-    "[error] tcpstates plugin: namespace beside: no socket counts: tcp_diag is not available (CONFIG_INET_TCP_DIAG, or: modprobe tcp_diag). Other values go on.
-[error] tcpstates plugin: no socket counts: tcp_diag is not available (CONFIG_INET_TCP_DIAG, or: modprobe tcp_diag). Other values go on."
+    "[error] tcpstates plugin: namespace beside: no socket counts: tcp_diag is not available (CONFIG_INET_TCP_DIAG, or: modprobe tcp_diag). Other values are still reported.
+[error] tcpstates plugin: no socket counts: tcp_diag is not available (CONFIG_INET_TCP_DIAG, or: modprobe tcp_diag). Other values are still reported."
   ok "it is not repeated in every read" test "$(wc -l <"$work/complaints")" -lt 16
   is "without $1 the kernel is asked once, not in each read of two namespaces" "$(wc -l <"$work/requests")" 1
 }

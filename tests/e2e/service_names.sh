@@ -121,7 +121,7 @@ if "${unprivileged[@]}" true 2>"$work/setpriv"; then
   build=$work reads=5
   read_once "${unprivileged[@]}"
   is "without rights control groups give the names" "$(established)" "$by_cgroup"
-  is "and one line says so" "$(grep -c 'ServiceNames "hostname": not allowed: collectd needs CAP_SYS_ADMIN and CAP_SYS_PTRACE. Containers are named by their control groups.' "$work/out")" 1
+  is "and one line says so" "$(grep -c 'ServiceNames "hostname": not allowed: collectd needs CAP_SYS_ADMIN and CAP_SYS_PTRACE. Containers are named after their control groups.' "$work/out")" 1
 else
   skip "without rights" "this user cannot become another: $(<"$work/setpriv")"
 fi

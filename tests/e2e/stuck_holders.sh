@@ -191,8 +191,8 @@ collectd_start
 says "without control groups it is the server's port" WARNING 50051-local close_wait_stuck '^600 sockets on local port 50051 in CLOSE_WAIT'
 says "and that of its clients" WARNING 50051-remote fin_wait2_stuck '^600 sockets to remote port 50051 in FIN_WAIT2'
 is "nor are there processes" "$(fact 50051-local close_wait_stuck processes)" "not all could be read"
-is "one line says why, of control groups" "$(messages . | grep -c 'control groups of stuck sockets are not found: .* (has collectd a control group namespace of its own?)')" 1
-is "and one of processes" "$(messages . | grep -c 'NotifyProcesses: no process here has the stuck sockets open (has collectd a PID namespace of its own?)')" 1
+is "one line says why, of control groups" "$(messages . | grep -c 'control groups of stuck sockets are not found: .* (does collectd have its own control group namespace?)')" 1
+is "and one of processes" "$(messages . | grep -c 'NotifyProcesses: no process here has the stuck sockets open (does collectd have its own PID namespace?)')" 1
 # Signals are for what unshare has started.
 kill -TERM "$(pgrep -P "$collectd_pid")"
 wait "$collectd_pid" || true

@@ -411,7 +411,7 @@ soak() {
   is "soak $mode: no value is negative or no number" \
     "$(awk '$1 == "PUTVAL" && $2 ~ /\/tcpstates-/ && $4 !~ /^[0-9.]+:[0-9.]+$/' "$work/output" | head -n 5)" ""
   is "soak $mode: nothing else is complained about" \
-    "$(complaints | grep -vE 'namespace n[0-9]: .*(there is no such namespace|this file is no network namespace|not read in time)' | head -n 5)" ""
+    "$(complaints | grep -vE 'namespace n[0-9]: .*(there is no such namespace|this file is not a network namespace|not read in time)' | head -n 5)" ""
   local num gap late
   num=$(reads_so_far)
   late=$(messages 'above its read interval' | wc -l)

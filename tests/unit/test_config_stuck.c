@@ -112,7 +112,7 @@ END_TEST
 
 #define AFTER_HELP "write whole seconds from 1 to 31536000"
 #define NOTIFY_HELP                                                            \
-  "write from how many sockets on to notify, up to 4294967295, or 0 "          \
+  "write the number of sockets to notify at, up to 4294967295, or 0 "          \
   "for never"
 #define NOT_A_BOOLEAN ": not a boolean; write true or false"
 #define ONE_BOOLEAN ": takes one value; write true or false"

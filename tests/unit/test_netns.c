@@ -378,9 +378,9 @@ static const struct {
     {-ENOTDIR, "there is no such namespace"},
     {-EPERM, "not allowed to enter it"},
     {-EACCES, "not allowed to open it"},
-    {-EINVAL, "this file is no network namespace"},
+    {-EINVAL, "this file is not a network namespace"},
     {-ETIMEDOUT, "not read in time"},
-    {-EBUSY, "not read, for too many reads hang"},
+    {-EBUSY, "not read: too many reads hang"},
     {-EMFILE, NULL},
     {-ENOMEM, NULL},
 };

@@ -64,7 +64,7 @@ static const char *meta(const char *name) {
 #define CLOSE_WAIT_HEAD                                                        \
   "30 sockets of api.service in CLOSE_WAIT for more than 60 s (oldest 61 s). "
 #define CLOSE_WAIT_ENDS                                                        \
-  "The peers have closed: it ends with close() here, in a connection pool at " \
+  "The peers have closed: only close() here ends it, in a connection pool at " \
   "the next use."
 
 static const struct {
@@ -83,12 +83,12 @@ static const struct {
                      "does not call accept()."},
     {TCP_FIN_WAIT2, 1, 0,
      "1 socket of api.service in FIN_WAIT2 for more than 60 s (oldest 61 s). "
-     "This side has shut down: it ends with close() here or by the peer, and "
-     "not by tcp_fin_timeout."},
+     "This side has shut down: only close() here or at the peer ends it, "
+     "not tcp_fin_timeout."},
     {TCP_FIN_WAIT1, 2, 0,
      "2 sockets of api.service in FIN_WAIT1 for more than 60 s (oldest 61 s). "
-     "The peer does not read what was sent before the FIN: it ends when the "
-     "peer reads, or a while after close() here."},
+     "The peer does not read what was sent before the FIN: this ends when it "
+     "reads, or a while after close() here."},
 };
 
 START_TEST(text_says_how_many_whose_where_how_long_and_what_it_means) {

@@ -592,8 +592,8 @@ static const struct {
     {"groups", "groups", "every", 400, 2, .dump = true},
     {"no sums", "", "would cost more", 400, 2, .all = true, .no_sums = true},
     {"groups, no sums", "groups", "every", 400, 2, .no_sums = true},
-    {"a complement", "and 443-local is counted by what is outside it", "every",
-     400, 2, .all = true, .server = 95},
+    {"a complement", "and 443-local is counted by its complement", "every", 400,
+     2, .all = true, .server = 95},
 };
 
 START_TEST(description_gives_the_true_reason) {

@@ -91,8 +91,8 @@ START_TEST(that_a_kernel_tells_no_ages_of_mptcp_is_said_once) {
   snapshot.mptcp = &mptcp;
   ck_assert_str_eq(
       next(),
-      "this kernel does not tell for how long MPTCP's sockets have been idle "
-      "(Linux 6.10 does): their stuck ones and ages are missing");
+      "this kernel does not say how long MPTCP's sockets have been idle "
+      "(Linux 6.10 does): their stuck counts and ages are missing");
   ck_assert_str_eq(next(), "");
 }
 END_TEST
@@ -131,7 +131,8 @@ static const struct {
   struct process_search search;
   const char *text;
 } searches[] = {
-    {{.refused = 3}, "3 processes may not be looked into: CAP_SYS_PTRACE"},
+    {{.refused = 3},
+     "not allowed to inspect 3 processes: collectd needs CAP_SYS_PTRACE"},
     {{.error = -ENOMEM}, "out of memory"},
     {{.error = -EACCES}, "/proc cannot be read"},
     {{.error = 0}, "PID namespace"},

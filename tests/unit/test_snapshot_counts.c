@@ -77,7 +77,8 @@ START_TEST(holders_are_found_only_for_notifications) {
 END_TEST
 
 #define FEW "counting: every socket is dumped: there are few"
-#define FIRST "counting: every socket is dumped: it is the first time"
+#define FIRST                                                                  \
+  "counting: every socket is dumped: this is the first read of the groups"
 #define SUMS "counting: ESTABLISHED and TIME_WAIT are the kernel's sums"
 #define REFUSED                                                                \
   "counting: every socket is dumped: this kernel cannot filter them by group"

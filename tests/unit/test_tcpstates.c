@@ -196,11 +196,11 @@ static const struct {
     {"values", 3, 0, NULL, false, 0, ""},
     {"nothing, as there is nothing", 0, 0, NULL, false, 0, ""},
     {"values, but no sockets", 3, -ENOBUFS, NULL, false, 0,
-     "error: tcpstates plugin: no socket counts: errno 105. Other values go "
-     "on.\n"},
+     "error: tcpstates plugin: no socket counts: errno 105. Other values are "
+     "still reported.\n"},
     {"no sockets", 0, -ENOBUFS, NULL, false, -1,
-     "error: tcpstates plugin: no socket counts: errno 105. Other values go "
-     "on.\n"},
+     "error: tcpstates plugin: no socket counts: errno 105. Other values are "
+     "still reported.\n"},
     {"no sockets, by an error of number 1", 0, 1, NULL, false, -1, NULL},
     {"values, but not those of a file", 3, 0, "/proc/x", false, 0,
      "warning: tcpstates plugin: /proc/x: errno 13. Its values are missing.\n"},

@@ -108,7 +108,7 @@ START_TEST(text_names_the_processes) {
   ck_assert_str_eq(
       alarm_.notice.text,
       "150 TCP sockets in no state: the connection was reset or never made, "
-      "and it ends with close() here. api[812] of api.service (148), a?b[9] "
+      "and only close() here ends it. api[812] of api.service (148), a?b[9] "
       "(2).");
   ck_assert_str_eq(notice_value(alarm_.notice.state), "unhashed");
   ck_assert_str_eq(meta("state"), "no state");
