@@ -98,7 +98,7 @@ compile() {
   if build_step make -C "$2" -j"$(nproc)" tcpstates.la; then return 0; fi
   if $fresh; then build_failed make; fi
   # The tree may have been moved, or the system have been upgraded.
-  say "the build of the last time is of no use any more; building anew"
+  say "the previous build cannot be used any more; building again"
   rm -rf -- "$2"
   compile "$1" "$2"
 }

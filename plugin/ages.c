@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeps how long sockets have been in a state; tally.c counts them by it. An
  * open hash table, because a million sockets must cost little: 16 bytes each,
- * at most a third of the slots empty, arranged anew in place. */
+ * at most a third of the slots empty, rearranged in place. */
 #include "ages.h"
 
 #include "hash.h"
@@ -132,7 +132,7 @@ static uint64_t ms_ago(const struct ages *ages, uint64_t ms) {
 static uint64_t to_units(uint64_t ms) { return (ms + UNIT_MS - 1) / UNIT_MS; }
 
 /* When data came or went last: it stays the same as long as none does, even
- * when tcp_info's time has begun anew after 2^32 ms. */
+ * when tcp_info's time has wrapped after 2^32 ms. */
 static uint64_t data_time(const struct ages *ages,
                           const struct diag_socket *socket) {
   return (ages->now - socket->idle) / UNIT_MS & DATA_MASK;
@@ -167,7 +167,7 @@ static void further_meeting(const struct ages *ages, struct ages_slot *slot,
     return;
   uint64_t data = data_time(ages, socket);
   uint64_t later = (data - slot->data) & DATA_MASK;
-  /* Once tcp_info's times can have begun anew, a difference of two dumps must
+  /* Once tcp_info's times can have wrapped, a difference of two dumps must
    * not be taken for data; before, it does little harm. */
   uint64_t age = to_units(ages->now) - slot->since;
   uint64_t least = age > DATA_MASK / 2 ? JITTER_MAX : JITTER;

@@ -21,12 +21,12 @@ struct ages_slot {
   uint64_t state : 2;   /* enum ages_state */
   uint64_t met : 2;     /* generation of the read that met it last */
   uint64_t guessed : 1; /* there was no tcp_info when it was first met */
-  uint64_t moving : 1;  /* only while the slots are arranged anew */
+  uint64_t moving : 1;  /* only while the slots are rearranged */
   uint64_t since : 36;  /* in its state, and without data */
   uint64_t data : 28;   /* when data came or went last, modulo 2^32 ms */
 };
 
-/* Zero-initialised it is empty. */
+/* Empty when zero-initialised. */
 struct ages {
   struct ages_slot *slots;
   uint32_t size; /* slots */
@@ -56,7 +56,7 @@ static inline uint32_t ages_home(const struct ages *ages, uint64_t cookie) {
  * always. */
 bool ages_has(const struct diag_socket *socket);
 
-/* Begins a read, or begins it anew after it failed. now: ms of CLOCK_MONOTONIC,
+/* Begins a read, also again after it failed. now: ms of CLOCK_MONOTONIC,
  * taken before the sockets are dumped. info: the sockets come with tcp_info. */
 void ages_start(struct ages *ages, uint64_t now, bool info,
                 uint64_t stuck_after);
@@ -73,7 +73,7 @@ uint64_t ages_meet(struct ages *ages, const struct diag_socket *socket);
 uint64_t ages_find(const struct ages *ages, const struct diag_socket *socket);
 
 /* Ends a read that was complete: forgets sockets that two reads in a row have
- * not met, for a dump may miss one. */
+ * not met; a dump may miss one. */
 void ages_finish(struct ages *ages);
 
 /* Should the next read ask for tcp_info? */

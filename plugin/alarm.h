@@ -24,7 +24,7 @@ struct alarm {
   uint8_t below; /* with less than half */
 };
 
-/* Zero-initialised there are none. */
+/* Empty when zero-initialised. */
 struct alarms {
   struct alarm alarm[ALARMS_NUM];
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel's audit follows every operation's "yes", and each "no" must lead
- * to an operation on that path, which is followed anew from the first operation
- * for each "no". So "yes" always is the next operation, only "no" jumps, and a
- * jump costs the audit a step for each operation before its target. A jump to
- * the end accepts, one to 4 bytes after it rejects; these are not followed. */
+ * to an operation on that path, which is followed again from the first
+ * operation for each "no". So "yes" always is the next operation, only "no"
+ * jumps, and a jump costs the audit a step for each operation before its
+ * target. A jump to the end accepts, one to 4 bytes after it rejects; these are
+ * not followed. */
 #include "assembler.h"
 
 #include <errno.h>

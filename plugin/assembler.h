@@ -11,8 +11,8 @@
  * header ends at UINT16_MAX. */
 #define BYTECODE_MAX 65528
 
-/* A program under construction, then ready for the kernel. Zero-initialised it
- * is empty. */
+/* A program under construction, then ready for the kernel. Empty when
+ * zero-initialised. */
 struct bytecode {
   char *ops;
   size_t len;     /* bytes */

@@ -20,7 +20,7 @@
  * BYTECODE_CGROUPS_MAX of them, with those of the filters before it, lets
  * through sockets of every control group; everything else is exact. Allocates.
  * Returns 0; -EMSGSIZE: longer than BYTECODE_MAX; -EINVAL: num is 0, or a
- * filter with control groups is inverted, which nothing can tell of minisockets
+ * filter with control groups is inverted, which cannot be known of minisockets
  * and request socks; -ENOMEM. */
 int bytecode_compile(struct bytecode *program,
                      const struct filter *const *filters,

@@ -20,7 +20,7 @@
  * of them are known. */
 #define CGROUP_GONE_NUM 1024
 
-/* The kernel tells of changes where there is an inotify watch. All programs of
+/* The kernel reports changes where there is an inotify watch. All programs of
  * a user share max_user_watches of them, 8192 on Linux 5.8: others need some,
  * too. Where there is none, and what could not be entered, is read again after
  * this many seconds. */

@@ -27,11 +27,11 @@ struct cgroup_entry {
   int16_t error;   /* -errno: why not all in it are known */
   uint8_t depth;
   bool changed; /* it is to be read */
-  bool untold;  /* nothing tells of some changes in it */
+  bool untold;  /* nothing reports some changes in it */
   bool kept;    /* it is in the list after this one */
 };
 
-/* Zero-initialised it is empty. */
+/* Empty when zero-initialised. */
 struct cgroup_list {
   struct cgroup_entry *entries; /* the root is the first */
   size_t num;

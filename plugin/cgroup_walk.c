@@ -37,7 +37,7 @@ const char *cgroup_mount(void) {
   return NULL;
 }
 
-/* What was known of a directory that is read anew. */
+/* What was known of a directory that is read again. */
 struct known {
   uint64_t inode;
   uint32_t number; /* in the last list, + 1 */
@@ -125,7 +125,7 @@ static int add_watch(struct cgroup_tree *tree, const char *path) {
 }
 
 /* Reads an entry that is new or has changed. The watch comes first: so what
- * changes from here on is told. Returns 0 or -errno. */
+ * changes after that is reported. Returns 0 or -errno. */
 static int enter(struct cgroup_tree *tree, size_t i) {
   struct cgroup_entry *entry = &tree->next.entries[i];
   char path[PATH_MAX];
@@ -158,7 +158,7 @@ static int copy(struct cgroup_tree *tree, size_t i, size_t before) {
   return err;
 }
 
-/* due: what no event tells of is read as well. */
+/* due: what no event reports is read, too. */
 static int walk_one(struct cgroup_tree *tree, size_t i, bool due) {
   struct cgroup_entry *entry = &tree->next.entries[i];
   entry->first = (uint32_t)tree->next.num;
@@ -184,7 +184,7 @@ int cgroup_walk(struct cgroup_tree *tree, int64_t now) {
   for (size_t i = 0; i < list->num && err != -ENOMEM; i++) {
     err = walk_one(tree, i, now >= due);
     struct cgroup_entry *entry = &list->entries[i];
-    /* That it is gone is told by another event. */
+    /* Another event reports that it is gone. */
     entry->error = (int16_t)(err == -ENOENT ? 0 : err);
     entry->kept = false;
     /* Other errors are the daemon's trouble, and may pass. */

@@ -22,7 +22,7 @@ struct config_error {
   "write a number from 1 to 65535, a service name or a quoted range such as "  \
   "\"8000-8099\""
 
-/* An option, where it stands, and what it changes. */
+/* An option, where it is allowed, and what it changes. */
 struct config_option {
   const oconfig_item_t *item;
   const char *where; /* what error texts begin with: "" or "Filter \"db\": " */

@@ -16,7 +16,7 @@
  * namespace with dump, and reads those of the other namespaces from /proc; and
  * looks once more at what is left. A process that holds a socket of a namespace
  * in which no process with TCP sockets is may be taken for one. Needs the right
- * to look into the processes. Returns how it went; error can be one of
+ * to inspect the processes. Returns how it went; error can be one of
  * diag_dump_run(), too: then nothing was found. */
 struct process_search culprits_find(const char *proc, struct diag_dump *dump,
                                     struct processes *out);

@@ -87,7 +87,7 @@ static int receive(struct diag_dump *dump, diag_socket_cb cb, void *data) {
 }
 
 /* Is it known that there is no tcp_diag? Returns 0 or -errno. When it is time
- * to ask again, one caller is told 0: it asks for all. */
+ * to ask again, one caller gets 0: it asks for all. */
 static int absence_error(struct diag_absence *absence) {
   long until = atomic_load(&absence->until);
   if (until == 0)

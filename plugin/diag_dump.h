@@ -23,7 +23,7 @@ struct diag_absence {
   atomic_int error;  /* what the kernel has answered */
 };
 
-/* Zero-initialised it is ready for use; it belongs to one thread at a time. */
+/* Ready for use when zero-initialised; it belongs to one thread at a time. */
 struct diag_dump {
   struct mnl_socket *nl; /* NULL: not open */
   uint32_t seq;
@@ -41,7 +41,7 @@ struct diag_dump {
  * connect(2), sendto(2) and recvmsg(2); -ETIMEDOUT: no answer within 5 s;
  * -EMSGSIZE: a reply was truncated; -ENOMEM. -ENOENT and -EOPNOTSUPP, tcp_diag
  * or mptcp_diag is not available, are kept in dump->absence, and returned until
- * it is time to ask again. On error some sockets may have been handed out: what
+ * it is time to ask again. On error cb may have got some sockets: what
  * they were counted into is void. */
 int diag_dump_run(struct diag_dump *dump, const struct diag_request *request,
                   diag_socket_cb cb, void *data);

@@ -100,7 +100,7 @@ static struct address decode_address(uint8_t family, const uint32_t *words) {
   return address;
 }
 
-/* Where the ages stand in tcp_info and in mptcp_info (linux/tcp.h;
+/* Where the ages are in tcp_info and in mptcp_info (linux/tcp.h;
  * linux/mptcp.h, mptcpi_last_data_sent to mptcpi_last_ack_recv, since
  * Linux 6.10). Either one's length differs from kernel to kernel. */
 struct info_format {

@@ -48,7 +48,7 @@ struct diag_socket {
   uint32_t age;  /* ms since the last ACK came in: in FIN_WAIT2 and CLOSE_WAIT a
                     lower bound of how long it has been in that state */
   uint32_t idle; /* ms since data last came in or was sent; probes and their
-                    answers are none. Both begin anew after 2^32 ms. */
+                    answers are none. Both wrap after 2^32 ms. */
   uint64_t cgroup_id; /* cgroup v2; 0: not known, as of every minisocket and
                          request sock */
 };
@@ -73,7 +73,7 @@ int diag_msg_request(void *buf, const struct diag_request *request,
  * inconsistent dump (NLM_F_DUMP_INTR); -EBADMSG: truncated or malformed;
  * -EOVERFLOW: NLMSG_OVERRUN; -errno that the kernel sent in NLMSG_ERROR or
  * NLMSG_DONE (-ENOENT: no tcp_diag or mptcp_diag, -EOPNOTSUPP: no inet_diag);
- * or what cb returned. On error some sockets may have been handed out. */
+ * or what cb returned. On error cb may have got some sockets. */
 int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
                     diag_socket_cb cb, void *data);
 

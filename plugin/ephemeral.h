@@ -23,7 +23,7 @@ struct destination {
   uint16_t remote_port;
 };
 
-/* Zero-initialised it has no ports. 60 KB, whatever the number of groups and
+/* Without ports when zero-initialised. 60 KB, whatever the number of groups and
  * destinations. */
 struct ephemeral {
   struct port_bitmap ports; /* that connect(2) chooses from */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which sockets a group means. group_index.c finds them among those that the
- * kernel hands out, bytecode.c lets the kernel hand out no others: both have to
- * follow what stands here. */
+ * kernel reports, bytecode.c lets the kernel report no others: both have to
+ * follow what is defined here. */
 #ifndef TCPSTATES_FILTER_H
 #define TCPSTATES_FILTER_H
 

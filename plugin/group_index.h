@@ -49,7 +49,7 @@ struct group_index {
   size_t listening_left_out; /* ports beyond LISTENING_MAX */
 };
 
-/* Makes the index of the configured groups, which it refers to from then on.
+/* Makes the index of the configured groups, which it keeps a reference to.
  * Returns 0 or -ENOMEM, index needs no freeing then. */
 int group_index_init(struct group_index *index, const struct group *groups,
                      size_t num);

@@ -30,7 +30,7 @@ static inline uint32_t group_identify(const struct group_index *index,
              : index->listening_ports[group - index->groups_num];
 }
 
-/* Zero-initialised it is empty. */
+/* Empty when zero-initialised. */
 struct group_program {
   struct bytecode code; /* its len is 0: the groups are too many */
   bool compiled;        /* of the groups of this generation */

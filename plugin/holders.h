@@ -25,7 +25,7 @@ struct holder {
   uint64_t oldest;     /* ms, at least */
 };
 
-/* Zero-initialised it is empty. */
+/* Empty when zero-initialised. */
 struct holders {
   struct holder holder[HOLDERS_NUM]; /* in no order */
   size_t num;

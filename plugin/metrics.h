@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The values that a snapshot stands for: the plugin's public interface. */
+/* The values of a snapshot: the plugin's public interface. */
 #ifndef TCPSTATES_METRICS_H
 #define TCPSTATES_METRICS_H
 

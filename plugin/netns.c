@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static int enter(const char *path) {
-  /* O_NONBLOCK: what stands at the path may be a FIFO. */
+  /* O_NONBLOCK: what is at the path may be a FIFO. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return -errno;

@@ -17,7 +17,7 @@
  * they belong to. */
 #define NETNS_PARALLEL 4
 
-/* A read that takes longer, in ms, is given up: it is late from then on, what
+/* A read that takes longer, in ms, is given up: it is late then, what
  * it finds is dropped, and another one may begin beside it. */
 #define NETNS_PATIENCE 5000
 
@@ -82,7 +82,7 @@ struct netns_set {
   pthread_cond_t done; /* for who waits for them */
 };
 
-/* Makes the set of the settings' namespaces, which it refers to from then on.
+/* Makes the set of the settings' namespaces, which it keeps a reference to.
  * It must not be moved. proc is where procfs is mounted; absence is what all
  * of the machine's dumps share; cgroups are the machine's, NULL where the
  * settings need none.

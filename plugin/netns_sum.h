@@ -30,7 +30,7 @@ struct netns_sum_value {
   double sum;
 };
 
-/* Zero-initialised it is empty. */
+/* Empty when zero-initialised. */
 struct netns_sum {
   struct netns_sum_value *values;
   size_t num;
@@ -45,7 +45,7 @@ struct netns_sum {
   int error;
 };
 
-/* What one namespace has said last. Zero-initialised it has said nothing. */
+/* What one namespace has said last. Nothing when zero-initialised. */
 struct netns_part {
   struct netns_part_value {
     uint32_t at; /* which of the sum's values it is */

@@ -74,7 +74,7 @@ static const char *find_reason(const struct plan *plan,
   return groups && !plan->found.known ? first_time : NULL;
 }
 
-/* Sets the method and why. Returns 1: it is another; 0: it is the same; or
+/* Sets the method and why. Returns 1: it has changed; 0: it is the same; or
  * -ENOMEM. */
 static int choose(struct plan *plan, const struct plan_task *task,
                   const struct plan_sums *sums, uint32_t states) {

@@ -9,13 +9,13 @@
 typedef void (*group_cb)(uint32_t group, void *data);
 
 /* The ports fall into sections, in each of which all belong to the same groups.
- * These stand in a segment tree over the sections (de Berg and others,
+ * These are in a segment tree over the sections (de Berg and others,
  * Computational Geometry, 10.3): a range is in at most 2 log2(sections)
  * nodes, and a port's groups are in those from its section to the root.
  *
  * Bounds, for R ranges: R * 156 + 10 bytes, 24 for a single port that no range
  * overlaps; to find a port's groups 34 steps, and one for each group.
- * Zero-initialised it is empty. */
+ * Empty when zero-initialised. */
 struct port_table {
   uint16_t *starts; /* of the sections, each ends where the next one starts */
   size_t sections_num;

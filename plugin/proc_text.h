@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands in the kernel's text files: pure parsers, text in, numbers out.
+/* Pure parsers of the kernel's text files, text in, numbers out.
  */
 #ifndef TCPSTATES_PROC_TEXT_H
 #define TCPSTATES_PROC_TEXT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists processes for who looks for something in all of them. */
+/* Lists processes, for searches in all of them. */
 #include "proc_walk.h"
 
 #include "number.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which processes hold sockets: looked up in /proc by their inodes, for the
+/* Which processes hold sockets: found in /proc by their inodes, for the
  * notifications. */
 #ifndef TCPSTATES_PROCESS_H
 #define TCPSTATES_PROCESS_H
@@ -11,18 +11,18 @@
 #include <stdint.h>
 
 /* Others decide how many processes and descriptors there are. This many sockets
- * are looked for, this many descriptors are read in one search, and this many
+ * are searched for, this many descriptors are read in one search, and this many
  * of one process. */
 #define PROCESS_SOCKETS_MAX 65536
 #define PROCESS_DESCRIPTORS_MAX 262144
 #define PROCESS_DESCRIPTORS_EACH 65536
 
-/* Sockets are looked for on behalf of this many holders in one search, and this
+/* Sockets of this many holders are searched for in one search, and this
  * many processes are told for each. */
 #define PROCESS_HOLDERS 8
 #define PROCESS_TOP 8
 
-/* The sockets to look for, by inode. */
+/* The sockets to search for, by inode. */
 struct process_sockets {
   struct process_socket *slots; /* an open hash table */
   size_t size;
@@ -51,7 +51,7 @@ struct processes {
 struct process_search {
   int error;        /* 0; -ENOMEM, or -errno of opendir(3): nothing was found */
   uint32_t found;   /* descriptors of these sockets */
-  uint32_t refused; /* processes that it may not look into */
+  uint32_t refused; /* processes that it may not inspect */
   bool complete;    /* it read all descriptors that it may read */
 };
 
@@ -67,7 +67,7 @@ void process_sockets_add(struct process_sockets *sockets, uint32_t inode,
 void process_sockets_free(struct process_sockets *sockets);
 
 /* Finds the processes that have the sockets open, holder by holder: num of
- * them. proc is where procfs is mounted. Needs the right to look into the
+ * them. proc is where procfs is mounted. Needs the right to inspect the
  * processes (CAP_SYS_PTRACE, or the same user). */
 struct process_search process_find(const char *proc,
                                    const struct process_sockets *sockets,

@@ -5,7 +5,7 @@
 
 #include "snapshot.h"
 
-/* What was said. Zero-initialised it is ready for use. */
+/* What was said. Ready for use when zero-initialised. */
 struct remarks {
   unsigned said;
   uint8_t *filters; /* of each configured group, once there was memory for it */

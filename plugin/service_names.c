@@ -13,7 +13,7 @@
 /* A container. */
 struct service_names_one {
   uint64_t key; /* of its control group's path; 0: the place is free */
-  uint64_t id;  /* of its control group: another one is another container */
+  uint64_t id;  /* of its control group: a new id is a new container */
   unsigned tries;
   bool met;                     /* in the tree that is being read */
   char name[SERVICE_NAME_SIZE]; /* its host name; "": none */

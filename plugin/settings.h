@@ -53,8 +53,8 @@ struct settings {
   enum settings_choice listening_ports;   /* a group for each listened port */
   unsigned report;                        /* enum settings_report */
   uint32_t stuck_after;                   /* seconds, greater than 0 */
-  uint32_t notify_stuck; /* notify from this many stuck sockets on; 0: never */
-  uint32_t notify_unhashed; /* and from this many unhashed ones on */
+  uint32_t notify_stuck;    /* notify at this many stuck sockets; 0: never */
+  uint32_t notify_unhashed; /* and at this many unhashed ones */
   bool notify_processes;    /* and name processes */
   bool notify_peers;        /* and remote addresses */
   bool dump;                /* Counting "dump": of all sockets, however many */
@@ -74,7 +74,7 @@ struct settings {
 /* Another network namespace, or all that patterns lead to, with settings of its
  * own. */
 struct settings_namespace {
-  char *name;   /* stands after "@" in its groups' names */
+  char *name;   /* after "@" in its groups' names */
   char **paths; /* of files that setns(2) takes */
   size_t paths_num;
   bool pattern; /* there are several paths, or they are patterns, for glob(3) */

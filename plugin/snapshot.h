@@ -25,7 +25,7 @@ struct snapshot {
   const struct mptcp *mptcp;       /* NULL: not asked for */
   int mptcp_error; /* 0, or -errno: mptcp has no counts, see mptcp_strerror() */
   bool ages_lost;  /* of some stuck sockets only tcp_info's age is known */
-  /* How the sockets are counted and why, when it is another method than in the
+  /* How the sockets are counted and why, when it is not the method of the
    * read before; else "" */
   char method[PLAN_TEXT_SIZE];
 

@@ -175,7 +175,7 @@ static void gather(struct work *work) {
     err = diag_dump_run(work->read->dump, &listeners, gather_listener, work);
   if (err == 0 && processes && work->sockets.num > 0)
     find_processes(work);
-  /* No part of a dump is told. */
+  /* No part of a dump is reported. */
   for (size_t i = 0; i < work->due_num && err != 0; i++)
     work->due[i].evidence.ports.num = work->due[i].evidence.peers.num = 0;
   process_sockets_free(&work->sockets);

@@ -7,7 +7,7 @@
 void trouble_complain(struct trouble *trouble, int level, const char *label,
                       const char *what, const char *reason, int err,
                       const char *consequence) {
-  /* That there is another cause is news. */
+  /* A new cause is news. */
   if (what != trouble->what || err != trouble->err)
     trouble->log = (c_complain_t)C_COMPLAIN_INIT_STATIC;
   trouble->what = what;

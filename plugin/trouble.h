@@ -8,7 +8,7 @@
 #include "plugin.h"
 #include "utils_complain.h"
 
-/* Zero-initialised there is none. */
+/* None when zero-initialised. */
 struct trouble {
   c_complain_t log;
   const char *what; /* of the last complaint */

@@ -273,7 +273,7 @@ void unhashed_read(struct unhashed *u, const struct netns_sums *own,
   u->alloc = own->alloc;
   u->orphan = own->orphan;
   int64_t most = known ? find_most(u, own, deadline) : 0;
-  /* It has to be looked for only where it seems to rise, and from time to time
+  /* A search is needed only when it seems to rise, and from time to time
    * where it may have fallen too little. */
   bool rises = !known || most > u->value;
   bool rises_much = !known || (most > u->value + u->value / 4 &&

@@ -16,7 +16,7 @@
 #define UNHASHED_PROCESSES_MAX 32768
 #define UNHASHED_NAMESPACES_MAX 1024
 
-/* To look at all processes costs some 11 us for each of them. It is done in one
+/* Reading all processes costs some 11 us for each of them. It is done in one
  * read of this many, or once in this many ms; and when the number seems to have
  * risen by a quarter, and by UNHASHED_STEP: UNHASHED_BURST times, one more of
  * which there is each time. */

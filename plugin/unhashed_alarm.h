@@ -11,7 +11,7 @@
  */
 #define UNHASHED_SEARCH_PAUSE 60000
 
-/* Zero-initialised it is ready for use. */
+/* Ready for use when zero-initialised. */
 struct unhashed_alarm {
   struct alarm alarm;
   bool searched;

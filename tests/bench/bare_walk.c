@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What no reader of inet_diag can go below: dumps for which the kernel passes
- * every socket and hands out none. For the one the state asked for is CLOSING,
+ * every socket and reports none. For the one the state asked for is CLOSING,
  * and bench.sh makes no such socket; for the other the sockets in ESTABLISHED
  * and TIME_WAIT go through a filter of one comparison that none of them passes.
  */
@@ -49,7 +49,7 @@ static int ask(int fd, bool filter) {
       .attribute = {.nla_len =
                         sizeof(message.attribute) + sizeof(message.bytecode),
                     .nla_type = INET_DIAG_REQ_BYTECODE},
-      /* Local port 65535: accept behind the last operation, else reject. */
+      /* Local port 65535: accept after the last operation, else reject. */
       .bytecode = {{.code = INET_DIAG_BC_S_GE, .yes = 8, .no = 12},
                    {.no = 65535}},
   };
@@ -126,8 +126,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   if (sockets > 0)
-    fprintf(stderr, "bare_walk: %" PRIu64 " sockets were handed out\n",
-            sockets);
+    fprintf(stderr, "bare_walk: %" PRIu64 " sockets were reported\n", sockets);
   qsort(samples, num, sizeof(*samples), compare);
   uint64_t sum = 0;
   for (size_t i = 0; i < num; i++)

@@ -67,13 +67,13 @@ Usage: bench.sh [--sections "NAME ..."] [--sizes "N ..."] [--mixes "MIX ..."]
 
 Fills network namespaces with sockets and measures what a read of their states costs: by
 tcpstates, by collectd's tcpconns in the same host program, by ss, by cat /proc/net/tcp and
-tcp6, by node_exporter, and by a walk for which the kernel hands out nothing. All take
+tcp6, by node_exporter, and by a walk for which the kernel reports nothing. All take
 turns; a value is the median of the rounds, and a ratio that of the rounds' ratios. What is
 not installed is left out.
 
 Options:
   --sections "NAME ..."  which of those below [all]
-  --sizes "N ..."        numbers of sockets, from 100 on, instead of a section's own
+  --sizes "N ..."        numbers of sockets, at least 100, instead of a section's own
   --mixes "MIX ..."      for cpu: server, timewait, closewait: 95 % in ESTABLISHED,
                          TIME_WAIT or CLOSE_WAIT on one local port; spread: 95 % in
                          ESTABLISHED on 1000 ports, evenly [server timewait closewait]
@@ -123,8 +123,8 @@ while (($# > 0)); do
   esac
   shift
 done
-[[ $sizes =~ ^\ *([1-9][0-9]{2,7}\ *)*$ ]] || die 2 "--sizes \"$sizes\": write numbers from 100 on"
-[[ $rounds =~ ^[1-9][0-9]{0,3}$ ]] || die 2 "--rounds \"$rounds\": write a number from 1 on"
+[[ $sizes =~ ^\ *([1-9][0-9]{2,7}\ *)*$ ]] || die 2 "--sizes \"$sizes\": write numbers of at least 100"
+[[ $rounds =~ ^[1-9][0-9]{0,3}$ ]] || die 2 "--rounds \"$rounds\": write a number of at least 1"
 for name in $selected; do
   [[ -n ${time_of[$name]-} ]] || die 2 "--sections \"$selected\": the sections are ${sections[*]}"
 done

@@ -79,7 +79,7 @@ static const char *const mix_names[MIXES] = {"server",  "timewait", "closewait",
 /* The connections that have no peer, and which of them one process makes. */
 struct share {
   enum mix mix;
-  unsigned int main; /* the first so many are on MAIN_PORT */
+  unsigned int main; /* this many, the first, are on MAIN_PORT */
   unsigned int first, end, total;
   const char *groups; /* the directory of the control groups; or NULL */
   unsigned int groups_num;
@@ -110,7 +110,7 @@ static struct sockaddr_in peer_of(unsigned int i) {
                  (uint16_t)(FIRST_PEER_PORT + i % PORTS_PER_PEER));
 }
 
-/* Both addresses stand right before the TCP header. */
+/* Both addresses are right before the TCP header. */
 static uint16_t tcp_checksum(const struct segment *segment) {
   uint32_t sum = IPPROTO_TCP + sizeof(segment->tcp);
   const unsigned char *end = (const unsigned char *)(segment + 1);
@@ -255,7 +255,7 @@ static int make_share(struct share *share) {
   return err;
 }
 
-/* A bare ACK within the window starts the 60 s of a TIME_WAIT anew, a reset
+/* A bare ACK within the window restarts the 60 s of a TIME_WAIT, a reset
  * ends it: tcp_timewait_state_process() in net/ipv4/tcp_minisocks.c. A SYN that
  * comes again is answered again, and a reset ends the request sock:
  * tcp_check_req() there. */

@@ -17,13 +17,13 @@ unhashed_alone() {
     sleep infinity &
     pids+=($!)
   done
-  # Where there is none, no process has to be looked at.
+  # Where there is none, no process has to be read.
   start_holder
   holder_do -1 'make bound ipv4 7200 5'
   table unhashed ms without "CPU time of a read of $size sockets on a machine with 500 processes more (as a multiple of that without)"
   row unhashed without '' 'tcpstates, ReportUnhashed false'
   row unhashed with '' 'tcpstates, ReportUnhashed true'
-  # All processes are looked at in one read of 200: three times in these.
+  # All processes are read in one read of 200: three times in these.
   for ((round = 0; round < rounds; round++)); do
     reads 2 600 'ReportUnhashed false'
     first=$ns

@@ -18,7 +18,7 @@ mount -t tmpfs -o mode=755 run /run 2>"$work/mount" || skip_all "no mounts: $(<"
 mkdir -p /run/netns /run/docker/netns
 chmod 700 /run/docker
 ip netns add blue 2>"$work/ip" || skip_all "no namespaces with names: $(<"$work/ip")"
-# container NAME COUNT COMMAND...: a sockmake started by COMMAND, with so many
+# container NAME COUNT COMMAND...: a sockmake started by COMMAND, with this many
 # connections; its process id is ${pids[-1]}.
 container() {
   mkfifo "$work/$1"

@@ -241,7 +241,7 @@ if ! unshare --pid --fork --mount-proc true 2>"$work/unshare"; then
   done_testing
   exit
 fi
-# The looks at processes and control groups. So that these are always the same, /proc
+# The reads of processes and control groups. So that these are always the same, /proc
 # shows but a holder and the host, and the hierarchy what is below the test's own group.
 # shellcheck disable=SC2016 # for bash
 sockmake_by holder 'make fin-wait2-held ipv4 18007 12' unshare --pid --fork --kill-child --mount-proc bash -e -c '
@@ -262,7 +262,7 @@ cat >"$configuration" <<'END'
 </Plugin>
 END
 holder=/proc/${others[1]}
-# With its root: a mount namespace's own is another in a chroot.
+# With its root: a mount namespace's own differs in a chroot.
 host=(nsenter --pid="$holder/ns/pid_for_children" --mount="$holder/ns/mnt" --root="$holder/root" "${host[@]: -3}")
 printf '%s\n' warm notifies warm warm reference | read_by_plan >"$work/clean"
 ok "a notification names the holder" grep -q "^notification WARNING .* sockmake\[1\] ([0-9]*)" "$work/clean"

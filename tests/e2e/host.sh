@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The built .so in a program that stands where the daemon stands
+# The built .so in a program that takes the daemon's place
 # (tests/support/plugin_host.c): what it registers, dispatches and allocates.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"

@@ -53,7 +53,7 @@ for seed in 1 2; do
 done
 refused "$lines Filters of nonsense" 'Filter "b0": unknown option "' < <(nonsense 4 Filter | block)
 refused "$lines Namespaces of nonsense" 'Namespace "b0": unknown option "' < <(nonsense 5 Namespace | block)
-refused "a mistake behind $lines right lines" 'LocalPort 70000: not a port' \
+refused "a mistake after $lines correct lines" 'LocalPort 70000: not a port' \
   < <(awk -v lines=$lines 'BEGIN { for (i = 0; i < lines; i++) print "LocalPort", i % 1000 + 1; print "LocalPort 70000" }' | block)
 
 long=$(printf 'a%.0s' {1..1000})

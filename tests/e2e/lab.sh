@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # contrib/fin-wait2-lab: orphaned FIN_WAIT2 sockets live as long as the rule says,
-# held ones stay, and nothing but the picture is left behind.
+# held ones stay, and only the picture is left behind.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
 lab=$top/contrib/fin-wait2-lab/run.sh

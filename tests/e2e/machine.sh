@@ -13,7 +13,7 @@ collectd_start
 values >/dev/null
 
 # Their numbers move with all that the machine does: that they are sockstat's is
-# for the modules' tests, with a sockstat that stands still.
+# for the modules' tests, with a sockstat that does not change.
 for key in current_connections-orphaned current_connections-allocated gauge-tcp_mem_used; do
   ok "$key is there" test "$(value machine $key)" -ge 0
 done

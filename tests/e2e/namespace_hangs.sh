@@ -41,7 +41,7 @@ setns_works 2>"$work/nsenter" || skip_all "no right to enter a namespace: $(<"$w
 groups() {
   awk '$2 == "tcp_connections-LISTEN" { print $1 }' "$work/values" | sort | xargs
 }
-# reads NUMBER: the groups of so many reads in a row, each that there were once.
+# reads NUMBER: the groups of this many reads in a row, each once.
 reads() {
   local i
   for ((i = 0; i < $1; i++)); do

@@ -171,7 +171,7 @@ mkfifo "$work/reads"
 "$build/plugin_host" --config "$work/notify.conf" --stdin "$build/.libs/tcpstates.so" <"$work/reads" >"$work/read" 2>&1 &
 pids+=($!)
 exec {to_host}>"$work/reads"
-# notified EVENT: reads once more; were there so many notifications of it by now?
+# notified EVENT: reads once more; have there been this many notifications of it?
 notified() {
   echo >&"$to_host"
   sleep 0.2

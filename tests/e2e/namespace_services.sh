@@ -119,7 +119,7 @@ tells() { [[ -n $(notified "$@") ]]; }
 echo 'make fin-wait2-held ipv4 18004 9' >&"$leak"
 wait_until 60 "a WARNING" tells WARNING close_wait || true
 ok "the alarm names the container across the pattern" grep -q '^9 sockets of docker-0123456789ab in CLOSE_WAIT for more than 1 s' <(notified WARNING close_wait)
-is "and no one else is told of" "$(messages 'Notification: ' | grep -vc 'plugin_instance = docker-0123456789ab@pods')" 0
+is "and no other one is reported" "$(messages 'Notification: ' | grep -vc 'plugin_instance = docker-0123456789ab@pods')" 0
 echo 'release fin-wait2-held ipv4 18004' >&"$leak"
 wait_until 60 "an OKAY" tells OKAY close_wait || true
 ok "and that it is over" grep -q '^0 stuck in CLOSE_WAIT' <(notified OKAY close_wait)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Where the kernel does not hand out sockets: one clear line, and what does not
+# Where the kernel does not report sockets: one clear line, and what does not
 # need them keeps coming. In a guest of tests/kernels/run.sh that has the modules'
 # files in /tests/modules the kernel lacks them; elsewhere tests/support/no_tcp_diag.c answers
 # as such a kernel does.

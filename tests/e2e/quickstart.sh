@@ -20,7 +20,7 @@ END
 TMPDIR=$work/tmp "$top/contrib/quickstart.sh" --once --config "$work/block.conf" >"$work/table" 2>"$work/progress" ||
   fail "it prints a table and ends" "$(<"$work/progress")"
 
-# row LABEL: what stands behind it.
+# row LABEL: what follows it.
 row() {
   awk -v label="$1" '$1 == label { $1 = ""; print substr($0, 2); exit }' "$work/table"
 }

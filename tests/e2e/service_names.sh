@@ -88,7 +88,7 @@ app.service 20
 box-1 22
 shop.example.org 4
 web-1 8"
-is "containers are called by their host names from the first read on, except by names that are no container's" "$(established)" "$wanted"
+is "from the first read, containers have their host names, except names that no container may have" "$(established)" "$wanted"
 is "nothing is complained about" "$(grep -i 'ServiceNames\|error\|warn' "$work/out" || true)" ""
 is "this machine is called as before" "$(hostname)" "$own"
 

@@ -152,9 +152,9 @@ done
 is "after its end it is 0 in ten reads, and then no more" "$gone" "0,0,0,0,0,0,0,0,0,0,,"
 run api.service 'make established ipv4 18110 1'
 one_read
-is "it has begun anew" "$(established api.service)" 2
+is "it has started again" "$(established api.service)" 2
 
-# Where there are many, the largest service's sockets are not handed out.
+# Where there are many, the largest service's sockets are not dumped.
 run large.service 'make established ipv4 18120 700'
 for i in 1 2 3; do
   one_read

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Real sockets in every state and family: what collectd hands out is what the
+# Real sockets in every state and family: what collectd writes is what the
 # test has made, and what ss says.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"

@@ -128,9 +128,9 @@ for ((i = 0; i < 2; i++)); do
   tell few make fin-wait2-held ipv4 18102 3
   sleep 2.2
 done
-is "9 and 12 in turn are told once" "$(notifications | grep -c '^[A-Z]* few.service close_wait_stuck')" 1
+is "9 and 12 in turn are reported once" "$(notifications | grep -c '^[A-Z]* few.service close_wait_stuck')" 1
 tell few make fin-wait2-held ipv4 18104 12
-says "twice as many are told again" WARNING few.service close_wait_stuck '^24 sockets of few.service'
+says "twice as many are reported again" WARNING few.service close_wait_stuck '^24 sockets of few.service'
 tell few release fin-wait2-held ipv4 18104
 tell few release fin-wait2-held ipv4 18101
 says "it is over with less than half" OKAY few.service close_wait_stuck '^3 stuck in CLOSE_WAIT: fewer than half of 10'
@@ -143,14 +143,14 @@ says "connections to many ports are one service's" WARNING client.service fin_wa
 
 # A program that does not call accept().
 program hang hang.service "make close-wait-unaccepted ipv4 18300 14"
-says "what was not accepted is told as such, with the listener's owner" WARNING hang.service close_wait_stuck \
+says "what was not accepted is reported as such, with the listener's owner" WARNING hang.service close_wait_stuck \
   "^14 sockets of hang.service .*Not accepted: the program does not call accept\(\).* hang\[$pid_hang\] listens\."
 
 # Workers share what leaks. Only with the last one it is enough.
 for ((i = 0; i < 4; i++)); do
   program "worker$i" pool.service "make fin-wait2-held ipv4 $((18400 + i)) 3"
 done
-says "12 of 4 workers are told as 12" WARNING pool.service close_wait_stuck '^12 sockets of pool.service'
+says "12 of 4 workers are reported as 12" WARNING pool.service close_wait_stuck '^12 sockets of pool.service'
 is "each worker has its own number" "$(fact pool.service close_wait_stuck processes | grep -oE 'worker[0-9]\[[0-9]+\] \(3\)' | sort -u | wc -l)" 4
 
 # A process that has moved to another service.
@@ -158,12 +158,12 @@ program heir old.service "make fin-wait2-held ipv4 18500 9"
 mkdir "$cgroup/new.service"
 echo "$pid_heir" >"$cgroup/new.service/cgroup.procs"
 program rest old.service "make fin-wait2-held ipv4 18501 3"
-says "the process's own service is told" WARNING old.service close_wait_stuck \
+says "the process's own service is named" WARNING old.service close_wait_stuck \
   "^12 sockets of old.service .* heir\[$pid_heir\] of new.service \(9\), rest\[$pid_rest\] \(3\)"
 
 # A newline in a name is no line of its own.
 command=$'evil\nX: y' program evil evil.service "make fin-wait2-held ipv4 18600 10"
-says "a command is told up to its newline" WARNING evil.service close_wait_stuck "evil\[$pid_evil\] \(10\)"
+says "a command is shown up to its newline" WARNING evil.service close_wait_stuck "evil\[$pid_evil\] \(10\)"
 is "and makes no line of its own in what a program gets" "$(fact evil.service close_wait_stuck processes)$(fact evil.service close_wait_stuck X)" "evil[$pid_evil] (10)"
 
 # A container is named by its control group, and says itself what it is called.

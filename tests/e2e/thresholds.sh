@@ -367,7 +367,7 @@ END
 }
 said_okay() { messages 'severity = OKAY' | sed 's/.*type_instance = \([A-Z0-9_]*\),.*/\1/' | sort -u | wc -l; }
 for more in "" "Hits 1" "Hysteresis 5"; do
-  # A read that is late on a loaded machine would be a value that is missing, and begin anew.
+  # A read that is late on a loaded machine would be a missing value, and the count would start again.
   collectd_configure threshold <<END
 Timeout 1000
 LoadPlugin tcpstates

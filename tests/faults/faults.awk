@@ -9,7 +9,7 @@ function wrong(text) {
   printf "%s: %s %s %s%s: %s\n", call, call, position, how, where == "" ? "" : " (" where ")", text
 }
 
-# Sockets stay as they are, but for their ages.
+# Sockets stay as they are, except for their ages.
 function compare(key, value, role,    coarse) {
   if (!(key in reference)) {
     wrong(role ": " key " is new")

@@ -112,7 +112,7 @@ static const struct {
     [HOW_EMPTY] = {.name = "empty"}, /* of length 0 */
     /* nothing comes any more, until the time limit */
     [HOW_LOST] = {.name = "lost"},
-    /* the same, but for what comes with NLMSG_DONE */
+    /* the same, except for what comes with NLMSG_DONE */
     [HOW_NO_DONE] = {.name = "no-done"},
     /* before it comes the end of an earlier dump */
     [HOW_STALE] = {.name = "stale"},

@@ -6,8 +6,9 @@
 
 #include <stdbool.h>
 
-/* Sets what is to fail from now on, and counts calls anew: "ROLE CALL POSITION
- * HOW", or "ROLE" for nothing. ROLE is a word for who reads the report. */
+/* Sets what is to fail from now on, and counts calls from 0 again: "ROLE CALL
+ * POSITION HOW", or "ROLE" for nothing. ROLE is a word for who reads the
+ * report. */
 void faults_plan(const char *line) __attribute__((weak));
 
 /* The plugin runs, or no longer: only its own calls count and fail. */

@@ -258,7 +258,7 @@ is "after, Prometheus: the query has all three times, each once" "$(
     begin=begin_$name end=end_$name
     prometheus_series group "$query" "${!begin}" "${!end}"
   done | xargs)" "$before $both $after"
-# The rule is evaluated each second from some time after the signal on.
+# The rule is evaluated each second, beginning some time after the signal.
 for ((tenths = 0; tenths < 600; tenths++)); do
   now=$(date +%s)
   if [[ -n $(prometheus_of tcpconns "$now" "$now") ]]; then break; fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Draws machine.png and group.png of contrib/dashboards anew: what its preview makes of a
+# Redraws machine.png and group.png of contrib/dashboards: what its preview makes of a
 # real Prometheus, which has scraped a real collectd for eight minutes.
 case ${1-} in
   --help | -h)

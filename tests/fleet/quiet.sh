@@ -262,7 +262,7 @@ peers=("$traffic")
 traffic api leak 10.1.0.1 7107 1
 fires "one more in no state each second" "TcpUnhashedGrowing warning"
 fires "and on" "TcpUnhashedGrowing critical|TcpUnhashedGrowing warning"
-is "ss says so many, too" "$(($(ss -s | sed -n 's/^TCP:.*closed \([0-9]*\),.*/\1/p') > 200))" 1
+is "ss says as many, too" "$(($(ss -s | sed -n 's/^TCP:.*closed \([0-9]*\),.*/\1/p') > 200))" 1
 stop "$traffic" "${peers[@]}"
 fires "none" ""
 

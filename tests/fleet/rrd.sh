@@ -114,7 +114,7 @@ for name in "${groups[@]}"; do
 done
 of_all=$(grep -F "plugin_instance=all;type=current_connections;" "$work/urls")
 query=$(grep close_wait <<<"$of_all")
-is "all that is in CLOSE_WAIT is stuck, and so many are not accepted" "$(part_of "$query" stuck) $(part_of "$query" 'not accepted')" \
+is "all that is in CLOSE_WAIT is stuck, and this many are not accepted" "$(part_of "$query" stuck) $(part_of "$query" 'not accepted')" \
   "$(made_of all CLOSE_WAIT) 2"
 is "all that is held in FIN_WAIT1 is stuck" "$(part_of "$(grep fin_wait1 <<<"$of_all")" stuck)" "$fin_wait1_held"
 cpu='hostname=web1;plugin=cpu;type=percent;type_instance=idle'

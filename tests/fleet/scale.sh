@@ -7,7 +7,7 @@ case ${1-} in
 Usage: tests/fleet/scale.sh [--machines N] [--groups N] [--hours N] [--step SECONDS] [--pictures DIRECTORY]
 
 Takes what one real collectd exports and a real Prometheus with our rules makes of it, makes N
-machines [1000] with so many hours [6] of a value every SECONDS [30] of that, and runs every query of every
+machines [1000] with this many hours [6] of a value every SECONDS [30] of that, and runs every query of every
 panel, variable and rule on them, as Grafana would. Prints a table: seconds, series, bytes,
 samples in memory at a time. A machine has the group "all" and N-1 services [1 group]. As a test (of make check-fleet) it takes
 no options.

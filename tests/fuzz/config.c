@@ -85,7 +85,7 @@ int __wrap_getaddrinfo(const char *node, const char *service,
 
 void __wrap_freeaddrinfo(struct addrinfo *info);
 void __wrap_freeaddrinfo(struct addrinfo *info) {
-  NEED(info == &found.info && found.used, "not what was handed out");
+  NEED(info == &found.info && found.used, "not what was passed");
   found.used = false;
 }
 
@@ -131,7 +131,7 @@ static char *scan_word(struct scanner *s) {
   return s->pos == start ? NULL : copy(start, (size_t)(s->pos - start));
 }
 
-/* A text behind its first quote. */
+/* A text after its first quote. */
 static char *scan_quoted(struct scanner *s) {
   const char *start = s->pos;
   bool escaped = false;

@@ -11,7 +11,7 @@ Usage: make fuzz [FUZZ_TIME=SECONDS] [FUZZ_TARGETS="NAME..."] [FUZZ_JOBS=N]
                  [FUZZ_FLAGS=--minimise]
 
 Builds the fuzz targets in tests/fuzz/ with clang, libFuzzer, AddressSanitizer and
-UndefinedBehaviorSanitizer, and runs each from the inputs in tests/fuzz/corpus/ on.
+UndefinedBehaviorSanitizer, and runs each, beginning with the inputs in tests/fuzz/corpus/.
 Ends with two tables: each target's executions, and what of plugin/ the inputs reach.
 
 Variables:
@@ -166,7 +166,7 @@ wait
 # ---- result -----------------------------------------------------------------
 
 crashed=0
-# last TEXT FILE: the number behind the last occurrence of the text.
+# last TEXT FILE: the number after the last occurrence of the text.
 last() {
   grep -aoE "$1 *[0-9]+" "$2" | tail -n 1 | grep -oE '[0-9]+$' || echo 0
 }

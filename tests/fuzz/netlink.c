@@ -2,7 +2,7 @@
 /* Fuzzes the way of the kernel's answers: diag_dump.c, diag_msg.c, tally.c,
  * metrics.c, ages.c, whose.c, holders.c and ephemeral.c, from the receive to
  * the value. The bytes are what one netlink socket receives, one after the
- * other: length (16 bits, little-endian), then so many bytes; or a length of
+ * other: length (16 bits, little-endian), then this many bytes; or a length of
  * more than RECEIVE_MAX: the receive fails, its low 7 bits are the errno.
  * record.c writes what a kernel really sends in this form. Sequence number and
  * port id are those of the first message, so that recordings are answers. The
@@ -49,7 +49,7 @@ const char fuzz_target[] = "netlink";
 
 #define STUCK_AFTER 60000 /* ms */
 
-/* The ephemeral ports are from here on. */
+/* The ephemeral ports begin here. */
 #define FIRST_PORT 32768
 
 /* Of more sockets the fullest destination is not compared. */
@@ -152,7 +152,7 @@ ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *buf,
   const char *pos = (const char *)(request + 1) + sizeof(struct inet_diag_req);
   size_t left = len - sizeof(*request) - sizeof(struct inet_diag_req);
   struct nlattr attribute;
-  NEED(left >= sizeof(attribute), "%zu bytes behind the request", left);
+  NEED(left >= sizeof(attribute), "%zu bytes after the request", left);
   memcpy(&attribute, pos, sizeof(attribute));
   NEED(attribute.nla_type == INET_DIAG_REQ_BYTECODE &&
            attribute.nla_len ==
@@ -352,7 +352,7 @@ static void model_dump(struct model *model, uint32_t seq, uint32_t portid,
   } while (model->status > 0);
 }
 
-/* The sockets of one dump as they are handed out. */
+/* The sockets of one dump as cb gets them. */
 struct check {
   const struct model *model;
   size_t num;

@@ -525,7 +525,8 @@ static void fuzz_alarm(const uint8_t *data, size_t size, uint32_t limit) {
 #define SOCKETS_MAX 3000
 #define SERVICES 1000
 
-/* Each holder's number is right but for what is missed, and that is bounded. */
+/* Each holder's number is right except for what is missed, and that is bounded.
+ */
 static void fuzz_holders(const uint8_t *data, size_t size) {
   static struct holders holders;
   static uint32_t truth[SERVICES];

@@ -92,7 +92,7 @@ static void make_sockets(struct sockets *sockets) {
     warn("not all are in their states", -err);
 }
 
-/* One receive, behind its length, or its errno. */
+/* One receive, after its length, or its errno. */
 static bool write_receive(FILE *out, const char *buf, ssize_t len, int err) {
   unsigned word = len < 0 ? 0xff80u | (unsigned)err : (unsigned)len;
   fputc((int)(word & 0xff), out);

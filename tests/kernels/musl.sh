@@ -4,7 +4,7 @@
 # of Debian 13, whose musl has no large file names of its own (1.2.4 and later).
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
-[[ $(uname -m) == x86_64 ]] || skip_all "it looks for libmnl where Debian has it on x86-64"
+[[ $(uname -m) == x86_64 ]] || skip_all "it expects libmnl where Debian has it on x86-64"
 if ((EUID != 0)); then skip_all "only root can make a Debian root"; fi
 type -P mmdebstrap >/dev/null || skip_all "mmdebstrap is missing; contrib/install-deps.sh targets installs it"
 

@@ -38,7 +38,7 @@ SWAPS = {
     "|=": ["&="], "&=": ["|="], "<<": [">>"], ">>": ["<<"],
     "continue": ["break"], "break": ["continue"], "true": ["false"], "false": ["true"],
 }
-# Of two operands, as clang-format writes them: with a blank behind.
+# Of two operands, as clang-format writes them: with a space after it.
 BINARY = {"+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "%": ["/"], "&": ["|"], "|": ["&"]}
 KEYWORDS = {"return", "if", "else", "for", "while", "do", "switch", "case", "default", "goto", "sizeof",
             "struct", "enum", "const", "static", "int", "char", "bool", "double", "unsigned", "void"}
@@ -182,7 +182,7 @@ class Build:
         return out.read_bytes() if done.returncode == 0 else None
 
     def link(self, program, out, name=None, mutant=None):
-        """Returns whether it can be linked. out with ".map" behind it becomes the linker's map."""
+        """Returns whether it can be linked. out with ".map" appended becomes the linker's map."""
         argv = list(self.links[program])
         argv[argv.index("-o") + 1] = str(out)
         if mutant is not None:

@@ -123,7 +123,7 @@ machine_stop() {
   wait "$machine_unshare" 2>/dev/null || true
   machine_unshare=
   machine=
-  # Its processes end by and by.
+  # Its processes take a while to end.
   wait_until 60 "the end of the machine's processes" find "$cgroup" -depth -type d -exec rmdir {} + || true
   cgroup=
 }

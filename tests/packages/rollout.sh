@@ -241,7 +241,7 @@ documented() {
   in_machine sh -e -c "cd /root; $(code_block "$top/$hardening/README.md" "$1")"
 }
 
-# hardened_with [LINE...]: starts collectd anew with the drop-in and another one after it.
+# hardened_with [LINE...]: restarts collectd with the drop-in and another one after it.
 hardened_with() {
   rm -f -- "$root/$unit_d/zz-test.conf"
   if (($# > 0)); then printf '%s\n' '[Service]' "$@" >"$root/$unit_d/zz-test.conf"; fi

@@ -77,7 +77,7 @@ else
   skip "rpm installs and removes it" "only root can use rpm --root"
 fi
 
-# An old version in the spec file is told.
+# An old version in the spec file is reported.
 mkdir old
 tar -xf "$tarball" -C old
 mv -- "old/collectd-tcpstates-$version" old/collectd-tcpstates-99.0

@@ -97,7 +97,7 @@ one_read
 after=$(cpu)
 
 told=$(sed -n "s/^notification WARNING .*close_wait_stuck//p" "$from")
-ok "24 sockets are told of" grep -q '24 sockets' <<<"$told"
+ok "24 sockets are reported" grep -q '24 sockets' <<<"$told"
 for pid in "$first" "$last"; do
   ok "among $processes processes the ones that hold 12 of them each are named" grep -qE "sockmake\[$pid\] \(12\)" <<<"$told"
 done

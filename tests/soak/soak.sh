@@ -12,7 +12,7 @@ Usage: soak.sh [--minutes N] [--rate N] [--plain] [--asan] [--valgrind] [--tsan]
 Runs a collectd with the plugin at an interval of 0.2 s in a network namespace of its
 own, while connections come and go, namespaces and control groups restart, listeners
 appear and disappear, sockets get stuck, and tcp_fin_timeout changes. Before and after
-that, at rest, its descriptors and threads are counted; its resident memory is looked at
+that, at rest, its descriptors and threads are counted; its resident memory is measured
 all the time. At the end all counts are compared with what the test has made and with ss.
 
 Options:
@@ -49,7 +49,7 @@ while (($# > 0)); do
     --help | -h) usage && exit 0 ;;
     --plain | --asan | --valgrind | --tsan) modes+=("${1#--}") ;;
     --minutes | --rate)
-      [[ ${2-} =~ ^[1-9][0-9]{0,4}$ ]] || die_usage "$1 \"${2-}\": write a number from 1 on"
+      [[ ${2-} =~ ^[1-9][0-9]{0,4}$ ]] || die_usage "$1 \"${2-}\": write a number of at least 1"
       printf -v "${1#--}" %s "$2"
       shift
       ;;
@@ -158,9 +158,9 @@ sockmake_again() {
   start_sockmake
 }
 
-# ---- what is looked at -------------------------------------------------------
+# ---- what is measured --------------------------------------------------------
 
-# await_reads NUM: so many more.
+# await_reads NUM: this many more.
 await_reads() {
   local wanted seconds
   wanted=$(($(reads_so_far) + $1))
@@ -265,7 +265,7 @@ host_start() {
     num=0
     exec {in}>"$work/host.in" {out}<"$work/host.out"
     while [[ -e $work/host.conf ]] && echo >&"$in"; do
-      # Notifications stand before it.
+      # Notifications come before it.
       while IFS= read -r line <&"$out" && [[ $line != "done" ]]; do continue; done
       num=$((num + 1))
     done

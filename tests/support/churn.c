@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens and closes connections on loopback, as fast as it can or so many a
+/* Opens and closes connections on loopback, as fast as it can or this many a
  * second, for tests that count meanwhile. At most CHURN_PAIRS connections are
  * there at a time. Prints how many it has made for each line of standard input,
  * and ends with that. */

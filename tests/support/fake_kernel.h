@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The TCP sockets of a kernel, made up at random: what sockstat says of them,
- * what a dump hands out, and what is to be counted. */
+ * what a dump reports, and what is to be counted. */
 #ifndef TCPSTATES_FAKE_KERNEL_H
 #define TCPSTATES_FAKE_KERNEL_H
 
@@ -12,7 +12,7 @@
 /* What the sockets are made of. */
 extern const struct random_pool fake_pool;
 
-/* It is at rest but for fake_kernel_change(). */
+/* It is at rest except for fake_kernel_change(). */
 struct fake_kernel {
   struct diag_socket sockets[FAKE_SOCKETS_MAX];
   size_t num;
@@ -23,7 +23,8 @@ struct fake_kernel {
   uint32_t others;      /* full sockets of other namespaces */
 };
 
-/* Makes it num sockets; about so many percent of those before are replaced. */
+/* Makes it num sockets; about this many percent of those before are replaced.
+ */
 void fake_kernel_change(struct fake_kernel *kernel,
                         struct random_source *source, size_t num,
                         unsigned percent);
@@ -31,7 +32,7 @@ void fake_kernel_change(struct fake_kernel *kernel,
 /* sockstat and sockstat6. */
 struct plan_sums fake_kernel_sums(const struct fake_kernel *kernel);
 
-/* Answers a request. Returns how many sockets it has handed out. */
+/* Answers a request. Returns how many sockets it has reported. */
 size_t fake_kernel_dump(const struct fake_kernel *kernel,
                         const struct diag_request *request, diag_socket_cb cb,
                         void *data);

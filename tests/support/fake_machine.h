@@ -19,7 +19,7 @@
 
 #define MACHINE_DUMP "a dump"
 
-/* sockstat of a machine with so many AF_INET sockets. */
+/* sockstat of a machine with this many AF_INET sockets. */
 #define SOCKSTAT_INUSE(inuse)                                                  \
   "TCP: inuse " inuse " orphan 3 tw 0 alloc 310 mem 52\n"
 
@@ -28,7 +28,7 @@ struct fake_machine {
   const char *release;               /* NULL: uname() fails */
   const struct diag_socket *sockets; /* all that there are */
   size_t num;
-  int errors[8]; /* of a read's dumps, one after the other, behind their
+  int errors[8]; /* of a read's dumps, one after the other, after their
                     sockets; then 0 */
   struct diag_request requests[16]; /* of the last read */
   size_t requests_num;

@@ -9,7 +9,7 @@
 
 #define FILTER_SET_MAX 8
 
-/* Zero-initialised it is empty. */
+/* Empty when zero-initialised. */
 struct filter_set {
   struct filter filter[FILTER_SET_MAX]; /* freed by filter_set_free() */
   bool inverted[FILTER_SET_MAX];

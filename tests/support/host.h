@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of plugin_host share: tests/support/host_*.c stand where the
- * collectd daemon stands, plugin_host.c loads and reads one plugin. */
+/* What the files of plugin_host share: tests/support/host_*.c take the place of
+ * the collectd daemon, plugin_host.c loads and reads one plugin. */
 #ifndef TCPSTATES_HOST_H
 #define TCPSTATES_HOST_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stands where collectd's liboconfig stands: configuration text in, oconfig
+/* In place of collectd's liboconfig: configuration text in, oconfig
  * tree out. */
 #include "host_config.h"
 

@@ -370,7 +370,7 @@ memory_free() {
 
 # ---- churn ------------------------------------------------------------------
 
-# churn_start PORT [RATE]: connections that come and go, so many a second or as fast as
+# churn_start PORT [RATE]: connections that come and go, this many a second or as fast as
 # they can; see tests/support/churn.c.
 churn_start() {
   mkfifo "$work/churn.in" "$work/churn.out"

@@ -158,7 +158,7 @@ def man_table(text):
         if match := re.match(r" {2}(each group|groups with a RemotePort|all|machine)\b", line):
             group = match[1]
         elif re.match(r" {5}", line):
-            # Behind the column of names stands what they mean.
+            # After the column of names comes what they mean.
             names[group] += re.sub(r"(\S) {2,}.*", r"\1", line)
     for group, text in names.items():
         for name in listed(text):

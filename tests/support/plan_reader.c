@@ -67,7 +67,7 @@ void reader_begin(struct reader *r, bool all) {
       .index = &r->index, .all = all, .states = settings_states(&r->settings)};
 }
 
-/* plan_make() tells of each change, and of nothing else: not of ports that are
+/* plan_make() reports each change, and nothing else: not of ports that are
  * listened on no more, or again. */
 static void check_change(struct reader *r, int changed) {
   if (!r->task.all && !r->task.all_aged && r->task.services == NULL &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stands where the collectd daemon stands: loads one plugin, configures and
+/* In place of the collectd daemon: loads one plugin, configures and
  * reads it, and checks or measures it. */
 #include "host.h"
 
@@ -87,7 +87,7 @@ static const char usage[] =
     "  --types-db FILE    with --values: the types "
     "(/usr/share/collectd/types.db)\n"
     "  --strict-time      with --values: a value must come with its time\n"
-    "  --allow NAMES      from the first read on, kill the process when it "
+    "  --allow NAMES      from the first read, kill the process when it "
     "makes a\n"
     "                     system call that is not among these\n"
     "  --registrations    print what the plugin registers\n"

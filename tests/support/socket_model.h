@@ -38,7 +38,7 @@ int model_index_cgroups(struct group_index *index);
 /* Frees the index and the ids that it was given. */
 void model_index_free(struct group_index *index);
 
-/* Counts the socket; stuck is what is held for more than so many ms. */
+/* Counts the socket; stuck is what is held for more than this many ms. */
 void model_count(struct tally_counts *counts, const struct diag_socket *socket,
                  uint32_t stuck_after);
 

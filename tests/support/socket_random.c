@@ -58,7 +58,7 @@ struct random_source random_bytes(const uint8_t *bytes, size_t num) {
   return source;
 }
 
-/* xorshift64*, behind the bytes */
+/* xorshift64*, after the bytes */
 unsigned random_below(struct random_source *source, size_t num) {
   size_t wanted = num <= 256 ? 1 : 4;
   if (source->bytes_num >= wanted) {

@@ -236,7 +236,7 @@ static int fill(int fd) {
   return errno == EAGAIN ? 0 : -errno;
 }
 
-/* The client's socket has handed over to a minisocket. */
+/* A minisocket has replaced the client's socket. */
 static int await_time_wait(struct pair *pair) {
   return await_state(pair->client, TCP_CLOSE);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory that ends at a page which may not be touched: who reads or writes
- * behind its end is stopped at that instruction. */
+ * after its end is stopped at that instruction. */
 #ifndef TCPSTATES_TAIL_BUFFER_H
 #define TCPSTATES_TAIL_BUFFER_H
 

@@ -11,7 +11,7 @@
 
 #define SECOND UINT64_C(1000)
 #define DAY (86400 * SECOND)
-#define WRAP (UINT64_C(1) << 32) /* ms: where tcp_info's times begin anew */
+#define WRAP (UINT64_C(1) << 32) /* ms: where tcp_info's times wrap */
 #define STUCK_AFTER (60 * SECOND)
 
 static struct ages ages;

@@ -374,7 +374,7 @@ END_TEST
 static const struct {
   const char *name;
   oconfig_value_t value;
-  const char *expected; /* behind the option's name */
+  const char *expected; /* after the option's name */
 } bad_booleans[] = {
     {"a number", NUMBER(1), " 1: not a boolean; write true or false"},
     {"zero", NUMBER(0), " 0: not a boolean; write true or false"},
@@ -468,15 +468,15 @@ static const struct {
      "LocalPort 80 \"8000-8099\" \"https\""},
     {"a range with blanks", OPTION("LocalPort", TEXT("80 - 90")),
      "LocalPort \"80 - 90\"" NO_SERVICE},
-    {"an unquoted range behind ports",
+    {"an unquoted range after ports",
      OPTION("LocalPort", NUMBER(22), TEXT("443"), NUMBER(8000), NUMBER(-8099)),
      "LocalPort 8000-8099: quote the range; write LocalPort \"8000-8099\""},
     {"an unquoted range with the key in lower case",
      OPTION("remoteport", NUMBER(1), NUMBER(-65535)),
      "remoteport 1-65535: quote the range; write remoteport \"1-65535\""},
-    {"negative behind text", OPTION("LocalPort", TEXT("22"), NUMBER(-23)),
+    {"negative after text", OPTION("LocalPort", TEXT("22"), NUMBER(-23)),
      "LocalPort -23" NOT_A_PORT},
-    {"a bad one behind good ones",
+    {"a bad one after good ones",
      OPTION("LocalPort", NUMBER(22), NUMBER(80), NUMBER(70000)),
      "LocalPort 70000" NOT_A_PORT},
     {"a bad one before a good one",
@@ -488,7 +488,7 @@ static const struct {
     {"empty", OPTION("LocalPort", TEXT("")), "LocalPort \"\"" NO_SERVICE},
     {"a blank before", OPTION("LocalPort", TEXT(" 80")),
      "LocalPort \" 80\"" NO_SERVICE},
-    {"a blank behind", OPTION("LocalPort", TEXT("80 ")),
+    {"a trailing space", OPTION("LocalPort", TEXT("80 ")),
      "LocalPort \"80 \"" NO_SERVICE},
     {"a range with blanks", OPTION("LocalPort", TEXT("8000 - 8099")),
      "LocalPort \"8000 - 8099\"" NO_SERVICE},

@@ -154,7 +154,7 @@ static const struct {
             "laddr=255.255.255.255/32 laddr=0.0.0.0/32"},
       {"6", " raddr=::/0 raddr=8000::/1 raddr=2001:db8::fffe/127 "
             "raddr=::1/128 raddr=fe80::/10 raddr=::/128"}}},
-    {"v4-mapped is IPv4 from 96 bits on",
+    {"v4-mapped is IPv4 with 96 bits or more",
      PLUGIN(
          FILTER("m", OPTION("LocalAddress", TEXT("::ffff:10.0.0.1"),
                             TEXT("::ffff:10.0.0.0/104"), TEXT("::ffff:0:0/96"),
@@ -165,7 +165,7 @@ static const struct {
      PLUGIN(FILTER("a", OPTION("LocalAddress", TEXT("2001:DB8::A/128"),
                                TEXT("10.0.0.0/08")))),
      {{"a", " laddr=2001:db8::a/128 laddr=10.0.0.0/8"}}},
-    {"slashes behind a path are left out",
+    {"slashes after a path are left out",
      PLUGIN(FILTER("a", OPTION("ControlGroup", TEXT("/"), TEXT("//"),
                                TEXT("/a/"), TEXT("/a/b///")))),
      {{"a", " cgroup=/ cgroup=/ cgroup=/a cgroup=/a/b"}}},

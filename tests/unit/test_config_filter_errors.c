@@ -86,7 +86,7 @@ static const struct {
 START_TEST(bad_name_is_refused) {
   const oconfig_item_t before =
       PLUGIN(FILTER("twice", OPTION("LocalPort", NUMBER(1))));
-  /* It may stand in another <Plugin> block. */
+  /* It may be in another <Plugin> block. */
   ck_assert_int_eq(config_block(&settings, &before, &error), 0);
   char name[100], expected[300];
   snprintf(name, sizeof(name), "%s", bad_names[_i].name);
@@ -109,7 +109,7 @@ END_TEST
 #define BAD_PART ": has an empty part, \".\" or \"..\"; " CGROUP_HELP
 #define MOUNT ": leave out where cgroup v2 is mounted; " CGROUP_HELP
 
-/* What is wrong in <Filter "a">, and the line behind "Filter "a": ". */
+/* What is wrong in <Filter "a">, and the line after "Filter "a": ". */
 static const struct {
   const char *name;
   oconfig_item_t option;
@@ -144,7 +144,7 @@ static const struct {
      "LocalAddress 10: not an address in quotes; " PREFIX_HELP},
     {"a boolean", OPTION("LocalAddress", BOOLEAN(false)),
      "LocalAddress false: not an address in quotes; " PREFIX_HELP},
-    {"a bad one behind a good one",
+    {"a bad one after a good one",
      OPTION("RemoteAddress", TEXT("10.0.0.1"), TEXT("10.0.0")),
      "RemoteAddress \"10.0.0\"" NOT_ADDRESS},
     {"five parts", OPTION("LocalAddress", TEXT("10.0.0.0.1")),
@@ -165,7 +165,7 @@ static const struct {
      "RemoteAddress \"localhost\"" NOT_ADDRESS},
     {"a blank before", OPTION("LocalAddress", TEXT(" 10.0.0.1")),
      "LocalAddress \" 10.0.0.1\"" NOT_ADDRESS},
-    {"a blank behind", OPTION("LocalAddress", TEXT("10.0.0.1 ")),
+    {"a trailing space", OPTION("LocalAddress", TEXT("10.0.0.1 ")),
      "LocalAddress \"10.0.0.1 \"" NOT_ADDRESS},
     {"two in one", OPTION("LocalAddress", TEXT("10.0.0.1,10.0.0.2")),
      "LocalAddress \"10.0.0.1,10.0.0.2\"" NOT_ADDRESS},
@@ -180,7 +180,7 @@ static const struct {
             TEXT("0000:0000:0000:0000:0000:ffff:255.255.255.2555")),
      "LocalAddress "
      "\"0000:0000:0000:0000:0000:ffff:255.255.255.2555\"" NOT_ADDRESS},
-    {"no length behind the slash", OPTION("LocalAddress", TEXT("10.0.0.0/")),
+    {"no length after the slash", OPTION("LocalAddress", TEXT("10.0.0.0/")),
      "LocalAddress \"10.0.0.0/\"" NO_LENGTH("32")},
     {"a length of 33", OPTION("LocalAddress", TEXT("10.0.0.0/33")),
      "LocalAddress \"10.0.0.0/33\"" NO_LENGTH("32")},
@@ -193,7 +193,7 @@ static const struct {
      "LocalAddress \"10.0.0.0/-1\"" NO_LENGTH("32")},
     {"a plus sign", OPTION("LocalAddress", TEXT("10.0.0.0/+8")),
      "LocalAddress \"10.0.0.0/+8\"" NO_LENGTH("32")},
-    {"text behind the length", OPTION("LocalAddress", TEXT("10.0.0.0/8x")),
+    {"text after the length", OPTION("LocalAddress", TEXT("10.0.0.0/8x")),
      "LocalAddress \"10.0.0.0/8x\"" NO_LENGTH("32")},
     {"two lengths", OPTION("LocalAddress", TEXT("10.0.0.0/8/8")),
      "LocalAddress \"10.0.0.0/8/8\"" NO_LENGTH("32")},
@@ -201,9 +201,9 @@ static const struct {
      "LocalAddress \"10.0.0.0/255.0.0.0\"" NO_LENGTH("32")},
     {"bits after the prefix", OPTION("LocalAddress", TEXT("10.0.0.1/8")),
      "LocalAddress \"10.0.0.1/8\"" CLEARED("10.0.0.0/8")},
-    {"the last bit behind it", OPTION("LocalAddress", TEXT("10.0.0.1/31")),
+    {"the last bit after it", OPTION("LocalAddress", TEXT("10.0.0.1/31")),
      "LocalAddress \"10.0.0.1/31\"" CLEARED("10.0.0.0/31")},
-    {"the first bit behind it", OPTION("LocalAddress", TEXT("128.0.0.0/0")),
+    {"the first bit after it", OPTION("LocalAddress", TEXT("128.0.0.0/0")),
      "LocalAddress \"128.0.0.0/0\"" CLEARED("0.0.0.0/0")},
     {"IPv6 bits after it", OPTION("RemoteAddress", TEXT("2001:db8::1/32")),
      "RemoteAddress \"2001:db8::1/32\"" CLEARED("2001:db8::/32")},
@@ -266,7 +266,7 @@ static const struct {
 };
 
 START_TEST(wrong_condition_is_refused_with_the_name_of_its_filter) {
-  /* A good option before and behind it makes no difference. */
+  /* A good option before and after it makes no difference. */
   oconfig_item_t inside[] = {OPTION("RemotePort", NUMBER(1)),
                              bad_options[_i].option,
                              OPTION("RemotePort", NUMBER(2))};
@@ -323,7 +323,7 @@ static const struct {
      "Counting \"approximate\": write \"auto\" or \"dump\""},
     {"an empty word", OPTION("Counting", TEXT("")),
      "Counting \"\": write \"auto\" or \"dump\""},
-    {"a blank behind", OPTION("Counting", TEXT("dump ")),
+    {"a trailing space", OPTION("Counting", TEXT("dump ")),
      "Counting \"dump \": write \"auto\" or \"dump\""},
     {"control characters", OPTION("counting", TEXT("ex\nact\x7f")),
      "counting \"ex?act?\": write \"auto\" or \"dump\""},

@@ -48,8 +48,8 @@ static struct {
 
   enum call fail_call;
   int fail_errno;      /* 0: nothing fails */
-  unsigned fail_skip;  /* so many calls succeed before */
-  unsigned fail_times; /* then so many fail */
+  unsigned fail_skip;  /* this many calls succeed first */
+  unsigned fail_times; /* then this many fail */
 
   unsigned calls[CALLS_NUM];
   int is_open; /* sockets opened and not closed */
@@ -247,7 +247,7 @@ static size_t answer_three_sockets(const struct nlmsghdr *request,
 /* What the callback has seen, and when it is to fail. */
 struct seen {
   unsigned num;
-  unsigned fail_at; /* the socket of this number, from 1 on; 0: none */
+  unsigned fail_at; /* the socket of this number, counted from 1; 0: none */
 };
 
 static int count_socket(const struct diag_socket *socket, void *data) {

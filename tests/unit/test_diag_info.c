@@ -42,7 +42,7 @@ START_TEST(info_is_asked_for_by_its_bit_and_nothing_else_changes) {
   struct tail_buffer with = tail_buffer_make(size);
   ck_assert_int_eq(diag_msg_request(with.data, &request, SEQ), 0);
 
-  /* idiag_ext is behind the header, family and two lengths. */
+  /* idiag_ext is after the header, family and two lengths. */
   char *ext = (char *)with.data + sizeof(struct nlmsghdr) + 3;
   ck_assert_int_eq(((char *)without.data)[sizeof(struct nlmsghdr) + 3], 0);
   ck_assert_int_eq(*ext, 1 << (2 - 1));
@@ -274,7 +274,7 @@ START_TEST(a_control_group_id_is_taken_as_it_is_from_8_bytes_on) {
 }
 END_TEST
 
-/* The kernel's own order is another than ours, and differs. */
+/* The kernel's own order is not ours, and differs. */
 START_TEST(attributes_may_stand_in_any_order_and_be_unknown) {
   static const uint16_t orders[][4] = {
       {INET_DIAG_INFO, INET_DIAG_CGROUP_ID, 200, INET_DIAG_CONG},

@@ -385,7 +385,7 @@ START_TEST(malformed_attribute_is_refused) {
       {"half a header", {4, INET_DIAG_MARK}, 2},
       {"three quarters of a header", {4, INET_DIAG_MARK}, 3},
   };
-  /* behind a good attribute or not, before another message or at the end */
+  /* after a good attribute or not, before another message or at the end */
   for (size_t i = 0; i < CASES(cases) * 4; i++) {
     size_t number = i / 4;
     char bytes[8] = {0};

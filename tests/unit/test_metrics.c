@@ -42,7 +42,7 @@ static const struct golden group_golden[] = {
     {"current_connections", "orphaned", REPORT_ORPHANS, 14},
 };
 
-/* The group "all" has these behind them. */
+/* The group "all" has these after them. */
 static const struct golden all_golden[] = {
     {"duration", "tcp_fin_timeout", REPORT_FIN_TIMEOUT, 65},
     {"duration", "fin_wait2_lifetime", REPORT_FIN_TIMEOUT, 10},

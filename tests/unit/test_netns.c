@@ -318,7 +318,7 @@ START_TEST(where_time_is_short_each_has_its_turn) {
   in_order = true; /* the scheduler's is not known */
   for (int i = 0; i < READS; i++) {
     netns_start(&set);
-    /* The time is over after so many, in the middle of others. */
+    /* The time is over after this many, in the middle of others. */
     struct netns *netns;
     for (int k = 0; (netns = netns_next(&set, k < BEGUN ? in_an_hour : now));
          k++)

@@ -13,7 +13,7 @@
 static struct metric said[200];
 static size_t said_num;
 static char names[200][32];
-static int fail_after = -1; /* so many allocations; -1: none fails */
+static int fail_after = -1; /* this many allocations; -1: none fails */
 
 static struct netns_sum sum;
 static struct netns_part parts[3];

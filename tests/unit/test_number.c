@@ -116,7 +116,7 @@ static const struct {
     {LITERAL("12a")},
     {LITERAL("a12")},
     {LITERAL("/")}, /* the character before '0' */
-    {LITERAL(":")}, /* the character behind '9' */
+    {LITERAL(":")}, /* the character after '9' */
     {LITERAL("1\0002")},
     {LITERAL("\0")},
     {LITERAL("1\0")},

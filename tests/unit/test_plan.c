@@ -178,7 +178,7 @@ static uint64_t clamped(int64_t count) {
   return count < 0 ? 0 : (uint64_t)count;
 }
 
-/* The counts of a state, when the kernel's sum is off by so many. Returns
+/* The counts of a state, when the kernel's sum is off by this many. Returns
  * whether it made one of them negative. */
 static bool check_clamped(int state, int64_t off) {
   int64_t table = (int64_t)fake_kernel_count(&reader.kernel, NULL).state[state];
@@ -281,7 +281,7 @@ START_TEST(without_groups_the_sums_are_taken_however_few_there_are) {
 }
 END_TEST
 
-/* Not even a request that hands out nothing: the kernel would walk through the
+/* Not even a request that reports nothing: the kernel would walk through the
  * sockets of all namespaces. But bound-only sockets are in no sum. */
 START_TEST(an_empty_namespace_is_not_walked) {
   if (_i % 2 == 1)
@@ -322,7 +322,8 @@ START_TEST(of_the_sockets_of_a_large_group_few_are_handed_out) {
 }
 END_TEST
 
-/* A read of 100 sockets in the common states, so many of them on each port. */
+/* A read of 100 sockets in the common states, this many of them on each port.
+ */
 static void read_with_percent(unsigned on_443, unsigned on_8443) {
   reader.kernel.num = 0;
   reader.kernel.common = 100;

@@ -22,7 +22,7 @@
 
 static struct temp_tree tree;
 
-static int interruptions; /* so many reads are interrupted, each after one */
+static int interruptions; /* this many reads are interrupted, each after one */
 static int reads;
 
 ssize_t __real_read(int fd, void *buf, size_t size);

@@ -25,7 +25,7 @@ static void show(const struct proc_sockstat *s, char *buf, size_t size) {
            (intmax_t)s->alloc, (intmax_t)s->mem);
 }
 
-/* Parses the first len bytes from a buffer that ends behind them. */
+/* Parses the first len bytes from a buffer that ends after them. */
 static int parse_sockstat(const char *text, size_t len,
                           struct proc_sockstat *out) {
   char *copy = strndup(text, len);
@@ -177,7 +177,7 @@ static const struct {
      -EBADMSG},
     {"a fraction", "TCP: inuse 1.5\n", -EBADMSG},
     {"hexadecimal", "TCP: inuse 0x1b\n", -EBADMSG},
-    {"a letter behind the number", "TCP: inuse 27k\n", -EBADMSG},
+    {"a letter after the number", "TCP: inuse 27k\n", -EBADMSG},
     {"a carriage return", "TCP: inuse 27\r\n", -EBADMSG},
     {"the first of two lines TCP is broken", "TCP: inuse\nTCP: inuse 1\n",
      -EBADMSG},
@@ -291,7 +291,7 @@ static const struct {
     {"no number", "TCP6: inuse\nUDP6: inuse 5\n", -EBADMSG, UNTOUCHED},
     {"negative", "TCP6: inuse -14\n", -EBADMSG, UNTOUCHED},
     {"20 digits", "TCP6: inuse 99999999999999999999\n", -EBADMSG, UNTOUCHED},
-    {"a broken line behind inuse", "TCP6: inuse 14 x\n", -EBADMSG, UNTOUCHED},
+    {"a broken line after inuse", "TCP6: inuse 14 x\n", -EBADMSG, UNTOUCHED},
 };
 
 START_TEST(sockstat6_gives_inuse_of_the_line_tcp6_or_is_refused) {

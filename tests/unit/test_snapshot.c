@@ -308,7 +308,7 @@ START_TEST(without_sockets_to_count_the_kernel_is_not_asked) {
 }
 END_TEST
 
-/* With LISTEN asked for before; the fake hands out sockets before it fails:
+/* With LISTEN asked for before; the fake reports sockets before it fails:
  * none of them may be counted in the next read. */
 static const struct {
   const char *name;
@@ -344,7 +344,7 @@ START_TEST(a_dump_that_fails_is_void_and_the_next_read_begins_anew) {
                 dumps[_i].name, machine.snapshot.sockets_error);
   ck_assert_msg(machine.requests_num == dumps[_i].requests, "%s: %zu requests",
                 dumps[_i].name, machine.requests_num);
-  /* The next read begins anew. */
+  /* The next read starts again. */
   memset(machine.errors, 0, sizeof(machine.errors));
   for (int read = 0; read < 2; read++) {
     if (machine.snapshot.sockets_error == 0) {
@@ -447,7 +447,7 @@ START_TEST(what_is_closed_may_be_closed_again) {
 }
 END_TEST
 
-/* Lets the process open so many files more. */
+/* Lets the process open this many more files. */
 static void allow_files(rlim_t num) {
   struct rlimit limit;
   int next = open("/dev/null", O_RDONLY | O_CLOEXEC);

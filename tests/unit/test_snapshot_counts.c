@@ -165,7 +165,7 @@ START_TEST(sums_need_sockstat6_but_where_there_is_no_ipv6) {
 END_TEST
 
 /* What is subtracted from the sums has changed as little as possible since:
- * nothing stands between them and the dump of it. */
+ * nothing comes between them and its dump. */
 START_TEST(sums_are_read_right_before_the_dump_that_they_belong_to) {
   temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
   machine.settings.groups = &port_group;
@@ -260,7 +260,7 @@ START_TEST(sums_that_are_lost_before_the_dump_are_not_needed) {
 END_TEST
 
 /* Among very many sockets few are in the group: they are asked for with
- * bytecode from the second read on. */
+ * bytecode from the second read. */
 static void start_bytecode(unsigned report) {
   temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE(MANY));
   machine.settings.all_ports_summary = CHOICE_FALSE;

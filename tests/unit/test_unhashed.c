@@ -32,7 +32,7 @@ int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data) {
   return err != 0 ? err : __real_proc_walk(path, cb, data);
 }
 
-static const char *refused; /* a process that may not be looked at */
+static const char *refused; /* a process that may not be inspected */
 int __real_netns_sums_identify(const char *path, const char *who, ino_t *ino);
 int __wrap_netns_sums_identify(const char *path, const char *who, ino_t *ino);
 int __wrap_netns_sums_identify(const char *path, const char *who, ino_t *ino) {
