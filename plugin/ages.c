@@ -17,9 +17,9 @@
 #define SINCE_MASK ((UINT64_C(1) << 36) - 1)
 #define COOKIE_MAX ((UINT64_C(1) << 58) - 1)
 
-/* By how much times may differ from read to read because of how long dumps
- * take: data is not seen where it came less than that after other data; and
- * what no dump takes. */
+/* Times can differ from read to read by this much, because dumps take time.
+ * Data that comes less than this after other data is not seen. The second is
+ * longer than any dump. */
 #define JITTER (128 / UNIT_MS)
 #define JITTER_MAX (4096 / UNIT_MS)
 
@@ -91,7 +91,7 @@ static bool grow(struct ages *ages) {
   return true;
 }
 
-/* So that at most a third is empty. */
+/* Keeps at most a third of the slots empty. */
 static void shrink(struct ages *ages) {
   uint32_t old = ages->size, size = ages->num + ages->num / 4;
   if (size < SLOTS_MIN)
@@ -120,15 +120,15 @@ void ages_start(struct ages *ages, uint64_t now, bool info,
     ages->multiplier = hash_multiplier();
 }
 
-/* tcp_info is of when the kernel wrote the record, after the read began: what
- * it says is counted from when the record is read, or an age would be above the
- * truth by what the dump has taken. */
+/* tcp_info is as old as the record, which the kernel wrote after the read
+ * began. So it is counted from when the record is read; otherwise an age would
+ * be too high by the time that the dump has taken. */
 static uint64_t ms_ago(const struct ages *ages, uint64_t ms) {
   uint64_t heard = ages->clock == NULL ? ages->now : ages->clock();
   return heard > ms ? heard - ms : 0;
 }
 
-/* Rounded up: no age is above the truth. */
+/* Rounded up, so that no age is too high. */
 static uint64_t to_units(uint64_t ms) { return (ms + UNIT_MS - 1) / UNIT_MS; }
 
 /* When data came or went last: it stays the same as long as none does, even
@@ -138,7 +138,7 @@ static uint64_t data_time(const struct ages *ages,
   return (ages->now - socket->idle) / UNIT_MS & DATA_MASK;
 }
 
-/* When it has entered its state, as far as tcp_info tells. */
+/* When it entered its state, as far as tcp_info says. */
 static uint64_t entered(const struct ages *ages,
                         const struct diag_socket *socket) {
   /* No segment comes in when a FIN is sent. */
@@ -196,7 +196,7 @@ static bool has_cookie(const struct diag_socket *socket) {
   return socket->cookie != 0 && socket->cookie <= COOKIE_MAX;
 }
 
-/* As far as tcp_info tells. */
+/* As far as tcp_info says. */
 static uint64_t unknown_age(const struct ages *ages,
                             const struct diag_socket *socket) {
   struct ages_slot slot;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Since when each socket has been in a state that it can be stuck in, by its
- * cookie: tcp_info does not tell, because each answered keepalive or
+/* How long each socket has been in a state that it can be stuck in, by its
+ * cookie. tcp_info does not say so, because each answered keepalive or
  * zero-window probe renews its last ACK. */
 #ifndef TCPSTATES_AGES_H
 #define TCPSTATES_AGES_H
@@ -61,15 +61,15 @@ bool ages_has(const struct diag_socket *socket);
 void ages_start(struct ages *ages, uint64_t now, bool info,
                 uint64_t stuck_after);
 
-/* Returns for how many ms a socket for which ages_has() holds has been in its
- * state and without data, at the start of the read. A socket that is new is
- * taken down: it takes tcp_info's word for its time before, which is a lower
- * bound. Where there is none, this is its first moment, until there is.
- * An age above stuck_after was seen with tcp_info: data may have come since
- * the last one. Allocates only when there are more sockets than before. */
+/* For a socket that ages_has() is true of: returns how many ms it has been in
+ * its state without data, at the start of the read. A new socket is recorded,
+ * with the age that tcp_info gives, a lower bound; without tcp_info its age
+ * begins now, until there is one. An age is above stuck_after only once
+ * tcp_info has confirmed it, because data may have come in the meantime.
+ * Allocates only when there are more sockets than before. */
 uint64_t ages_meet(struct ages *ages, const struct diag_socket *socket);
 
-/* Returns what ages_meet() returns, and changes nothing. */
+/* Returns the same as ages_meet(), but changes nothing. */
 uint64_t ages_find(const struct ages *ages, const struct diag_socket *socket);
 
 /* Ends a read that was complete: forgets sockets that two reads in a row have

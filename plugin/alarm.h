@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The alarms of stuck sockets: one for each holder and state, each with a life
- * of its own. */
+/* The alarms of stuck sockets: one for each holder and state, independent of
+ * each other. */
 #ifndef TCPSTATES_ALARM_H
 #define TCPSTATES_ALARM_H
 
@@ -29,16 +29,16 @@ struct alarms {
   struct alarm alarm[ALARMS_NUM];
 };
 
-/* The alarm of this holder in this state. Where it has none it gets one if
- * wanted. Returns NULL when it has none, or there is no place for it. */
+/* The alarm of this holder in this state. If it has none and wanted is true, it
+ * gets one. Returns NULL if it has none, or there is no place for it. */
 struct alarm *alarms_find(struct alarms *alarms, const char *holder,
                           uint8_t state, bool wanted);
 
 /* Takes the number of stuck sockets of one more read: least, and at most most.
- * Returns what there is to say: ALARM_WARNING from the second read in a row
- * with limit or more on, and again from twice the number of the last WARNING
- * on; after one, ALARM_OKAY from the second read in a row with less than half
- * of limit on. It is returned in each read until it was said. */
+ * Returns what there is to say: ALARM_WARNING at the second read in a row with
+ * limit or more, and again at twice the number of the last WARNING; after a
+ * WARNING, ALARM_OKAY at the second read in a row with less than half of limit.
+ * It is returned in each read until it has been said. */
 enum alarm_event alarm_update(struct alarm *alarm, uint32_t least,
                               uint32_t most, uint32_t limit);
 

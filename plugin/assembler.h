@@ -23,7 +23,7 @@ struct bytecode {
   size_t cgroups; /* of them those of control groups */
 };
 
-/* A place in the program that is not known yet. The "no" of the operations
+/* A place in the program that is still unknown. The "no" of the operations
  * that lead there link them until it is: offset / 4 + 1 of the one before, 0
  * in the first. */
 struct label {

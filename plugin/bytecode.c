@@ -102,7 +102,7 @@ static int emit_ports(struct bytecode *program, const struct side *side,
 static int emit_prefix(struct bytecode *program, const struct side *side,
                        const struct prefix *prefix, struct label *failed) {
   struct inet_diag_hostcond host;
-  memset(&host, 0, sizeof(host)); /* its padding goes to the kernel, too */
+  memset(&host, 0, sizeof(host)); /* the kernel gets its padding, too */
   host.family = AF_INET6;
   host.prefix_len = prefix->len;
   host.port = -1;

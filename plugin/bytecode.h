@@ -27,9 +27,9 @@ int bytecode_compile(struct bytecode *program,
                      const struct id_list *ids, const bool *inverted,
                      size_t num);
 
-/* Compiles "the socket is in none of these control groups". Only of full
- * sockets it is true: minisockets and request socks are let through.
- * Returns as bytecode_compile(). */
+/* Compiles "the socket is in none of these control groups". This holds only for
+ * full sockets: minisockets and request socks are let through. Returns as
+ * bytecode_compile(). */
 int bytecode_outside(struct bytecode *program, const uint64_t *ids, size_t num);
 
 void bytecode_free(struct bytecode *program);

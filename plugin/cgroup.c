@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tree of control groups, kept up to date by what inotify tells. */
+/* The tree of control groups, kept up to date by inotify. */
 #include "cgroup.h"
 
 #include "cgroup_walk.h"
@@ -42,7 +42,7 @@ static bool read_events(struct cgroup_tree *tree) {
     for (ssize_t pos = 0; pos < len;) {
       const struct inotify_event *event = (const void *)(buf + pos);
       pos += (ssize_t)(sizeof(*event) + event->len);
-      /* The end of a watch is of our own making. */
+      /* We have ended this watch ourselves. */
       if (event->mask & IN_IGNORED || marked > EVENTS_MAX ||
           (marked > 0 && event->wd == last))
         continue;
@@ -53,7 +53,7 @@ static bool read_events(struct cgroup_tree *tree) {
   return marked > 0;
 }
 
-/* What was there and is not in the next list any more. Its watch holds the
+/* What is no longer in the next list. Its watch holds the
  * memory of its directory: on this file system it does not end by itself. */
 static void forget_gone(struct cgroup_tree *tree) {
   for (size_t i = 0; i < tree->now.num; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Control groups (cgroup v2): the tree of their directories, and the ids that
  * sockets carry. One tree serves the machine: control groups know nothing of
- * network namespaces. Anybody to whom a part of it was delegated decides how
- * large it is, so all of it is bounded. Source: cgroups(7), inotify(7). */
+ * network namespaces. Anybody who owns a part of it decides how large that is,
+ * so everything is bounded. Source: cgroups(7), inotify(7). */
 #ifndef TCPSTATES_CGROUP_H
 #define TCPSTATES_CGROUP_H
 
@@ -16,14 +16,14 @@
 /* A group whose path is longer has no name. */
 #define CGROUP_PATH_SIZE 256
 
-/* Groups that are gone, while sockets may still carry their ids: the last ones
- * of them are known. */
+/* Groups that are gone, whose ids sockets may still carry: the last ones are
+ * remembered. */
 #define CGROUP_GONE_NUM 1024
 
 /* The kernel reports changes where there is an inotify watch. All programs of
  * a user share max_user_watches of them, 8192 on Linux 5.8: others need some,
- * too. Where there is none, and what could not be entered, is read again after
- * this many seconds. */
+ * too. Directories without a watch, and those that could not be entered, are
+ * read again after this many seconds. */
 #define CGROUP_WATCHES_MAX 4096
 #define CGROUP_PATIENCE 30
 
@@ -61,7 +61,7 @@ int cgroup_tree_refresh(struct cgroup_tree *tree);
 
 /* The other functions may be called by any thread. */
 
-/* Another number after each change of the tree. */
+/* A new number after each change of the tree. */
 unsigned cgroup_tree_generation(struct cgroup_tree *tree);
 
 /* What is known of its groups has changed: counts as a change of the tree.
@@ -76,8 +76,8 @@ int cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths, size_t num,
                     struct id_list *ids, char *where, size_t where_size);
 
 /* Writes the path of the control group with this id, absolute within the
- * hierarchy, also when it is gone, if that is not long ago. Returns 0; -ENOENT:
- * there is no such group, or its path is longer than CGROUP_PATH_SIZE. */
+ * hierarchy; also of one that has gone recently. Returns 0; -ENOENT: there is
+ * no such group, or its path is longer than CGROUP_PATH_SIZE. */
 int cgroup_tree_path(struct cgroup_tree *tree, uint64_t id,
                      char path[CGROUP_PATH_SIZE]);
 

@@ -82,7 +82,7 @@ static int read_directory(struct cgroup_tree *tree, size_t i,
     if (found->d_type != DT_DIR || strcmp(found->d_name, ".") == 0 ||
         strcmp(found->d_name, "..") == 0)
       continue;
-    /* No other one has or gets this number, and none can be renamed. */
+    /* No other one has or will get this number, and none can be renamed. */
     const struct known key = {.inode = found->d_ino};
     const struct known *same =
         bsearch(&key, known, num, sizeof(key), compare_inodes);
@@ -100,7 +100,7 @@ static int read_directory(struct cgroup_tree *tree, size_t i,
 
 /* A directory's id is the handle of its kernfs node: on 64-bit kernels that is
  * the inode number as well, on 32-bit ones it has the node's generation in its
- * upper half. The inode number is what is left where handles are not to be had
+ * upper half. The inode number is all that is left where there are no handles
  * (ENOSYS, EOPNOTSUPP, a sandbox's EPERM) or are another file system's. */
 static uint64_t find_id(const char *path, uint64_t inode) {
   union {
@@ -137,7 +137,7 @@ static int enter(struct cgroup_tree *tree, size_t i) {
   if (fstatat(AT_FDCWD, path, &stat, AT_SYMLINK_NOFOLLOW) != 0)
     return -errno;
   entry->id = find_id(path, stat.st_ino);
-  /* One that has none in it needs not be opened: four times faster. */
+  /* A leaf need not be opened: four times faster. */
   if (stat.st_nlink == 2)
     return 0;
   return entry->depth == CGROUP_DEPTH_MAX ? -EOVERFLOW
@@ -187,7 +187,7 @@ int cgroup_walk(struct cgroup_tree *tree, int64_t now) {
     /* Another event reports that it is gone. */
     entry->error = (int16_t)(err == -ENOENT ? 0 : err);
     entry->kept = false;
-    /* Other errors are the daemon's trouble, and may pass. */
+    /* Other errors are the daemon's, and may be temporary. */
     bool lasting = err == -EACCES || err == -EPERM || err == -EOVERFLOW;
     entry->changed = err != 0 && !lasting;
     entry->untold = lasting || entry->watch < 0;

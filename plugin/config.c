@@ -75,7 +75,7 @@ static int read_service_names(const struct config_option *option,
   return 0;
 }
 
-/* From how many on to notify. */
+/* The number to notify at. */
 static int read_threshold(const struct config_option *option, unsigned offset) {
   return config_read_number(option, 0, UINT32_MAX,
                             "write the number of sockets to notify at, up "
@@ -330,9 +330,9 @@ void config_finish(struct settings *settings) {
     if (other->pattern) /* it differs from one to the next */
       other->settings.report &= ~(unsigned)REPORT_FIN_TIMEOUT;
   }
-  /* As in tcpconns: who selects ports gets "all" only when asking for it, and
-   * who selects nothing but refuses "all" gets the listening ports, even when
-   * refusing these as well. */
+  /* As in tcpconns: with ports selected, "all" is off unless it is asked for.
+   * With nothing selected and "all" refused, the listening ports are on, even
+   * if they are refused, too. */
   if (settings->all_ports_summary == CHOICE_DEFAULT)
     settings->all_ports_summary =
         has_port_groups(settings) || settings->listening_ports == CHOICE_TRUE

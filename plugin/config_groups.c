@@ -45,7 +45,8 @@ static struct group *add_group(struct settings *settings, const char *name) {
   return &groups[settings->groups_num++];
 }
 
-/* Adds the group of a port option; the same one twice is one, as in tcpconns.
+/* Adds the group of a port option; the same port twice makes one group, as in
+ * tcpconns.
  */
 static int add_port_group(const struct config_option *option,
                           struct port_range range, bool local) {
@@ -66,7 +67,7 @@ static int add_port_group(const struct config_option *option,
   return port_set_add(set, range) == 0 ? 0 : config_out_of_memory(option);
 }
 
-/* In a Filter ports are a condition, else each is a group. */
+/* In a Filter ports are a condition; otherwise each is a group. */
 int config_read_ports(const struct config_option *option, unsigned local) {
   const oconfig_item_t *item = option->item;
   int err = config_need_value(option, PORT_HELP);

@@ -245,7 +245,7 @@ const char *config_name_fault(const char *name) {
   return NULL;
 }
 
-/* Do at most that many letters more, less or other make b of a? */
+/* Can at most this many added, removed or changed letters turn a into b? */
 static bool is_near(const char *a, const char *b, unsigned letters) {
   while (*a != '\0' &&
          tolower((unsigned char)*a) == tolower((unsigned char)*b)) {

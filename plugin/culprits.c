@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks for descriptors of sockets that no dump shows, for unhashed_alarm.c.
- * What is open before a dump and after it, and not in it, was in no state. */
+/* Finds descriptors of sockets that no dump shows, for unhashed_alarm.c. A
+ * socket that is open before and after a dump, but not in it, is in no state.
+ */
 #include "culprits.h"
 
 #include "netns_sums.h"
@@ -124,7 +125,7 @@ static int take_process(uint32_t pid, void *data) {
   int err = 0;
   if (netns_sums_identify(search->proc, who, &ino) == 0) /* not yet ended */
     err = take_descriptors(search, dir, pid, note_namespace(search, ino, pid));
-  /* One without TCP sockets takes no place. */
+  /* A namespace without TCP sockets takes no place. */
   if (search->num == num)
     search->namespaces_num = namespaces_num;
   closedir(dir);
@@ -184,7 +185,7 @@ static int read_table(struct search *search, uint32_t pid, const char *file) {
   return err;
 }
 
-/* Of a namespace that cannot be read any more nothing is known. */
+/* Nothing is known of a namespace that cannot be read any more. */
 static void drop_namespace(struct search *search, uint32_t namespace) {
   search->result.complete = false;
   for (size_t i = 0; i < search->num; i++)

@@ -8,7 +8,7 @@
 #include "process.h"
 
 /* Users decide in how many network namespaces their processes are. Descriptors
- * of processes in this many are told apart; those that were found first. */
+ * of processes in this many are distinguished: those that were found first. */
 #define CULPRITS_NAMESPACES 32
 
 /* Finds them: reads all descriptors, up to PROCESS_DESCRIPTORS_MAX of all and

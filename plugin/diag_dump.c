@@ -16,7 +16,7 @@
  */
 #define RECEIVE_SIZE 32768
 
-/* A dump is made while we receive it, so nothing but a lost answer waits. */
+/* A dump is made while we receive it, so only a lost answer makes us wait. */
 #define RECEIVE_SECONDS 5
 
 void diag_dump_disconnect(struct diag_dump *dump) {
@@ -76,7 +76,7 @@ static int receive(struct diag_dump *dump, diag_socket_cb cb, void *data) {
     while (len < 0 && errno == EINTR);
     if (len < 0 && errno == EAGAIN)
       return -ETIMEDOUT;
-    if (len < 0 && errno == ENOSPC) /* libmnl's word for MSG_TRUNC */
+    if (len < 0 && errno == ENOSPC) /* libmnl's errno for MSG_TRUNC */
       return -EMSGSIZE;
     if (len < 0)
       return -errno;

@@ -53,7 +53,7 @@ void diag_dump_disconnect(struct diag_dump *dump);
 void diag_dump_close(struct diag_dump *dump);
 
 /* What err, a return value of diag_dump_run() for TCP, means and what to do:
- * a sentence without full stop. NULL: no more than strerror(3) says. */
+ * a sentence without a full stop. NULL: no more than strerror(3) says. */
 const char *diag_dump_strerror(int err);
 
 #endif

@@ -15,7 +15,7 @@
 
 #define MAX_ERRNO 4095
 
-/* What is fetched has arrived when this many are decoded. */
+/* A fetch has arrived after this many are decoded. */
 #define RECORDS_AHEAD 6
 
 /* Kernel headers before 5.6 and 5.9 do not have these. */
@@ -140,8 +140,8 @@ static int decode_attribute(const struct nlattr *attr,
   size_t len = attr->nla_len - MNL_ATTR_HDRLEN;
   switch (attr->nla_type & NLA_TYPE_MASK) {
   case INET_DIAG_SHUTDOWN:
-    /* Every full socket carries this attribute, and no request sock: that
-     * tells a TCP Fast Open child, a full socket in SYN_RECV. */
+    /* Every full socket carries this attribute, and no request sock: that is
+     * how to tell a TCP Fast Open child, a full socket in SYN_RECV. */
     socket->request_sock = false;
     return 0;
   case INET_DIAG_INFO:
@@ -179,7 +179,7 @@ static int decode_attributes(const char *pos, size_t left,
   return 0;
 }
 
-/* Records are alike, most of them: the cookie some of them on. */
+/* Most records have the same length: this is the cookie of a later one. */
 static uint64_t look_ahead(const struct nlmsghdr *nlh, size_t left) {
   struct inet_diag_msg msg;
   size_t at = (size_t)RECORDS_AHEAD * nlh->nlmsg_len + MNL_NLMSG_HDRLEN;

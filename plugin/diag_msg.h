@@ -43,8 +43,8 @@ struct diag_socket {
                       Of MPTCP: a listener's accepted ones share its cookie */
   uint64_t ahead;  /* a guess: the cookie of one that is decoded soon. What is
                       looked up by it takes less time when it is fetched now */
-  bool has_age;    /* age and idle are known: it was asked for tcp_info; of
-                      MPTCP from Linux 6.10 on */
+  bool has_age;  /* age and idle are known: it was asked for tcp_info; for MPTCP
+                    since Linux 6.10 */
   uint32_t age;  /* ms since the last ACK came in: in FIN_WAIT2 and CLOSE_WAIT a
                     lower bound of how long it has been in that state */
   uint32_t idle; /* ms since data last came in or was sent; probes and their

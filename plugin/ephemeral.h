@@ -13,8 +13,8 @@
 #define DESTINATIONS_NUM 1024
 
 /* A local port can be used once for each of these (net/ipv4/inet_hashtables.c,
- * __inet_check_established()). Not told apart: sockets that are bound to
- * different devices. */
+ * __inet_check_established()). Sockets that are bound to different devices are
+ * not distinguished. */
 struct destination {
   uint32_t num; /* local ports in use, at least; hitters.h has it first */
   uint32_t group;
@@ -45,8 +45,8 @@ void ephemeral_set_ports(struct ephemeral *ephemeral, struct port_range range,
 /* Begins a dump. */
 void ephemeral_reset(struct ephemeral *ephemeral);
 
-/* Adds a socket of the group, in whatever state. One whose local port is none
- * of ours is left out: it takes none away. */
+/* Adds a socket of the group, in any state. One whose local port is not one of
+ * these is left out: it does not use them up. */
 void ephemeral_add(struct ephemeral *ephemeral, uint32_t group,
                    const struct diag_socket *socket);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be found out of a holder's stuck sockets, at the moment when it is
- * to be told: counted from one more dump. */
+/* Details of a holder's stuck sockets, counted from another dump when a WARNING
+ * is due. */
 #ifndef TCPSTATES_EVIDENCE_H
 #define TCPSTATES_EVIDENCE_H
 

@@ -20,7 +20,7 @@ void port_bitmap_list(const struct port_bitmap *map, uint16_t *ports) {
 }
 
 int port_set_add(struct port_set *set, struct port_range range) {
-  /* Those from first to end become one with it. */
+  /* It absorbs those from first to end. */
   size_t first = set->num;
   while (first > 0 && set->ranges[first - 1].last + 1 >= range.first)
     first--;

@@ -30,7 +30,7 @@ struct port_bitmap {
 };
 
 /* An address in network byte order; IPv4 is ::ffff:a.b.c.d (v4-mapped), as an
- * IPv6 socket that talks IPv4 has it: such a socket counts as IPv4. */
+ * IPv6 socket that speaks IPv4 has it: such a socket counts as IPv4. */
 struct address {
   uint8_t bytes[16];
 };
@@ -63,7 +63,7 @@ struct path_set {
   size_t num;
 };
 
-/* What a socket has to fulfil: every condition that is given. */
+/* What a socket has to match: every condition that is given. */
 struct filter {
   enum filter_protocol protocol;
   struct port_set local_ports;
@@ -99,8 +99,8 @@ int path_set_add(struct path_set *set, const char *path);
 bool address_is_ipv4(const struct address *address);
 bool prefix_is_ipv4(const struct prefix *prefix);
 
-/* Is it an IPv6 prefix whose bits v4-mapped addresses have too? It means none
- * of them all the same. */
+/* Is it an IPv6 prefix whose bits v4-mapped addresses have too? It still
+ * matches none of them. */
 bool prefix_covers_ipv4(const struct prefix *prefix);
 
 /* The local ports, or the remote ones, if they are all that the filter is

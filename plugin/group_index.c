@@ -130,7 +130,8 @@ void group_index_free(struct group_index *index) {
   memset(index, 0, sizeof(*index));
 }
 
-/* Is it the group of one local port by its name? No Filter may have such a one.
+/* Is it the group of one local port by its name? No Filter can have such a
+ * name.
  */
 static bool is_local_port(const struct group *group) {
   const struct port_set *set = &group->filter.local_ports;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the groups that a socket belongs to without searching: what a socket
- * costs hardly grows with the number of groups. */
+/* Finds the groups that a socket belongs to without searching: the time for a
+ * socket hardly grows with the number of groups. */
 #ifndef TCPSTATES_GROUP_INDEX_H
 #define TCPSTATES_GROUP_INDEX_H
 
 #include "condition.h"
 #include "port_table.h"
 
-/* As many groups may there be because they are listened on: an unprivileged
+/* The maximum number of groups for listening ports: an unprivileged
  * user can listen on nearly every port. With 21 values each they are 10,752,
- * and write_prometheus fails from some 20,000 on. */
+ * and write_prometheus fails at some 20,000. */
 #define LISTENING_MAX 512
 
 /* The groups that are about more than ports, by one condition. Keys fall into
@@ -40,7 +40,7 @@ struct group_index {
   size_t words; /* that hold a bit for each of them */
   struct condition_index conditions[CONDITIONS_NUM];
 
-  unsigned generation; /* another one after each change of what groups mean */
+  unsigned generation; /* new after each change of what groups mean */
 
   struct port_bitmap configured; /* no group because they are listened on */
   struct port_bitmap listening;  /* those of listening_ports */
@@ -61,10 +61,10 @@ int group_index_init(struct group_index *index, const struct group *groups,
 int group_index_set_cgroups(struct group_index *index,
                             const struct id_list *ids);
 
-/* Says which ports are listened on: each of them is a group from now on, except
+/* Says which ports are listened on: each of them becomes a group, except
  * port 0 and those that are a group by configuration. If they are more than
  * LISTENING_MAX, those that are a group already stay one, then the lowest
- * become one: nobody pushes out a service by listening on many ports. Returns
+ * become one: nobody can push out a service by listening on many ports. Returns
  * 1: the numbers of groups have changed; 0: they are as before. */
 int group_index_listen(struct group_index *index,
                        const struct port_bitmap *listening);

@@ -10,7 +10,7 @@
 #define NO_GROUP SIZE_MAX
 
 /* A group's number changes with the ports that are listened on; its id does
- * not: up to 65535 it is this listening port, from 65536 on one of the
+ * not: up to 65535 it is this listening port, from 65536 it is one of the
  * configured groups; 0: none. */
 
 /* The number of the group; NO_GROUP: it is not there now. */
@@ -32,7 +32,7 @@ static inline uint32_t group_identify(const struct group_index *index,
 
 /* Empty when zero-initialised. */
 struct group_program {
-  struct bytecode code; /* its len is 0: the groups are too many */
+  struct bytecode code; /* its len is 0: there are too many groups */
   bool compiled;        /* of the groups of this generation */
   unsigned generation;
   uint32_t complement; /* this one counts as all sockets less those outside it:

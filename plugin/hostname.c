@@ -27,7 +27,7 @@ struct work {
 };
 
 /* The control groups to search for a process, breadth first: what a container
- * makes of its own, containers in it as well, is below the others. */
+ * makes itself, including containers in it, is below the others. */
 struct places {
   char path[HOSTNAME_DIRECTORIES][2 * CGROUP_PATH_SIZE];
   size_t num;
@@ -69,7 +69,7 @@ static void add_below(struct places *places, const char *directory) {
   closedir(dir);
 }
 
-/* Writes the host name that a process has and this one has not, else "".
+/* Writes a process's host name if it differs from this one's, else "".
  * Returns 0 or -errno. */
 static int ask_process(const struct work *work, uint64_t pid,
                        char name[SERVICE_NAME_SIZE]) {

@@ -24,13 +24,13 @@ struct hostname_ask {
 /* Answers num questions, in a thread that ends: that of the caller stays in its
  * namespace. mount is where the control groups are, proc where procfs is
  * mounted. A process that is in the caller's UTS namespace, or whose host name
- * is the caller's, is none of a container. Needs CAP_SYS_ADMIN, and
+ * is the caller's, is not a container's. Needs CAP_SYS_ADMIN, and
  * CAP_SYS_PTRACE for processes of other users.
  * Returns 0; -errno of pthread_create(3): there are no answers. */
 int hostname_ask(const char *mount, const char *proc, struct hostname_ask *asks,
                  size_t num);
 
-/* What an error means: a sentence without full stop. NULL: no more than
+/* What an error means: a sentence without a full stop. NULL: no more than
  * strerror(3) says. */
 const char *hostname_strerror(int error);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names every value once, in two tables; tcpstates.c hands them to collectd. */
+/* Names every value once, in two tables; tcpstates.c submits them to collectd.
+ */
 #include "metrics.h"
 
 #include <stdio.h>
@@ -71,7 +72,7 @@ double metrics_fin_wait2_lifetime(int64_t tcp_fin_timeout) {
   return lifetime < 0.7 ? 0.7 : lifetime;
 }
 
-/* A value that there is once. */
+/* A value that exists only once. */
 struct single_value {
   const char *type;
   const char *type_instance;
@@ -128,8 +129,8 @@ static void emit(struct walk *w, const struct metric *metric) {
   w->num++;
 }
 
-/* Minisockets and request socks carry no control group: what they are part of
- * is not known of such a group. */
+/* Minisockets and request socks carry no control group: counts that include
+ * them are unknown for such a group. */
 static bool is_known_by_cgroup(size_t offset) {
   return offset != offsetof(struct tally_counts, state[TCP_SYN_RECV]) &&
          offset != offsetof(struct tally_counts, state[TCP_FIN_WAIT2]) &&
@@ -137,7 +138,7 @@ static bool is_known_by_cgroup(size_t offset) {
          offset != offsetof(struct tally_counts, fin_wait2_orphaned);
 }
 
-/* For how long MPTCP's sockets have been idle, not every kernel tells. */
+/* Not every kernel says how long MPTCP's sockets have been idle. */
 static bool is_known_of_mptcp(const struct mptcp *mptcp,
                               const struct group_value *value) {
   return mptcp->has_ages || value->report != REPORT_STUCK ||

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Linux calls no path longer; each of a line's two may be escaped fourfold. */
+/* No path of Linux is longer; escapes can make each of a line's two four times
+ * as long. */
 #define LINE_MAX_SIZE 16384
 
 /* A word of the line. */

@@ -34,7 +34,7 @@ static uint64_t mix_address(uint64_t hash, const struct address *address) {
 
 /* An accepted socket has its listener's cookie, where that had one by then
  * (mptcp_sk_clone_init() leaves it): what tells the sockets apart are both
- * addresses and ports, and one after the other the inode. */
+ * addresses and ports, and for sockets that follow each other the inode. */
 static uint64_t identify(const struct diag_socket *socket) {
   uint64_t hash = mix(socket->cookie, socket->inode);
   hash = mix_address(hash, &socket->local_address);

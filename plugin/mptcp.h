@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The groups of MPTCP sockets: counted in their own states, from dumps of their
- * own. TCP's counts know nothing of them. */
+ * own. TCP's counts do not include them. */
 #ifndef TCPSTATES_MPTCP_H
 #define TCPSTATES_MPTCP_H
 
@@ -12,7 +12,7 @@ struct mptcp {
   /* What the last mptcp_read() has found: */
   struct group_index index;
   struct tally tally; /* its groups */
-  bool has_ages;      /* this kernel tells for how long they have been idle */
+  bool has_ages;      /* this kernel says how long they have been idle */
   struct filter_ids filter_ids;
 
   /* The rest is mptcp.c's own. */
@@ -36,7 +36,7 @@ int mptcp_read(struct mptcp *mptcp, struct diag_dump *dump,
 bool mptcp_lost_ages(const struct mptcp *mptcp);
 
 /* What err, a return value of mptcp_read(), means and what to do about it: a
- * sentence without full stop. NULL: no more than strerror(3) says. */
+ * sentence without a full stop. NULL: no more than strerror(3) says. */
 const char *mptcp_strerror(int err);
 
 void mptcp_close(struct mptcp *mptcp);

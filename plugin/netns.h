@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads of other network namespaces, each in a thread that is not the daemon's:
- * its threads never change theirs. A namespace is held only while it is read:
- * one that was deleted is gone with the end of the read. A read that hangs
- * costs the values of its namespace, and nothing else. */
+ * its threads never change theirs. A namespace is held only while it is read: a
+ * deleted one is gone when the read ends. A read that hangs costs the values of
+ * its namespace, and nothing else. */
 #ifndef TCPSTATES_NETNS_H
 #define TCPSTATES_NETNS_H
 
@@ -18,7 +18,7 @@
 #define NETNS_PARALLEL 4
 
 /* A read that takes longer, in ms, is given up: it is late then, what
- * it finds is dropped, and another one may begin beside it. */
+ * it finds is dropped, and another one may begin meanwhile. */
 #define NETNS_PATIENCE 5000
 
 /* There are never more threads than this. When all of them hang, no namespace
@@ -79,7 +79,7 @@ struct netns_set {
   bool full;    /* none has begun because all threads hang */
   pthread_mutex_t lock;
   pthread_cond_t work; /* for the workers */
-  pthread_cond_t done; /* for who waits for them */
+  pthread_cond_t done; /* for those who wait for them */
 };
 
 /* Makes the set of the settings' namespaces, which it keeps a reference to.
@@ -91,9 +91,9 @@ int netns_open(struct netns_set *set, const struct settings *settings,
                const char *proc, struct diag_absence *absence,
                struct cgroup_tree *cgroups);
 
-/* Begins to read all namespaces but those of patterns, and those of which an
- * earlier read still goes on. The first to begin is the one at which the read
- * before ran out of time. */
+/* Begins to read all namespaces, except those of patterns and those that an
+ * earlier read is still busy with. The first to begin is the one at which the
+ * read before ran out of time. */
 void netns_start(struct netns_set *set);
 
 /* Begins to read the path of a pattern's slot that is not late. */
@@ -131,7 +131,7 @@ int netns_missing(const struct netns_set *set, const struct netns *netns);
 /* Is err, a negative errno, that of a path whose namespace is there no more? */
 bool netns_is_gone(int err);
 
-/* What a namespace's error means and what to do about it: a sentence without
+/* What a namespace's error means and what to do about it: a sentence without a
  * full stop. NULL: no more than strerror(3) says. */
 const char *netns_strerror(int error);
 

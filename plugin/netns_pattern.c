@@ -129,7 +129,7 @@ static void clear_slots(struct netns_pattern *pattern) {
       member->strerror = netns_strerror;
       continue;
     }
-    /* There was no time for it: it is the first the next time. */
+    /* There was no time for it: next time it is the first. */
     member->turn = 0;
     release(pattern, i);
   }

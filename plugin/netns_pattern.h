@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 /* This many namespaces are read of one pattern, those that were found first:
- * users who may make namespaces can make many. */
+ * users who are allowed to make namespaces can make many. */
 #define NETNS_PATTERN_MAX 1024
 
 /* What a namespace has said last stays in the sum for this many ms while it is
@@ -58,8 +58,8 @@ struct netns_pattern {
   char failed[256]; /* the path of one that could not be read */
 };
 
-/* Makes the pattern of a block; slots are those of the set. All are referred
- * to. */
+/* Makes the pattern of a block; slots are those of the set. It keeps references
+ * to all of them. */
 void netns_pattern_open(struct netns_pattern *pattern,
                         const struct settings_namespace *block,
                         struct netns *slots, const char *proc);
@@ -85,8 +85,8 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
 
 /* After that: returns 0; or -errno, why one of them could not be read, whose
  * path is pattern->failed then: -E2BIG: there are too many, -ENOSPC: too many
- * values. reason: what that means, a sentence without full stop; NULL: no more
- * than strerror(3) says. */
+ * values. reason: what that means, a sentence without a full stop; NULL: no
+ * more than strerror(3) says. */
 int netns_pattern_error(struct netns_pattern *pattern, const char **reason);
 
 /* After netns_close(), when it has returned 0. */

@@ -47,7 +47,7 @@ static int add_member(struct netns_pattern *pattern, uint16_t *at,
   return 0;
 }
 
-/* Takes down which namespace a path leads to. */
+/* Records which namespace a path leads to. */
 static void note_path(struct netns_pattern *pattern, const struct stat *own,
                       const char *path) {
   struct stat status;
@@ -93,7 +93,7 @@ static void fill_index(struct netns_pattern *pattern) {
   }
 }
 
-/* glob(3) gives what it calls nothing of its caller's. */
+/* glob(3) passes nothing of its caller's to its callback. */
 static _Thread_local struct netns_pattern *searching;
 
 static int note_directory(const char *path, int err) {

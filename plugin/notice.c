@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Says what is known of stuck sockets in words; tcpstates.c sends them. */
+/* Puts what is known of stuck sockets into words; tcpstates.c sends them. */
 #include "notice.h"
 
 #include <arpa/inet.h>
@@ -76,8 +76,8 @@ static void add_holder(struct text *text, const struct evidence *evidence) {
     add(text, " of %s", evidence->name);
 }
 
-/* What it means, and what ends it. That a connection pool's idle connections
- * are in CLOSE_WAIT is no fault. */
+/* What it means, and what ends it. A connection pool's idle connections may be
+ * in CLOSE_WAIT; that is not a fault. */
 static void add_meaning(struct text *text, const struct holder *holder) {
   switch (holder->state) {
   case TCP_FIN_WAIT1:

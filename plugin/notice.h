@@ -39,7 +39,7 @@ const char *notice_value(uint8_t state);
  * processes; of what does not fit all is in the meta data. */
 void notice_warning(struct notice *notice, const struct evidence *evidence);
 
-/* Makes the one that it is over, as fewer than half of limit are stuck. */
+/* Makes the one for the end: fewer than half of limit are stuck. */
 void notice_okay(struct notice *notice, const struct alarm *alarm, uint32_t num,
                  uint32_t limit);
 

@@ -57,8 +57,8 @@ static int take_first_mount(uint64_t inode, const char *path, void *data) {
   return add_pin(pinned, inode, root, path);
 }
 
-/* A mount has a number that no other one of the machine has, and a table begins
- * with the root's: returns whether both are the same table. */
+/* Each mount of the machine has its own number, and a table begins with the
+ * root's. Returns whether both are the same table. */
 static bool is_same_table(const char *file, const char *other) {
   char begin[2][64] = {"", ""};
   const char *const files[] = {file, other};
@@ -127,7 +127,7 @@ int pinned_find(struct pinned *pinned) {
   return err;
 }
 
-/* The slots are those of a pattern, whose path is of no interest. */
+/* The slots are those of a pattern, whose path is not used. */
 static int open_set(struct pinned *pinned) {
   pinned->none = pinned->failed;
   pinned->block = (struct settings_namespace){

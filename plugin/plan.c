@@ -9,8 +9,8 @@
 
 /* What one socket costs, in nanoseconds on Linux 6.18; only the proportions
  * matter. */
-#define COST_WALK 100    /* to pass it, of whatever namespace */
-#define COST_COPY 770    /* to hand it out, and to count it */
+#define COST_WALK 100    /* to pass it, in any namespace */
+#define COST_COPY 770    /* to copy it out, and to count it */
 #define COST_INFO 300    /* with tcp_info, on top of that */
 #define COST_FILTER 25   /* to start a bytecode program for it */
 #define COST_OPERATION 5 /* to run an operation of the program */
@@ -95,7 +95,7 @@ static int choose(struct plan *plan, const struct plan_task *task,
     bool sums_help =
         task->all || group_find(index, plan->program.complement) != NO_GROUP;
     method = sums_help ? PLAN_SUMS : PLAN_GROUPS;
-    /* To change over there has to be something in it. */
+    /* A change has to be worth it. */
     uint64_t percent = plan->method == method ? 100 : 80;
     if (plan->program.code.len == 0)
       plan->why = "there are too many groups for a filter in the kernel";

@@ -43,8 +43,8 @@ struct plan_task {
   bool all_aged;     /* these states of all sockets, not only of the groups' */
 };
 
-/* With groups, the number of sockets from which on they are not all dumped;
- * with half of it they are again. */
+/* With groups: from this number of sockets they are not all dumped; below half
+ * of it they are again. */
 #define PLAN_THRESHOLD 500
 
 /* What to ask for in this read; and what is kept from read to read.
@@ -97,7 +97,7 @@ void plan_complete(struct plan *plan, const struct plan_task *task,
 /* The longest text of plan_describe() with a name of collectd's length. */
 #define PLAN_TEXT_SIZE 256
 
-/* Says in words which method it is and why: a sentence without full stop. */
+/* Says in words which method it is and why: a sentence without a full stop. */
 void plan_describe(const struct plan *plan, const struct plan_task *task,
                    char *buf, size_t size);
 

@@ -57,7 +57,7 @@ static int parse_line(const char *text, const char *label,
           memcmp(fields[i].key, key, key_len) == 0)
         *fields[i].value = value;
   }
-  /* Without its end, the last number may be the half of one. */
+  /* Without its end, the last number may be cut. */
   return *pos == '\n' ? 0 : -EBADMSG;
 }
 
@@ -96,7 +96,7 @@ int proc_text_sysctl(const char *text, int64_t *out, size_t num) {
     if (err != 0)
       return err;
   }
-  /* Without its end, the last number may be the half of one. */
+  /* Without its end, the last number may be cut. */
   pos += strspn(pos, " \t");
   if (strcmp(pos, "\n") != 0)
     return -EBADMSG;

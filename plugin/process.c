@@ -141,7 +141,7 @@ void process_describe(const char *proc, struct process *process) {
   char comm[128];
   read_text(proc, process->pid, "comm", comm, sizeof(comm));
   size_t len = 0;
-  /* Anybody may name a process. */
+  /* Anybody can name a process. */
   for (const char *c = comm;
        *c != '\n' && *c != '\0' && len < sizeof(process->command) - 1; c++)
     process->command[len++] = *c >= ' ' && *c <= '~' ? *c : '?';

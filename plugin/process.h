@@ -18,7 +18,7 @@
 #define PROCESS_DESCRIPTORS_EACH 65536
 
 /* Sockets of this many holders are searched for in one search, and this
- * many processes are told for each. */
+ * many processes are reported for each. */
 #define PROCESS_HOLDERS 8
 #define PROCESS_TOP 8
 
@@ -83,7 +83,7 @@ void process_describe(const char *proc, struct process *process);
 /* Adds one more process: those with more sockets are before it. */
 void processes_add(struct processes *processes, const struct process *process);
 
-/* Writes why a search has not found all, a sentence without full stop. */
+/* Writes why a search has not found all, a sentence without a full stop. */
 void process_explain(const struct process_search *search, char *text,
                      size_t size);
 

@@ -12,13 +12,13 @@ struct remarks {
   uint8_t *mptcp_filters; /* likewise */
 };
 
-/* Writes what is to be said after a read: a sentence without full stop. To be
+/* Writes what is to be said after a read: a sentence without a full stop. To be
  * called until there is nothing more. Returns 1: there is a text; 0: nothing
  * more. */
 int remarks_next(struct remarks *remarks, const struct snapshot *snapshot,
                  char *text, size_t size);
 
-/* What the error of a snapshot's file means: a sentence without full stop;
+/* What the error of a snapshot's file means: a sentence without a full stop;
  * NULL: what errno's number says. */
 const char *remarks_file_strerror(int err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names services for holders.c and for those who read of them. */
+/* Names services for holders.c and for people. */
 #include "service.h"
 
 #include <ctype.h>

@@ -119,7 +119,7 @@ static bool is_taken(const struct settings *settings, const char *name) {
   return false;
 }
 
-/* Takes down the answers; error: there are none. Returns 0 or the first -errno
+/* Records the answers; error: there are none. Returns 0 or the first -errno
  * because of which one is not known. */
 static int note_answers(struct service_names *names, struct walk *walk,
                         int error) {

@@ -91,11 +91,12 @@ static int note_cgroup(uint64_t id, const char *path, void *data) {
   const struct services_id *known =
       &services->ids[find_place(services->ids, services->ids_size, id)];
   uint32_t group = known->group;
-  /* Of those that are other there may be room now. */
+  /* There may be room now for some that are in "other". */
   if (known->id == 0 || group == OTHER || services->names != NULL) {
     char name[SERVICE_NAME_SIZE];
     int err = service_names_find(services->names, path, name);
-    /* Until it is known, what it is called now would be a series too many. */
+    /* Until its name is known, its present one would only make an extra series.
+     */
     group = err == 0 ? name_group(services, name) : OTHER;
   }
   struct services_id *place =
@@ -202,7 +203,7 @@ static size_t choose_largest(struct services *services) {
   for (size_t i = OTHER + 1; i < services->num; i++) {
     struct services_group *group = &services->groups[i];
     group->chosen = false;
-    /* One that was reported goes on until another is a quarter larger. */
+    /* One that was reported stays until another is a quarter larger. */
     group->rank = count_sockets(group) * (group->reported ? 5 : 4);
     if (group->rank == 0 || group->taken)
       continue;

@@ -9,8 +9,8 @@
 #include "service_names.h"
 #include "settings.h"
 
-/* This many are told apart. Sockets of others, and of control groups that are
- * not known, are "other". */
+/* This many are distinguished. Sockets of others, and of control groups that
+ * are not known, are "other". */
 #define SERVICES_NUM_MAX 4096
 
 /* A group that was reported has zeros in this many reads after its last

@@ -57,7 +57,7 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
     plan_describe(plan, task, s->method, sizeof(s->method));
   int err = changed < 0 ? changed : tally_reset(&reader->tally, &reader->index);
   /* At the last moment: what the dump finds is subtracted from them, and what
-   * changes meanwhile is an error of the difference. */
+   * changes in between is an error of the difference. */
   if (err == 0 && plan_uses_sums(plan) && (changed > 0 || !fresh)) {
     *sums = snapshot_read_sums(reader, s);
     err = plan_sums_known(sums) ? 0 : -ENODATA;
@@ -122,7 +122,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
       .states = states,
   };
   struct plan_sums sums = snapshot_read_sums(reader, s);
-  /* With groups, to get ready takes longer than reading them once more. */
+  /* With groups, the preparation takes longer than reading the sums again. */
   bool fresh = group_index_num(&reader->index) == 0;
   int64_t inuse = sums.inuse + sums.inuse6;
   if (inuse > 0 && sums.alloc / 2 > inuse) {
@@ -143,7 +143,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
     if (err == 0)
       err = count_once(reader, s, &task, &sums, fresh);
     fresh = false;
-    /* The kernel may refuse bytecode, and the files may be there no more. */
+    /* The kernel may refuse bytecode, and the files may have gone. */
     again = (bytecode && reader->plan.no_bytecode) ||
             (had_sums && !plan_sums_known(&sums));
   }

@@ -17,7 +17,7 @@ struct snapshot {
   /* 0: index and tally hold the counts of one complete dump; else -errno, see
    * diag_dump_strerror(): there are no counts */
   int sockets_error;
-  bool closed_known; /* this kernel tells bound-only sockets */
+  bool closed_known; /* this kernel reports bound-only sockets */
   const struct group_index *index;
   const struct tally *tally;
   const struct services *services; /* NULL: not asked for, or not known */
@@ -35,7 +35,8 @@ struct snapshot {
   int64_t tcp_max_tw_buckets;
   int64_t tcp_max_orphans;
   int64_t tcp_mem[3]; /* low, pressure, high: pages */
-  int64_t unhashed;   /* of the machine: set by who has all its namespaces */
+  int64_t unhashed;   /* of the machine: set by the caller that has all its
+                         namespaces */
 
   struct netns_sums sums; /* of this namespace, for that */
   int sums_error;         /* -errno: they are not known, or not asked for */

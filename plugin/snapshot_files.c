@@ -99,7 +99,7 @@ bool snapshot_has_own_table(const struct snapshot_reader *reader) {
          proc_text_sysctl(text, &entries, 1) == 0 && entries > 0;
 }
 
-/* Longer than any list that a person writes. */
+/* Longer than any list that a person would write. */
 #define PORT_LIST_SIZE 8192
 
 /* Sets no ports when it is not known which they are. */

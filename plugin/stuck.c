@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Joins a read's holders with their alarms, and finds out more of those that
- * somebody is to be told of. */
+/* Joins a read's holders with their alarms, and finds out more about those that
+ * a notification is due for. */
 #include "stuck.h"
 
 #include "cgroup_walk.h"
@@ -33,7 +33,7 @@ struct work {
   struct process_sockets sockets;
 };
 
-/* Takes one holder's number, or that of all; name and path are its. */
+/* Takes the number of one holder, or of all; name and path are the holder's. */
 static void update(struct work *work, const struct holder *holder,
                    const char *name, const char *path, bool wanted) {
   struct stuck *stuck = work->stuck;
@@ -188,7 +188,7 @@ void stuck_update(struct stuck *stuck, const struct stuck_read *read) {
       .stuck = stuck, .read = read, .limit = read->settings->notify_stuck};
   stuck_free(stuck);
   stuck->no_cgroups = stuck->no_processes = false;
-  /* Where there is no memory for it, it is said after the next read. */
+  /* Without memory for it, it is said after the next read. */
   bool enough = false;
   for (size_t i = 0; i < STATES_NUM; i++)
     enough = enough || stuck->holders.total[states[i]].num >= work.limit;

@@ -35,7 +35,7 @@ struct stuck_read {
 };
 
 /* Takes the counts of one more complete read, and makes the notices for it.
- * Dumps and searches only when somebody is to be told that sockets are stuck.
+ * Dumps and searches only when a WARNING is due.
  */
 void stuck_update(struct stuck *stuck, const struct stuck_read *read);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hands values and notifications to collectd; tcpstates.c says which. */
+/* Submits values and notifications to collectd; tcpstates.c says which. */
 #include "submit.h"
 
 #include "utils/common/common.h"
@@ -22,8 +22,8 @@ static void set_instance(char *buf, size_t size, const char *group,
     snprintf(buf, size, "%s@%s", group, namespace);
 }
 
-/* Thousands of groups have a score of values each: a name is copied where it is
- * another than before. */
+/* Thousands of groups have a score of values each: a name is copied only when
+ * it has changed. */
 void submit_value(const struct metric *metric, void *data) {
   struct submission *s = data;
   value_list_t *vl = &s->vl;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hands values and notifications to collectd, as collectd names them. */
+/* Submits values and notifications to collectd, as collectd names them. */
 #ifndef TCPSTATES_SUBMIT_H
 #define TCPSTATES_SUBMIT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts the sockets of a dump; snapshot.c hands it to the decoder. */
+/* Counts the sockets of a dump; snapshot.c passes it to the decoder. */
 #include "tally.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plugin's side towards collectd, which nothing calls but this, submit.c,
- * trouble.c and view.c. */
+/* The plugin's interface to collectd: only this file, submit.c, trouble.c and
+ * view.c call it. */
 #include "collectd.h"
 
 #include "plugin.h"
@@ -13,10 +13,10 @@
 #include "unhashed_alarm.h"
 #include "view.h"
 
-/* The read that goes on. It is an error, at which collectd doubles the
- * interval, up to a day, when there is not one value because something failed.
- * That there is nothing to count is none, nor that a namespace is not there:
- * it may be there the next time. */
+/* The current read. It is an error, for which collectd doubles the interval, up
+ * to a day, if there is no value at all because something failed. It is not an
+ * error if there is nothing to count, or if a namespace is missing: it may be
+ * there next time. */
 static struct {
   cdtime_t time; /* one for all, so that a backend can add and compare them */
   size_t values; /* of all views */
@@ -132,8 +132,8 @@ static void submit_namespace(struct netns *netns, struct view *view) {
   submit(&netns->snapshot, view);
 }
 
-/* Nine tenths of the interval from now on: a read callback that takes longer
- * than the interval is late the next time, too. */
+/* Nine tenths of the interval from now: a read callback that takes longer than
+ * the interval is late the next time, too. */
 static int64_t find_deadline(void) {
   cdtime_t interval = plugin_get_interval();
   return netns_now() + (int64_t)CDTIME_T_TO_MS(interval - interval / 10);

@@ -15,7 +15,7 @@ struct trouble {
   int err;
 };
 
-/* Says "LABEL WHAT: REASON. CONSEQUENCE.", at growing distances while what and
+/* Says "LABEL WHAT: REASON. CONSEQUENCE.", at growing intervals while what and
  * err stay the same. label: of a namespace, or "". reason: NULL: that of err, a
  * negative errno. */
 void trouble_complain(struct trouble *trouble, int level, const char *label,

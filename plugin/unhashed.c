@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Counts what no state shows, for tcpstates.c. The number is a difference of
- * sums that are not read at one moment: of what is read twice in a row, the
- * smaller one is taken for alloc, the larger one for inuse. So what opens or
- * closes meanwhile makes it smaller than it is, not larger. */
+ * sums that are not read at one moment: of two readings in a row, alloc is the
+ * smaller and inuse the larger one. So sockets that open or close in between
+ * make the number too small, never too large. */
 #include "unhashed.h"
 
 #include "number.h"
@@ -38,7 +38,7 @@ size_t unhashed_close(struct unhashed *u) {
   return going_on;
 }
 
-/* One that has ended is none that is hidden. */
+/* A process that has ended is not hidden. */
 static bool is_gone(int err) { return err == -ENOENT || err == -ESRCH; }
 
 static int read_sums(struct unhashed *u, uint32_t pid,
@@ -53,7 +53,7 @@ static int read_sums(struct unhashed *u, uint32_t pid,
   return 0;
 }
 
-/* Its place in the index, which is empty where it is not known. */
+/* Its place in the index, which is empty if it is not known. */
 static uint16_t *find_index(struct unhashed *u, ino_t ino) {
   const size_t mask = 2 * UNHASHED_NAMESPACES_MAX - 1;
   for (size_t i = (size_t)ino;; i++) {
@@ -165,7 +165,7 @@ static int64_t subtract(const struct unhashed *u) {
   return u->alloc > inuse ? u->alloc - inuse : 0;
 }
 
-/* Begins from nothing the next time: what is known may take the places. */
+/* Begins from nothing next time, as what is known may take up the places. */
 static void set_gap(struct unhashed *u, enum unhashed_gap gap, int error) {
   u->gap = gap;
   u->error = error;
@@ -189,7 +189,7 @@ static bool see_all(struct unhashed *u) {
     set_gap(u, UNHASHED_PID_NAMESPACE, 0);
     return false;
   }
-  /* The process that is shown to nobody else where any are hidden. */
+  /* If any processes are hidden, this one is, too. */
   ino_t ino;
   int err = netns_sums_identify(u->proc, "1", &ino);
   if (err != 0)
@@ -197,7 +197,7 @@ static bool see_all(struct unhashed *u) {
   return err == 0;
 }
 
-/* Looks for all namespaces. Returns whether it has found them. */
+/* Searches for all namespaces. Returns whether it has found them. */
 static bool walk(struct unhashed *u, int64_t now, int64_t deadline) {
   if (!see_all(u))
     return false;
@@ -226,8 +226,8 @@ static bool walk(struct unhashed *u, int64_t now, int64_t deadline) {
   return err == 0;
 }
 
-/* Takes the number of a walk. Orphans of namespaces that have ended are among
- * it, and how many is not known: it is what it was, as far as it can be. */
+/* Takes the number of a walk. It may include an unknown number of orphans of
+ * namespaces that have ended. So it stays what it was, as far as possible. */
 static void take_number(struct unhashed *u, int64_t most) {
   int64_t others = u->ended < u->orphan ? u->ended : u->orphan;
   int64_t least = most > others ? most - others : 0;

@@ -18,8 +18,8 @@
 
 /* Reading all processes costs some 11 us for each of them. It is done in one
  * read of this many, or once in this many ms; and when the number seems to have
- * risen by a quarter, and by UNHASHED_STEP: UNHASHED_BURST times, one more of
- * which there is each time. */
+ * risen by a quarter, and by UNHASHED_STEP: up to UNHASHED_BURST times, and
+ * once more after each regular read. */
 #define UNHASHED_READS 200
 #define UNHASHED_PATIENCE 2000000
 #define UNHASHED_STEP 10
@@ -86,7 +86,7 @@ struct unhashed *unhashed_open(const struct settings *settings,
 void unhashed_read(struct unhashed *unhashed, const struct netns_sums *own,
                    int64_t now, int64_t deadline);
 
-/* Why the number is not known: a sentence without full stop; NULL: what error
+/* Why the number is not known: a sentence without a full stop; NULL: what error
  * says. what: of which it is said. */
 const char *unhashed_strerror(const struct unhashed *unhashed,
                               const char **what);

@@ -7,7 +7,7 @@
 #include "diag_dump.h"
 #include "notice.h"
 
-/* Descriptors are looked through once in this many ms at most; a WARNING waits.
+/* Descriptors are searched at most once in this many ms; a WARNING waits.
  */
 #define UNHASHED_SEARCH_PAUSE 60000
 
@@ -20,10 +20,10 @@ struct unhashed_alarm {
 };
 
 /* Takes the number of one more read, at now of netns_now(). Returns whether
- * there is a notice: a WARNING from the second read in a row with limit or more
- * on, and again at each doubling; an OKAY from the second with fewer than half
- * on. limit: 0: never; a number that is PROC_UNKNOWN is no read. Only for a
- * WARNING the processes are searched, see culprits_find(). */
+ * there is a notice: a WARNING at the second read in a row with limit or more,
+ * and again at each doubling; an OKAY at the second with fewer than half.
+ * limit: 0: never; a number that is PROC_UNKNOWN is no read. Only for a WARNING
+ * the processes are searched, see culprits_find(). */
 bool unhashed_alarm_update(struct unhashed_alarm *alarm, int64_t number,
                            uint32_t limit, int64_t now, const char *proc,
                            struct diag_dump *dump);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A network namespace, or a pattern of them, as the log speaks of it. */
+/* A network namespace, or a pattern of them, as the log names it. */
 #ifndef TCPSTATES_VIEW_H
 #define TCPSTATES_VIEW_H
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* FNV-1a: services are told apart by the hash of their names, so that several
- * control groups of one name are one holder. */
+/* FNV-1a: services are distinguished by the hash of their names, so that
+ * several control groups of one name are one holder. */
 static uint64_t hash_name(const char *name) {
   uint64_t hash = UINT64_C(0xcbf29ce484222325);
   for (; *name != '\0'; name++)

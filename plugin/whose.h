@@ -36,8 +36,8 @@ struct holder whose_holder(struct whose *whose,
                            const struct diag_socket *socket);
 
 /* Is the local port that of the service, and not the remote one? It is when it
- * is listened on. Where nobody does any more, it is when it is none that a
- * client is given. */
+ * is listened on. If nobody does any more, it is if it is not an ephemeral
+ * port. */
 bool whose_is_local(const struct whose *whose,
                     const struct diag_socket *socket);
 
