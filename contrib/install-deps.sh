@@ -215,8 +215,7 @@ install_failed() {
   die 1 "the installation failed; what was tried: $*"
 }
 
-# Debian's packages of servers start them unless this file says no, and have them
-# start at each boot.
+# Debian's server packages start their service, now and at each boot, unless this file says no.
 readonly policy=/usr/sbin/policy-rc.d
 policy_made=false
 declare -rA services=([lxc]=lxc-net [collectd-core]=collectd [collectd-dev]=collectd [prometheus]=prometheus [influxdb]=influxdb [graphite-carbon]=carbon-cache
@@ -283,7 +282,7 @@ main() {
     packages=("${fedora_missing[@]}")
     command=(dnf -q -y install)
   else
-    say "no apt-get and no dnf here. Please install, by whatever this system has for it:"
+    say "no apt-get and no dnf here. Please install, with this system's own tools:"
     printf '  %s\n' "${words_missing[@]}" >&2
     exit 3
   fi
@@ -312,7 +311,7 @@ main() {
       "${as_root[@]}" true ||
         die 1 "packages are missing, and sudo did not work; run as root: ${command[*]} ${packages[*]}"
     fi
-    # One source of several that fails need not matter: the installation tells.
+    # If one source of several fails, that need not matter: the installation will show.
     if ((${#refresh[@]} > 0)); then
       run_logged "${as_root[@]}" "${refresh[@]}" || say "apt-get update failed; trying with the lists that there are"
     fi

@@ -18,7 +18,7 @@ tcpstates-thresholds.conf, and those of NotifyStuck. In collectd's configuration
   </Plugin>
 
 Options:
-  --state DIRECTORY   remembers there what is wrong, and mails an OKAY of that. Without it no
+  --state DIRECTORY   remembers there what is wrong, and mails the OKAY for that. Without it no
                       OKAY is mailed: collectd says OKAY of each value when it starts.
                       The user named in NotificationExec must own it.
   --help              print this

@@ -50,8 +50,8 @@ clean_up() {
   remove_work
 }
 
-# select_blocks FILE REPORT: prints FILE with all lines but those of its tcpstates blocks empty, so that
-# line numbers stay true; REPORT gets the rest: "interval N", "blocks N",
+# select_blocks FILE REPORT: prints FILE with all lines empty except those of its tcpstates blocks, so that line numbers stay
+# correct; REPORT gets the rest: "interval N", "blocks N",
 # "other LINE TEXT".
 select_blocks() {
   awk -v report="$2" '
@@ -151,7 +151,7 @@ forget_values() {
 take_value() {
   num_values=$((num_values + 1))
   if [[ $3 == *nan* ]]; then return 0; fi
-  # What there is once has no column: the machine, and a namespace's settings.
+  # What exists only once has no column: the machine, and a namespace's settings.
   case $2 in
     duration-tcp_fin_timeout | duration-fin_wait2_lifetime | gauge-* | *-timewait_buckets)
       values["$1 $2"]=$3
