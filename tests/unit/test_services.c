@@ -306,7 +306,6 @@ END_TEST
 /* A container for each job. */
 START_TEST(short_lived_ones_cost_bounded_memory_and_bounded_groups) {
   uint64_t service = make("/job.service");
-  size_t size = 0;
   for (int round = 0; round < 200; round++) {
     char path[96];
     for (int i = 0; i < 20; i++) {
@@ -334,13 +333,11 @@ START_TEST(short_lived_ones_cost_bounded_memory_and_bounded_groups) {
       snprintf(path, sizeof(path), "/docker/%06d%06d%032d", round, i, 0);
       temp_tree_delete(&hierarchy, path);
     }
-    if (round == 100)
-      size = services.size;
   }
-  /* Half full with these and those that are gone, of which more or fewer have
-   * the same inode. */
+  /* These and those that are gone, of which more or fewer have the same inode:
+   * that depends on the file system. All 4000 groups would take more. */
   ck_assert_uint_le(services.ids_size, 4 * CGROUP_GONE_NUM);
-  ck_assert_uint_eq(services.size, size);
+  ck_assert_uint_le(services.size, 2 * CGROUP_GONE_NUM);
 }
 END_TEST
 
