@@ -32,6 +32,20 @@ unknown=$(
 ok "an unknown option is named, with the nearest and those that there are" \
   grep -qx '\[error\] tcpstates plugin: unknown option "LocalPorts"; write LocalPort, or one of AllPortsSummary, .*LocalPort, .*' <<<"$unknown"
 
+# What collectd itself says, as the man page quotes it; the line is that of the file.
+quoted() {
+  sed -n "/^  $1/,/^\$/s/^  //p" "$top/plugin/collectd-tcpstates.pod" | xargs -d '\n' | sed 's/line [0-9]*/line N/'
+}
+collectd_configure <<<$'<Plugin tcpstates>\n</Plugin>\nLoadPlugin tcpstates'
+collectd_run || true
+is "a block before LoadPlugin" "$(messages 'There is configuration for' | sed 's/^\[.*\] //')" "$(quoted 'There is configuration')"
+for option in 'RemoteAddress 10.0.0.0/8' 'RemoteAddress 2001:db8::/32' 'ControlGroup /system.slice'; do
+  collectd_configure <<<$'LoadPlugin tcpstates\n<Plugin tcpstates>\n<Filter "a">\n'"$option"$'\n</Filter>\n</Plugin>'
+  status=0
+  collectd_run || status=$?
+  is "without quotes: $option" "status $status: $(messages 'Parse error' | sed 's/line [0-9]*/line N/')" "status 1: $(quoted 'Parse error')"
+done
+
 # Several blocks add up, and words are taken as collectd's own options take them.
 collectd_configure <<'END'
 LoadPlugin tcpstates
