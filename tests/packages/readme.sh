@@ -30,13 +30,15 @@ inline() {
 }
 
 # documented N [PROGRAM...]: runs the Nth block as root in the clone, in the machine.
-# said NAME: the same for such a command.
+# said NAME [VALUE]: the same for such a command; VALUE takes the place of NAME in it.
 # online COMMANDS: with this system's network, which apt needs; what systemd starts has the machine's.
 documented() {
   in_machine "${@:2}" bash -e -c "cd /$clone && $(block "$1")"
 }
 said() {
-  in_machine bash -e -c "$(inline "$1")"
+  local command
+  command=$(inline "$1")
+  in_machine bash -e -c "${command/NAME/${2-}}"
 }
 online() {
   local net=("${outside[@]}")
@@ -101,9 +103,10 @@ check_release() {
   echo 'Interval 1' >"$root/etc/collectd/collectd.conf.d/00-test.conf"
   is "$release: collectd's service is enabled" "$(enabled)" enabled
   ok "$release: it is configured" documented 4
-  ok "$release: the values are there" wait_until 60 "values" said collectdctl
-  is "$release: of these groups" "$(said collectdctl | sed -n 's|.*/tcpstates-\([^/]*\)/tcp_connections-LISTEN$|\1|p' | sort | xargs)" "5432-remote all"
+  ok "$release: the values are there" wait_until 60 "values" said "collectdctl listval"
+  is "$release: of these groups" "$(said "collectdctl listval" | sed -n 's|.*/tcpstates-\([^/]*\)/tcp_connections-LISTEN$|\1|p' | sort | xargs)" "5432-remote all"
 
+  ok "$release: each has a number" said "collectdctl getval" "$(said "collectdctl listval" | grep -m 1 'tcpstates-all/tcp_connections-LISTEN$')"
   ok "$release: the plugin's alerts are configured" online "$(block 5)"
   ok "$release: and the thresholds" documented 6
   documented 7 >"$work/leak.log" 2>&1 &
@@ -128,6 +131,7 @@ check_release() {
 make_tarball
 is "all blocks of README are run here" "$(grep -c '^```sh$' "$top/README.md")" 7
 is "and of the sentences' commands these" "$(inline cat; inline collectdctl)" "cat /var/mail/*
-collectdctl listval | grep tcpstates"
+collectdctl listval | grep tcpstates
+collectdctl getval NAME"
 for release in bookworm trixie; do check_release "$release"; done
 done_testing
