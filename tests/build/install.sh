@@ -11,7 +11,7 @@ is "two files are installed" "$(cd "$work/root" && find . -type f | sort)" \
   "$(printf '.%s\n' "$plugindir/tcpstates.so" "$prefix/share/man/man5/collectd-tcpstates.5" | sort)"
 so=$work/root$plugindir/tcpstates.so
 is "only module_register is exported" "$(nm -D --defined-only "$so" | awk '{ print $3 }')" module_register
-ok "it is no symbolic link" test -f "$so" -a ! -L "$so"
+ok "it is not a symbolic link" test -f "$so" -a ! -L "$so"
 ok "relocations are read-only, all bound at start" grep -q BIND_NOW < <(readelf -d "$so")
 if type -P man >/dev/null; then
   is "the man page has no warnings" "$(man --warnings -l "$work/root$prefix/share/man/man5/collectd-tcpstates.5" 2>&1 >/dev/null)" ""

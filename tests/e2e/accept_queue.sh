@@ -43,9 +43,9 @@ is "the queue is full, and one more" "$(queue 18000-local)" "$((limit + 1)) of $
 is "as ss says" "$(value 18000-local queue_length-accept_queue) $(value 18000-local queue_length-accept_queue_limit)" \
   "$(ss -tlnH 'sport = :18000' | awk '{ print $2, $3 }')"
 is "that of another port is empty" "$(queue 18001-local)" "0 of $limit, 0 %"
-is "both together, and the percentage of the fuller one" "$(queue all)" "$((limit + 1)) of $((2 * limit)), 100 %"
-is "who gets no answer is in SYN_SENT" "$(value 18000-remote tcp_connections-SYN_SENT)" 10
-is "the others are ESTABLISHED, with nobody's ends" \
+is "the sum of both, and the percentage of the fuller one" "$(queue all)" "$((limit + 1)) of $((2 * limit)), 100 %"
+is "a client that gets no answer is in SYN_SENT" "$(value 18000-remote tcp_connections-SYN_SENT)" 10
+is "the others are ESTABLISHED, with their unaccepted ends" \
   "$(value 18000-remote tcp_connections-ESTABLISHED) $(value 18000-local tcp_connections-ESTABLISHED)" "$((limit + 1)) $((limit + 1))"
 is "and no orphans" "$(value all current_connections-orphaned)" 0
 for pair in ESTAB:ESTABLISHED SYN-SENT:SYN_SENT SYN-RECV:SYN_RECV LISTEN:LISTEN; do

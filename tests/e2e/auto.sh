@@ -80,7 +80,7 @@ counts() {
 }
 
 # read_at_rest: a read of auto and what ss says, between two equal dumps: no
-# socket has come to its end meanwhile.
+# socket has ended in between.
 read_at_rest() {
   read_host dump >"$work/dump" && read_host auto >"$work/auto" && ss -tanH >"$work/ss" &&
     read_host dump >"$work/dump2" && [[ $(counts "$work/dump") == "$(counts "$work/dump2")" ]]

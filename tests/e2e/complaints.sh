@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What lasts is said at growing distances; that it has another reason than before is news,
+# What lasts is logged at growing intervals; a new reason is news,
 # and said at once: of socket counts, files and namespaces.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"

@@ -112,10 +112,10 @@ said=$(client fill 127.0.0.1 18000)
 values >/dev/null
 is "connect() fails for want of a port" "$said" "150 EADDRNOTAVAIL"
 is "and that is 100 %" "$(ports 18000-remote)" "200 of 200, 100 %"
-is "towards another destination there are all" "$(client fill 127.0.0.2 18000)" "200 EADDRNOTAVAIL"
+is "towards another destination all of them are there" "$(client fill 127.0.0.2 18000)" "200 EADDRNOTAVAIL"
 values >/dev/null
-is "two that are full are no more than one" "$(ports 18000-remote)" "200 of 200, 100 %"
-is "from another address there are all, too" "$(client fill 127.0.0.1 18050 127.0.0.2)" "200 EADDRNOTAVAIL"
+is "two full ones are not more than one" "$(ports 18000-remote)" "200 of 200, 100 %"
+is "from another address all of them are there, too" "$(client fill 127.0.0.1 18050 127.0.0.2)" "200 EADDRNOTAVAIL"
 values >/dev/null
 is "as it says" "$(ports 18050-remote)" "200 of 200, 100 %"
 client time-wait >/dev/null
@@ -189,7 +189,7 @@ END
   values >/dev/null
   is "another namespace has its own range" "$(ports 18000-remote@beside)" "30 of 100, 30 %"
   is "of several it is that of the fullest, and no setting" "$(ports 18000-remote@both)" "60 of , 60 %"
-  is "where it is not asked for there is none" "$(ports 18000-remote)" " of ,  %"
+  is "if it is not asked for, there is none" "$(ports 18000-remote)" " of ,  %"
   collectd_stop
 else
   skip "other namespaces" "no right to enter one: $(<"$work/nsenter")"

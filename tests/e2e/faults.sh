@@ -271,7 +271,7 @@ calls reference <"$work/clean" >"$work/plain"
 {
   awk 1 "$work/clean"
   # What other reads call as well has failed above. There are hundreds of entries of /proc
-  # and of descriptors, and what comes of them is alike: every seventh fails.
+  # and of descriptors, and all have the same result: every seventh fails.
   calls notifies <"$work/clean" |
     awk 'NR == FNR { plain[$1] = $2; next } { print $1, $2, plain[$1] + 1, $1 ~ /^readdir$|^readlinkat$/ ? 7 : 1 }' "$work/plain" - |
     cases "$notify" | while read -r case; do

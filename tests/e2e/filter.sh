@@ -53,7 +53,7 @@ values >"$work/got"
 check() {
   is "group \"$1\"" "$(grep "^$1 tcp_connections-\|^$1 current_connections-" "$work/got")" "$(wanted_where "$1" "$2")"
 }
-# An IPv6 socket that talks IPv4 counts as IPv4.
+# An IPv6 socket that speaks IPv4 counts as IPv4.
 ipv4='($4 ~ /^(::ffff:)?[0-9]+\.[0-9.]+$/)'
 check 18000-local '$5 == 18000'
 check web '$5 == 18000 || $5 == 18001 || ($5 >= 18010 && $5 <= 18020)'
@@ -64,7 +64,7 @@ check ipv4 "$ipv4"
 check ipv6 "!$ipv4"
 check "ipv6-peers" '$6 !~ /^(::ffff:)?[0-9]+\.[0-9.]+$/'
 check nobody 0
-is "who asks for ports gets \"all\" only when asking for it" "$(grep -c '^all tcp_connections' "$work/got" || true)" 0
+is "with ports configured there is \"all\" only when asking for it" "$(grep -c '^all tcp_connections' "$work/got" || true)" 0
 is "nothing is complained about" "$(complaints)" ""
 collectd_stop
 

@@ -44,7 +44,7 @@ read_once() {
   printf '<Plugin tcpstates>\n%s\n</Plugin>\n' "$1" >"$work/once.conf"
   "${@:2}" "${host[@]}" --config "$work/once.conf" --values "$plugin" 2>/dev/null || echo "failed"
 }
-is "where nobody listens a read of ListeningPorts has no value, and is good" \
+is "if nobody listens, a read of ListeningPorts has no value, and succeeds" \
   "$(read_once "ListeningPorts true
 $no_values" unshare --net)" "read 1"
 is "without tcp_diag a read of sockets has no value, and is an error" \
@@ -53,7 +53,7 @@ $no_values" "${no_tcp_diag[@]}")" "read 1
 read 1 returned -1
 failed"
 read_once "AllPortsSummary true" "${no_tcp_diag[@]}" >"$work/once"
-is "with other values it is good" "$(grep -c '^tcpstates-all/duration-tcp_fin_timeout' "$work/once") $(grep -c returned "$work/once")" "1 0"
+is "with other values it succeeds" "$(grep -c '^tcpstates-all/duration-tcp_fin_timeout' "$work/once") $(grep -c returned "$work/once")" "1 0"
 
 if tcpconns=$(collectd_plugin tcpconns); then
   ok "the program reads collectd's own tcpconns.so too" grep -q . < <("${host[@]}" --values --reads 1 "$tcpconns")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Configurations that nobody means: 10 000 lines of nonsense and names that could
+# Configurations that nobody would write: 10 000 lines of nonsense and names that could
 # break a log or a path. One line says what is wrong, or the values are right.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 enter_netns "$@"

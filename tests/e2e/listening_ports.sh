@@ -32,7 +32,7 @@ for ((port = 20000; port < 20000 + many; port++)); do sockets make listen ipv4 $
 # Both services, and the lowest of the others; 20550 is a group in any case.
 is "the services keep their groups beside $many others" "$(listening)" \
   "$(printf '%d\n' 8080 $(seq 20000 $((20000 + max - 3))) 20550 50051)"
-# At growing distances: while they still grew in number, too.
+# At growing intervals, also while their number still grew.
 is "the log says how many have none" \
   "$(complaints | sed 's/.*\(ListeningPorts: \)[1-9][0-9]*/\1N/' | sort -u)" \
   "ListeningPorts: N more ports than $max are listened on. They have no group; LocalPort gives one to any port."

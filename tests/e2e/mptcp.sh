@@ -8,7 +8,7 @@ enter_netns "$@"
 [[ $(cat /proc/sys/net/mptcp/enabled 2>/dev/null) == 1 ]] || skip_all "no MPTCP in this kernel"
 ss -M >/dev/null 2>&1 || skip_all "this ss knows no MPTCP"
 
-# A server and its clients that obey: "connect NAME ADDRESS PORT NUM [tcp]", of MPTCP unless tcp,
+# A server and its clients that take commands: "connect NAME ADDRESS PORT NUM [tcp]", of MPTCP unless tcp,
 # "accept" or "leave" first for what the server does; "shutdown NAME", "close NAME",
 # "finish NAME", "reset NAME", "talk NAME".
 cat >"$work/peers.py" <<'END'
@@ -148,9 +148,9 @@ if $have_ipv6; then
 fi
 is "TCP's are those of ss -t" "$(states all)" "$(ss -tanH | ss_states)"
 is "Protocol tcp is no condition" "$(states tcp)" "$(ss -tanH dport = :18000 | ss_states)"
-is "who has closed is an orphan, others are not" \
+is "a closed socket is an orphan, the others are not" \
   "$(value mptcp current_connections-fin_wait2_orphaned) $(value mptcp current_connections-orphaned)" "3 3"
-is "whom nobody has accepted" "$(value mptcp current_connections-close_wait_unaccepted)" 6
+is "which nobody has accepted" "$(value mptcp current_connections-close_wait_unaccepted)" 6
 is "the queues of its listeners" "$(value mptcp queue_length-accept_queue)" \
   "$(ss -lMnH | awk '{ sum += $2 } END { print sum }')"
 is "over, with a descriptor: both have finished, or the peer has reset" "$(value mptcp tcp_connections-CLOSED)" \

@@ -76,7 +76,7 @@ is "a group's value that only \"all\" has any more is one that the table says to
   "$(sed '/^tcpstates\/[^am].* duration-close_wait_oldest/d' "$work/dispatched" >"$work/renamed" &&
     python3 "$top/tests/support/names.py" "$top" "$work/renamed" |
     grep -c 'duration-close_wait_oldest of each group is in the table, and not dispatched')" 1
-is "one that is new is missing in the table" \
+is "a new one is missing in the table" \
   "$(sed 'p; s/percent-orphans/percent-novelties/' "$work/dispatched" >"$work/renamed" &&
     python3 "$top/tests/support/names.py" "$top" "$work/renamed" |
     grep -c 'percent-novelties of machine is dispatched, and not in the table')" 1

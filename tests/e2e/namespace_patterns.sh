@@ -87,7 +87,7 @@ seen() {
 for state in ESTABLISHED:established SYN_SENT:syn-sent FIN_WAIT2:fin-wait-2 TIME_WAIT:time-wait CLOSE_WAIT:close-wait LISTEN:listening; do
   is "${state%:*} of all is what ss says in each" "$(got "all@pods tcp_connections-${state%:*}")" "$(seen "${state#*:}")"
 done
-is "there are sockets to be seen" "$(got 'all@pods tcp_connections-ESTABLISHED')" $((10 + 40 + 4))
+is "there are sockets to see" "$(got 'all@pods tcp_connections-ESTABLISHED')" $((10 + 40 + 4))
 # The sums of one read, by adding up the blocks' values of the same read.
 awk '
   $1 !~ /@/ || $2 ~ /tcp_fin_timeout|fin_wait2_lifetime|tcp_max_tw_buckets|namespaces/ { next }

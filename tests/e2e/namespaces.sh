@@ -155,12 +155,12 @@ ip netns del "$prefix-later"
 values >/dev/null
 values >/dev/null
 is "it has gone" "$(got all@later duration-tcp_fin_timeout)" ""
-ok "really: nothing pins it" bash -c "! ip link show veth-$$"
+ok "nothing pins it" bash -c "! ip link show veth-$$"
 add_namespace later
 set_there later tcp_fin_timeout 44
 values >/dev/null
 is "it is back under the same name" "$(got all@later duration-tcp_fin_timeout)" 44
-is "collectd's own namespace is the same still" "$(got 18000-local tcp_connections-ESTABLISHED)" 2
+is "collectd's own namespace is still the same" "$(got 18000-local tcp_connections-ESTABLISHED)" 2
 collectd_stop
 
 # Without the right to enter them.

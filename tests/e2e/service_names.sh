@@ -120,7 +120,7 @@ if "${unprivileged[@]}" true 2>"$work/setpriv"; then
   plugin_host[0]=$work/plugin_host
   build=$work reads=5
   read_once "${unprivileged[@]}"
-  is "without rights control groups give the names" "$(established)" "$by_cgroup"
+  is "without rights, control groups give the names" "$(established)" "$by_cgroup"
   is "and one line says so" "$(grep -c 'ServiceNames "hostname": not allowed: collectd needs CAP_SYS_ADMIN and CAP_SYS_PTRACE. Containers are named after their control groups.' "$work/out")" 1
 else
   skip "without rights" "this user cannot become another: $(<"$work/setpriv")"

@@ -111,7 +111,7 @@ values >/dev/null
 program server api.service "make fin-wait2-held ipv4 50051 600"
 says "the service is named, and its port" WARNING api.service close_wait_stuck \
   '^600 sockets of api.service in CLOSE_WAIT for more than 1 s \(oldest [1-9][0-9]? s\)\. .*Local port 50051 \(600\)\. server\[[0-9]+\] \(600\)\.'
-says "and who waits for it" WARNING api.service fin_wait2_stuck \
+says "and what waits for it" WARNING api.service fin_wait2_stuck \
   "^600 sockets of api.service in FIN_WAIT2 .*Remote port 50051 \(600\)\. server\[$pid_server\] \(600\)\."
 is "the meta data has the facts" "$(fact api.service close_wait_stuck state) $(fact api.service close_wait_stuck sockets) $(fact api.service close_wait_stuck not_accepted)" "CLOSE_WAIT 600 0"
 is "the control group" "$(fact api.service close_wait_stuck control_group)" "/${cgroup##*/}/api.service"
@@ -176,7 +176,7 @@ is "and the meta data has its host name" "$(fact docker-0123456789ab close_wait_
 is "which others have not" "$(fact api.service close_wait_stuck container_host_name)" ""
 
 # All together, where none has enough.
-is "all does not speak while holders do" "$(notifications | grep -c ' all ')" 0
+is "there is no notification of all while there are some of holders" "$(notifications | grep -c ' all ')" 0
 is "nothing else is complained about" "$(complaints | grep -v Notification || true)" ""
 collectd_stop
 

@@ -315,7 +315,7 @@ host=localhost
 # ---- the mails ----------------------------------------------------------------------------
 
 is "each mail was sent as nobody, never as root" "$(cut -f1 "$work/mail/log" | sort -u)" nobody
-is "to whom the configuration says" "$(cut -f2 "$work/mail/log" | sort -u)" someone
+is "to those in the configuration" "$(cut -f2 "$work/mail/log" | sort -u)" someone
 ok "collectd's text is in it" grep -qE $'^nobody\tsomeone\tFAILURE: localhost tcpstates-all/current_connections-fin_wait2_stuck\t.*currently 201\.0+\. That is above the failure threshold of 200\.' "$work/mail/log"
 is "of what was wrong, nothing is remembered" "$(find "$work/state" -type f | grep -v unhashed || true)" ""
 # A connection of collectd-nagios may be over before its thread has a name.

@@ -196,7 +196,7 @@ groups=(all 18000-local 18001-18009-local 18000-remote)
   on_db1 wanted "${groups[@]}" | sed 's/^/db1 /'
 } | sed 'p; s/ 18001-18009-local / api.service /; t; s/ 18000-remote / client.service /; t; d' >"$work/wanted"
 
-# Nothing changes any more once all are stuck. Sums are made of 6 s, so that each
+# Once all are stuck, nothing changes any more. Sums are made of 6 s, so that each
 # machine has a value in them even if a read takes two.
 sleep 8
 since=$(($(date +%s) / 6 * 6 + 6))
@@ -238,7 +238,7 @@ for panel in json.load(open(sys.argv[2]))["panels"]:
         print(panel["title"])
 PYTHON
 )" ""
-  is "of a machine that there is not, it says so" "$(draw web2)" \
+  is "it says so of a machine that does not exist" "$(draw web2)" \
     "preview: http://127.0.0.1:9090 has no values of web2 then; the label instance is its name, with honor_labels: true"
 else
   skip "preview draws a machine" "no chromium here, or npm has none of the components"

@@ -238,7 +238,7 @@ PYTHON
 done
 
 code_block "$page" 5 >"$work/rules/tcpconns.yml"
-ok "promtool likes the rule" promtool check rules "$work/rules/tcpconns.yml"
+ok "promtool accepts the rule" promtool check rules "$work/rules/tcpconns.yml"
 kill -HUP "$prometheus_pid"
 
 sockets release established ipv4 443

@@ -120,7 +120,7 @@ is "all that is held in FIN_WAIT1 is stuck" "$(part_of "$(grep fin_wait1 <<<"$of
 cpu='hostname=web1;plugin=cpu;type=percent;type_instance=idle'
 ok "the graph of another plugin's value" grep -q '^DEF:avg0=.*/cpu/percent-idle.rrd:value:AVERAGE' <(arguments "$cpu")
 is "is as it was" "$(arguments "$cpu")" "$(arguments "$cpu" before)"
-is "several plugins at a time have the same graphs" \
+is "several plugins together have the same graphs" \
   "$(cgi collection3 index.cgi 'action=show_selection;hostname=web1' | grep -o 'plugin=tcpstates[^"]*' | sort)" \
   "$(cgi collection3 index.cgi 'action=show_selection;hostname=web1;plugin=tcpstates' | grep -o 'plugin=tcpstates[^"]*' | sort)"
 is "no script complains" "$(sort -u "$work/cgi.log")" ""

@@ -29,7 +29,7 @@ for file in "$top"/contrib/dashboards/{prometheus,influxdb,graphite}/*.json; do
   ok "${file#"$top"/contrib/} is of the types" checks "$file"
 done
 
-# A mistake is found out.
+# A mistake is found.
 mkdir prometheus
 first=$top/contrib/dashboards/prometheus/fleet.json
 wrong() {

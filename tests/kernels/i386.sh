@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Control groups on a 32-bit kernel, where a directory's inode number is but half of
+# Control groups on a 32-bit kernel, where a directory's inode number is only half of
 # its id: the tests of them are cross-built for i386 in a clean root, and run on
 # Debian's kernel for it in qemu.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"

@@ -18,7 +18,7 @@ readonly conf=$conf_d/tcpstates.conf
 
 preparations=()
 running=
-# unshare does not heed a SIGTERM, and takes its processes along at a SIGKILL.
+# unshare ignores SIGTERM; a SIGKILL ends its processes, too.
 at_end() {
   local pid
   for pid in "${preparations[@]}"; do

@@ -76,7 +76,7 @@ interval_holds() {
 if [[ ! -e /proc/sys/net/core/somaxconn ]]; then skip_all "net.core.somaxconn cannot be set here"; fi
 echo $((2 * syns)) | tee /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/tcp_max_syn_backlog >/dev/null
 echo 0 >/proc/sys/net/ipv4/tcp_syncookies
-# So that none is given up meanwhile.
+# So that none is given up.
 echo 10 >/proc/sys/net/ipv4/tcp_synack_retries
 mass synrecv "$syns"
 start auto

@@ -104,7 +104,7 @@ at_end() {
   cgroup_remove
 }
 
-# Never ends: standard input of what is to go on until it is killed.
+# Never ends: the standard input of what has to run until it is killed.
 mkfifo "$work/forever"
 exec {forever}<>"$work/forever"
 

@@ -340,8 +340,8 @@ sockstat() {
   awk -v name="$1" '$1 == "TCP:" { for (i = 2; i < NF; i += 2) if ($i == name) print $(i + 1) }' /proc/net/sockstat
 }
 
-# limit_at tcp_max_orphans|tcp_mem PERCENT: becomes such that it is used by so much.
-# Others' sockets count: repeat it while it has to be so.
+# limit_at tcp_max_orphans|tcp_mem PERCENT: is set so that this much of it is used.
+# Other programs' sockets count, too: repeat it until there are none.
 limit_at() {
   local used
   if [[ $1 == tcp_mem ]]; then used=$(sockstat mem); else used=$(sockstat orphan); fi
@@ -349,7 +349,7 @@ limit_at() {
   mv -- "$work/limit" "$work/limits/$1"
 }
 
-# memory_take PORT: a connection to who listens there and does not read; it takes
+# memory_take PORT: a connection to a listener that does not read; it takes
 # some 3 MB of TCP memory until memory_free.
 memory_take() {
   local tenths before
