@@ -190,7 +190,7 @@ static int read_family(const struct config_option *option, unsigned arg) {
 static int read_protocol(const struct config_option *option, unsigned arg) {
   (void)arg;
   const oconfig_item_t *item = option->item;
-  if (item->values_num != 1 || option->filter->protocol != FILTER_TCP)
+  if (item->values_num != 1 || *option->has_protocol)
     return config_refuse(option, "%s: takes one value, once; " PROTOCOL_HELP,
                          item->key);
   const oconfig_value_t *value = &item->values[0];
@@ -199,6 +199,7 @@ static int read_protocol(const struct config_option *option, unsigned arg) {
   if (!mptcp && !(text && strcasecmp(value->value.string, "tcp") == 0))
     return config_refuse_value(option, 0, "not counted; " PROTOCOL_HELP);
   option->filter->protocol = mptcp ? FILTER_MPTCP : FILTER_TCP;
+  *option->has_protocol = true;
   return 0;
 }
 
@@ -306,7 +307,9 @@ int config_read_filter(const struct config_option *option, unsigned arg) {
   snprintf(where, sizeof(where), "%sFilter \"%s\": ", option->where, name);
   struct config_option inside = *option;
   inside.where = where;
+  bool has_protocol = false;
   inside.filter = &group->filter;
+  inside.has_protocol = &has_protocol;
   int err = config_read_block(&inside, item, filter_options,
                               sizeof(filter_options) / sizeof(*filter_options),
                               NULL, 0);

@@ -29,6 +29,7 @@ struct config_option {
   struct config_error *error;
   struct settings *settings;
   struct filter *filter;                /* inside a Filter block; else NULL */
+  bool *has_protocol;                   /* there: has it a Protocol yet? */
   struct settings_namespace *namespace; /* inside its block; else NULL */
 };
 

@@ -303,9 +303,24 @@ static const struct {
     {"TCP, which is no condition", FILTER("a", OPTION("Protocol", TEXT("tcp"))),
      "<Filter \"a\">: has no condition; write at least one option in it, such "
      "as LocalPort 443"},
-    {"a protocol twice",
+    {"MPTCP, then TCP",
      FILTER("a", OPTION("Protocol", TEXT("mptcp")),
             OPTION("Protocol", TEXT("tcp"))),
+     "Filter \"a\": Protocol: takes one value, once; write \"mptcp\" or "
+     "\"tcp\""},
+    {"TCP, then MPTCP",
+     FILTER("a", OPTION("Protocol", TEXT("tcp")),
+            OPTION("LocalPort", NUMBER(1)), OPTION("protocol", TEXT("mptcp"))),
+     "Filter \"a\": protocol: takes one value, once; write \"mptcp\" or "
+     "\"tcp\""},
+    {"TCP twice",
+     FILTER("a", OPTION("LocalPort", NUMBER(1)),
+            OPTION("Protocol", TEXT("tcp")), OPTION("Protocol", TEXT("tcp"))),
+     "Filter \"a\": Protocol: takes one value, once; write \"mptcp\" or "
+     "\"tcp\""},
+    {"MPTCP twice",
+     FILTER("a", OPTION("Protocol", TEXT("mptcp")),
+            OPTION("Protocol", TEXT("mptcp"))),
      "Filter \"a\": Protocol: takes one value, once; write \"mptcp\" or "
      "\"tcp\""},
     {"a family twice",
