@@ -65,17 +65,27 @@ static int add(struct search *search, const struct candidate *candidate) {
   return 0;
 }
 
+/* A process that has ended and a descriptor that was closed are not missed. */
+static void note_failure(struct search *search, int error) {
+  if (error != ENOENT && error != ESRCH)
+    search->result.complete = false;
+}
+
 /* The inode of the socket that the descriptor is of; 0: it is of no socket. */
-static uint32_t read_inode(const char *path) {
+static uint32_t read_inode(struct search *search, const char *path) {
   char link[64];
   ssize_t len = readlink(path, link, sizeof(link));
+  if (len < 0)
+    note_failure(search, errno);
   return len <= 0 ? 0 : process_parse_socket(link, (size_t)len);
 }
 
 /* MPTCP's have the inode of their subflows, which are TCP's. */
-static bool is_tcp(const char *path) {
-  char name[16];
+static bool is_tcp(struct search *search, const char *path) {
+  char name[33]; /* include/net/sock.h, struct proto, and an end */
   ssize_t len = getxattr(path, "system.sockprotoname", name, sizeof(name) - 1);
+  if (len < 0)
+    note_failure(search, errno);
   if (len <= 0)
     return false;
   name[len] = '\0';
@@ -83,11 +93,20 @@ static bool is_tcp(const char *path) {
   return strcmp(protocol, "TCP") == 0 || strcmp(protocol, "TCPv6") == 0;
 }
 
+/* NULL: there is none any more, or it cannot be read. */
+static const struct dirent *read_entry(struct search *search, DIR *dir) {
+  errno = 0;
+  const struct dirent *entry = readdir(dir);
+  if (entry == NULL && errno != 0)
+    note_failure(search, errno);
+  return entry;
+}
+
 static int take_descriptors(struct search *search, DIR *dir, uint32_t pid,
                             uint32_t namespace) {
   const struct dirent *entry;
   int num = 0, err = 0;
-  while (err == 0 && (entry = readdir(dir)) != NULL) {
+  while (err == 0 && (entry = read_entry(search, dir)) != NULL) {
     uint64_t fd;
     if (number_parse(entry->d_name, strlen(entry->d_name), INT32_MAX, &fd) != 0)
       continue;
@@ -98,9 +117,9 @@ static int take_descriptors(struct search *search, DIR *dir, uint32_t pid,
     char path[256];
     snprintf(path, sizeof(path), "%.200s/%u/fd/%u", search->proc, pid,
              (unsigned)fd);
-    const struct candidate candidate = {read_inode(path), pid, (uint32_t)fd,
-                                        namespace};
-    if (candidate.inode == 0 || !is_tcp(path))
+    const struct candidate candidate = {read_inode(search, path), pid,
+                                        (uint32_t)fd, namespace};
+    if (candidate.inode == 0 || !is_tcp(search, path))
       continue;
     if (namespace < CULPRITS_NAMESPACES)
       err = add(search, &candidate);
@@ -117,14 +136,17 @@ static int take_process(uint32_t pid, void *data) {
   DIR *dir = opendir(path);
   if (dir == NULL) {
     search->result.refused += errno == EACCES || errno == EPERM;
+    note_failure(search, errno);
     return 0;
   }
   ino_t ino;
   size_t num = search->num, namespaces_num = search->namespaces_num;
   snprintf(who, sizeof(who), "%u", (unsigned)pid);
-  int err = 0;
-  if (netns_sums_identify(search->proc, who, &ino) == 0) /* not yet ended */
+  int unknown = netns_sums_identify(search->proc, who, &ino), err = 0;
+  if (unknown == 0)
     err = take_descriptors(search, dir, pid, note_namespace(search, ino, pid));
+  else
+    note_failure(search, -unknown);
   /* A namespace without TCP sockets takes no place. */
   if (search->num == num)
     search->namespaces_num = namespaces_num;
@@ -207,12 +229,11 @@ static int find_states(struct search *search, struct diag_dump *dump) {
   return err;
 }
 
-static bool is_open(const struct search *search,
-                    const struct candidate *candidate) {
+static bool is_open(struct search *search, const struct candidate *candidate) {
   char path[256];
   snprintf(path, sizeof(path), "%.200s/%u/fd/%u", search->proc, candidate->pid,
            candidate->fd);
-  return read_inode(path) == candidate->inode;
+  return read_inode(search, path) == candidate->inode;
 }
 
 /* Adds up what is left, process by process. */

@@ -157,13 +157,23 @@ static void give(struct pinned *pinned, size_t slot, size_t *next, bool all) {
   netns_add(&pinned->set, netns);
 }
 
+/* Is there a namespace? */
+static bool is_namespace(const struct pinned *pinned, const char *path) {
+  char own_path[256];
+  snprintf(own_path, sizeof(own_path), "%.200s/self/ns/net", pinned->proc);
+  struct stat own, status;
+  return stat(own_path, &own) == 0 && stat(path, &status) == 0 &&
+         status.st_dev == own.st_dev;
+}
+
 static int take(struct pinned *pinned, const struct netns *netns,
                 struct pin *pin, pinned_cb cb, void *data) {
   int err = netns->error != 0 ? netns->error : netns->snapshot.sums_error;
   if (err == 0)
     pin->alone = cb(&netns->snapshot.sums, data);
   /* EINVAL: it was unmounted, and the file under it is none. */
-  return err == 0 || err == -EINVAL || netns_is_gone(err)
+  bool may_have_gone = netns_is_gone(err) || err == -EINVAL;
+  return err == 0 || (may_have_gone && !is_namespace(pinned, pin->path))
              ? 0
              : failed(pinned, pin->path, err);
 }

@@ -37,6 +37,11 @@ declare -rA faults=(
   [malloc]=ENOMEM
   [calloc]=ENOMEM
   [realloc]=ENOMEM
+  # Not ENOENT and ESRCH: a process that has ended gives these.
+  [getdents64]='EACCES EBADF EFAULT EINVAL EIO ENOMEM ENOTDIR'
+  [stat]='EACCES EIO ENOMEM ENOTDIR EOVERFLOW'
+  [readlink]='EACCES EINVAL EIO ENOMEM'
+  [getxattr]='EACCES EIO ENOMEM ERANGE'
 )
 
 host=("$build/faulty_host" --types-db "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)")
@@ -280,4 +285,65 @@ calls reference <"$work/clean" >"$work/plain"
 } >"$work/transcript"
 awk -v notify=1 -f "$top/tests/faults/faults.awk" "$work/transcript" >"$work/judgement"
 judge "the read that notifies" "$notify" "$work/judgement"
+
+# ---- sockets in no state ------------------------------------------------------
+
+# The machine is a PID namespace with a process in this network namespace and one in another, and
+# a third is mounted, whose sockets are held outside.
+# shellcheck disable=SC2016 # for bash
+sockmake_by machine 'make bound ipv4 18008 2' unshare --pid --fork --kill-child --mount-proc bash -e -c '
+  while read -r mount; do umount --lazy "$mount"; done < <(findmnt -n -r -o TARGET -t nsfs)
+  touch "$1/mounted"
+  unshare --net="$1/mounted" ip link set lo up
+  mkfifo "$1/inside.fifo"
+  unshare --net bash -e -c "ip link set lo up; echo \$\$ >\$1/inside.pid; exec \$2" - "$@" <>"$1/inside.fifo" >"$1/inside" &
+  echo "make established ipv4 18009 5" >"$1/inside.fifo"
+  exec "$2"' - "$work"
+machine=/proc/${others[2]}
+wait_until 60 "sockmake inside" grep -qx ok "$work/inside"
+sockmake_by outside 'make established ipv4 18010 4' nsenter --net="$machine/root$work/mounted"
+host=(env FAULTS_ALLOC=5000 nsenter --pid="$machine/ns/pid_for_children" --mount="$machine/ns/mnt" --root="$machine/root" "${host[@]: -3}")
+configuration=$work/unhashed.conf
+echo '<Plugin tcpstates>
+  ReportUnhashed false
+</Plugin>' >"$configuration"
+printf '%s\n' first | read_by_plan >"$work/clean"
+calls first <"$work/clean" >"$work/plain"
+echo '<Plugin tcpstates>
+</Plugin>' >"$configuration"
+printf '%s\n' first reference | read_by_plan >"$work/clean"
+inuse=$(awk '/^TCP6?:/ { sum += $3 } END { print sum }' \
+  /proc/$$/net/sockstat{,6} "$machine/root/proc/$(<"$work/inside.pid")/net/sockstat" "/proc/${others[3]}/net/sockstat")
+is "unhashed sockets are those in no namespace" "$(grep -c "^tcpstates-machine.current_connections-unhashed $((5000 - inuse))$" "$work/clean")" 2
+unhashed='getdents64 stat readlink open read setns pthread_create'
+# added ROLE: how often each call is made in that read beyond the number that others make.
+added() {
+  calls "$1" <"$work/clean" | awk 'NR == FNR { plain[$1] = $2; next } { print $1, $2, plain[$1] + 1, $1 ~ /^readdir$|^readlink$/ ? 7 : 1 }' "$work/plain" -
+}
+# What others call as well has failed above with all that there is.
+few='^(open|read) .* (EACCES|EIO|EMFILE|half)$|^(pthread_create|setns) '
+{
+  awk 1 "$work/clean"
+  added first | cases "$unhashed" | grep -E "^(getdents64|stat|readlink) |$few" | while read -r case; do
+    printf '%s\n' "fault1 $case" clean1 clean2 | read_by_plan
+  done
+} >"$work/transcript"
+awk -f "$top/tests/faults/faults.awk" "$work/transcript" >"$work/judgement"
+judge "sockets in no state" "$unhashed" "$work/judgement"
+
+echo '<Plugin tcpstates>
+  NotifyUnhashed 1
+</Plugin>' >"$configuration"
+printf '%s\n' warm notifies warm warm reference | read_by_plan >"$work/clean"
+ok "a notification names who holds them" grep -qE '^notification WARNING .* sockmake\[1\][^,]* \(2\)' "$work/clean"
+calls reference <"$work/clean" >"$work/plain"
+unhashed='getdents64 stat opendir readdir readlink getxattr closedir'
+{
+  awk 1 "$work/clean"
+  added notifies | cases "$unhashed" | grep -v ' ENOENT$' | while read -r case; do
+    printf '%s\n' warm "fault1 $case" clean1 clean2 | read_by_plan
+  done
+} >"$work/transcript"
+awk -v notify=1 -v processes_matter=1 -f "$top/tests/faults/faults.awk" "$work/transcript" >"$work/judgement"
+judge "who holds sockets in no state" "$unhashed" "$work/judgement"
 done_testing

@@ -3,7 +3,8 @@
 # "CALL: WHAT IS WRONG" for each thing that is, and "CALL cases N" for each call.
 # The reads are, in this order: "reference", whole; then for each case one or two
 # with the fault, "fault1" and "fault2", and then without "clean1", any number of
-# "clean", and "clean2".
+# "clean", and "clean2". With notify=1 "notifies" is a read that notifies, as each with a fault does;
+# with processes_matter=1 what that says of processes is the same, or it says that it is not all.
 
 function wrong(text) {
   printf "%s: %s %s %s%s: %s\n", call, call, position, how, where == "" ? "" : " (" where ")", text
@@ -55,6 +56,7 @@ function both_dumps() {
 function judge(    key, missing) {
   if (role == "notifies") {
     reference_notifications = notifications
+    reference_processes = processes
     return
   }
   if (role == "reference") {
@@ -79,6 +81,8 @@ function judge(    key, missing) {
     missing_any += missing
     if (notify && notifications != reference_notifications)
       wrong(notifications " notifications instead of " reference_notifications)
+    if (processes_matter && processes != reference_processes && processes !~ /not all could be read$/)
+      wrong("processes are without a word \"" processes "\" instead of \"" reference_processes "\"")
     return
   }
   if (missing) wrong(role ": " missing " values are missing")
@@ -99,9 +103,13 @@ function judge(    key, missing) {
 
 /^tcpstates-/ { value[$1] = $2 }
 /^notification WARNING / { notifications++ }
-/^(error|warning): / {
+/^(error|warning): |^info: .* is missing\.$/ {
   complaints++
   message = message $0 "; "
+}
+/^# meta processes / {
+  processes = $0
+  sub(/^# meta processes /, "", processes)
 }
 /^info: .* again\.$/ { recoveries++ }
 /^contract: / { print }
@@ -127,6 +135,7 @@ function judge(    key, missing) {
   judge()
   delete value
   complaints = recoveries = notifications = 0
+  processes = ""
 }
 END {
   for (call in cases) print call " cases " cases[call]

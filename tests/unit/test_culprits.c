@@ -16,6 +16,8 @@
 static struct temp_tree proc;
 static struct processes found;
 
+static int xattr_error; /* of each socket that is not TCP's; 0: none */
+
 /* A socket's protocol goes by its inode. */
 enum { UDP = 1000000, UNIX = 2000000, TCP6 = 3000000, MPTCP = 4000000 };
 
@@ -35,6 +37,9 @@ ssize_t __wrap_getxattr(const char *path, const char *name, void *value,
                          : inode > UNIX ? "UNIX-STREAM"
                          : inode > UDP  ? "UDP"
                                         : "TCP";
+  errno = inode > UDP ? xattr_error : 0;
+  if (errno != 0)
+    return -1;
   snprintf(value, size, "%s", protocol);
   return (ssize_t)strlen(protocol) + 1;
 }
@@ -136,6 +141,24 @@ START_TEST(only_tcp_and_mptcp_count) {
 }
 END_TEST
 
+START_TEST(one_that_cannot_be_told_makes_it_incomplete) {
+  add_process(40, "a", "api");
+  add_socket(40, 3, UDP + 1);
+  add_socket(40, 4, 100);
+  const int errors[] = {EACCES, EIO, ENOMEM, ENOTSUP};
+  for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+    xattr_error = errors[i];
+    struct process_search search = find();
+    ck_assert_int_eq(search.error, 0);
+    ck_assert(!search.complete);
+    ck_assert_uint_eq(search.found, 1);
+  }
+  /* It was closed, or the process has ended. */
+  xattr_error = ENOENT;
+  ck_assert(find().complete);
+}
+END_TEST
+
 START_TEST(descriptors_of_one_socket_count_once_in_a_process) {
   add_process(40, "a", "api");
   add_socket(40, 3, 100);
@@ -233,6 +256,7 @@ int main(void) {
   tcase_add_checked_fixture(tcase, start, end);
   tcase_add_test(tcase, sockets_that_no_dump_shows_count);
   tcase_add_test(tcase, only_tcp_and_mptcp_count);
+  tcase_add_test(tcase, one_that_cannot_be_told_makes_it_incomplete);
   tcase_add_test(tcase, descriptors_of_one_socket_count_once_in_a_process);
   tcase_add_test(tcase, what_was_closed_meanwhile_does_not_count);
   tcase_add_test(tcase, other_namespaces_are_read_from_proc);

@@ -184,6 +184,19 @@ START_TEST(one_that_has_gone_is_no_error) {
 }
 END_TEST
 
+/* A file on the file system of namespaces is one, whatever setns() says. */
+START_TEST(one_that_is_there_and_is_not_taken_is_an_error) {
+  set_mounts("self", "5", 1, 5);
+  set_mounts("1", "5", 1, 1);
+  temp_tree_file(&proc, "/self/ns/net", "");
+  ck_assert_int_eq(pinned_find(&pinned), 0);
+  setns_errno = EINVAL;
+  ck_assert_int_eq(read_all(true), -EINVAL);
+  setns_errno = ESRCH;
+  ck_assert_int_eq(read_all(true), -ESRCH);
+}
+END_TEST
+
 START_TEST(error_names_the_path) {
   set_mounts("self", "5", 7, 8);
   set_mounts("1", "5", 1, 1);
@@ -241,11 +254,17 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {
-      all_mounts_are_read,   those_with_a_process_are_read_in_a_walk_only,
-      none_takes_no_thread,  process_1_may_have_another_mount_table,
-      configured_ones_count, one_that_has_gone_is_no_error,
-      error_names_the_path,  table_that_cannot_be_read_is_an_error,
-      too_many_are_an_error, one_that_hangs_is_an_error_and_the_others_are_read,
+      all_mounts_are_read,
+      those_with_a_process_are_read_in_a_walk_only,
+      none_takes_no_thread,
+      process_1_may_have_another_mount_table,
+      configured_ones_count,
+      one_that_has_gone_is_no_error,
+      one_that_is_there_and_is_not_taken_is_an_error,
+      error_names_the_path,
+      table_that_cannot_be_read_is_an_error,
+      too_many_are_an_error,
+      one_that_hangs_is_an_error_and_the_others_are_read,
   };
   Suite *suite = suite_create("pinned");
   TCase *tcase = tcase_create("pinned");
