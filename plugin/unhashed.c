@@ -144,18 +144,24 @@ static void drop_ended(struct unhashed *u, int64_t now) {
 }
 
 /* Reads the sums of all again, except where the process has ended. larger:
- * keeps those that were larger. */
-static void read_all(struct unhashed *u, bool larger) {
+ * keeps those that were larger. Returns 0, or the first other error. */
+static int read_all(struct unhashed *u, bool larger) {
+  int first = 0;
   for (size_t i = 0; i < u->num; i++) {
     struct unhashed_namespace *one = &u->namespaces[i];
     struct netns_sums sums;
-    if (one->pid == 0 || read_sums(u, one->pid, &sums) != 0 ||
-        sums.ino != one->ino)
+    if (one->pid == 0)
+      continue;
+    int err = read_sums(u, one->pid, &sums);
+    if (first == 0 && !is_gone(err))
+      first = err;
+    if (err != 0 || sums.ino != one->ino)
       continue;
     if (!larger || sums.inuse > one->inuse)
       one->inuse = sums.inuse;
     one->fresh = true;
   }
+  return first;
 }
 
 static int64_t subtract(const struct unhashed *u) {
@@ -249,20 +255,22 @@ static bool is_due(struct unhashed *u, int64_t now) {
 }
 
 /* The difference by the namespaces that are known. What is not known makes it
- * larger, never smaller. */
+ * larger, never smaller. What it was, where it is not its time, and where one
+ * cannot be read: then the next read tries again. */
 static int64_t find_most(struct unhashed *u, const struct netns_sums *own,
                          int64_t deadline) {
   if (u->num <= 1)
     return own->alloc > own->inuse ? own->alloc - own->inuse : 0;
   if (++u->sums_reads < UNHASHED_SUMS_READS * u->num)
     return u->value;
-  u->sums_reads = 0;
   u->alloc = INT64_MAX;
   for (size_t i = 0; i < u->num; i++)
     u->namespaces[i].fresh = false;
-  if (u->alone)
-    pinned_read(&u->pinned, false, deadline, take_pinned, u);
-  read_all(u, false);
+  if ((u->alone &&
+       pinned_read(&u->pinned, false, deadline, take_pinned, u) != 0) ||
+      read_all(u, false) != 0)
+    return u->value;
+  u->sums_reads = 0;
   return subtract(u);
 }
 

@@ -41,6 +41,7 @@ int __wrap_netns_sums_identify(const char *path, const char *who, ino_t *ino) {
              : __real_netns_sums_identify(path, who, ino);
 }
 
+static const char *unreadable;         /* a process whose sums are not given */
 static const struct netns_sums *reads; /* what the next ones say */
 int __real_netns_sums_read(const char *path, const char *who,
                            struct netns_sums *out);
@@ -48,6 +49,8 @@ int __wrap_netns_sums_read(const char *path, const char *who,
                            struct netns_sums *out);
 int __wrap_netns_sums_read(const char *path, const char *who,
                            struct netns_sums *out) {
+  if (unreadable != NULL && strcmp(who, unreadable) == 0)
+    return -EMFILE;
   int err = __real_netns_sums_read(path, who, out);
   if (err == 0 && reads != NULL) {
     out->inuse = reads->inuse;
@@ -389,6 +392,43 @@ START_TEST(many_namespaces_are_read_in_few_reads) {
 }
 END_TEST
 
+START_TEST(sums_that_cannot_be_read_change_nothing) {
+  set_sums("b", 40, 0);
+  add_process(30, "b");
+  alloc = 230;
+  set_sums("a", 60, 30);
+  set_sums("b", 40, 0);
+  ck_assert_int_eq(read_with(90), 100);
+  alloc = 135;
+  set_sums("a", 60, 30);
+  set_sums("b", 40, 0);
+  unreadable = "30";
+  for (unsigned i = 0; i < 4 * UNHASHED_SUMS_READS; i++)
+    ck_assert_int_eq(read_with(90), 100);
+  /* They are read as soon as they can be. */
+  unreadable = NULL;
+  ck_assert_int_eq(read_with(90), 5);
+}
+END_TEST
+
+START_TEST(mounted_one_that_cannot_be_read_changes_nothing) {
+  pinned[0] = (struct netns_sums){.ino = 1, .inuse = 40, .alloc = 230};
+  pinned_num = 1;
+  alloc = 230;
+  set_sums("a", 60, 30);
+  ck_assert_int_eq(read_with(90), 100);
+  alloc = pinned[0].alloc = 135;
+  set_sums("a", 60, 30);
+  pinned_num = 0;
+  read_error = -ENOMEM;
+  for (unsigned i = 0; i < 4 * UNHASHED_SUMS_READS; i++)
+    ck_assert_int_eq(read_with(90), 100);
+  pinned_num = 1;
+  read_error = 0;
+  ck_assert_int_eq(read_with(90), 5);
+}
+END_TEST
+
 START_TEST(a_pid_namespace_of_its_own_is_a_gap) {
   temp_tree_delete(&proc, "/self/ns/pid");
   temp_tree_link(&proc, "/self/ns/pid", "pid:[4026532400]");
@@ -494,6 +534,8 @@ int main(void) {
       more_than_the_orphans_is_a_rise,
       namespace_without_process_counts,
       many_namespaces_are_read_in_few_reads,
+      sums_that_cannot_be_read_change_nothing,
+      mounted_one_that_cannot_be_read_changes_nothing,
       a_pid_namespace_of_its_own_is_a_gap,
       hidden_processes_are_a_gap,
       no_proc_is_a_gap,
