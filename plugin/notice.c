@@ -286,9 +286,10 @@ void notice_warning(struct notice *notice, const struct evidence *evidence) {
     add_stuck(&text, evidence);
   add_processes(&text, evidence);
   if (evidence->peers.num > 0) {
-    add(&text, " Most to ");
-    add_peer(&text, &evidence->peers.top[0]);
-    add(&text, ".");
+    char peer[INET6_ADDRSTRLEN];
+    struct text address = {peer, sizeof(peer), 0};
+    add_peer(&address, &evidence->peers.top[0]);
+    add(&text, " Most to %s.", peer);
   }
   add_facts(notice, evidence);
   clean(notice->text, text.len);

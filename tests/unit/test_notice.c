@@ -275,6 +275,27 @@ START_TEST(peers_are_told_when_they_are_counted) {
 }
 END_TEST
 
+/* Each length of the text before it, by the name's. */
+START_TEST(peer_is_told_whole_or_not_at_all) {
+  ranking_add(&evidence.peers,
+              &(struct ranked){.address = {{0x20, 0x01, [15] = 1}}});
+  for (int i = 1; i <= 4; i++)
+    add_process(4711, "a-command-of-31-characters-here", "", 28);
+  unsigned told = 0;
+  for (size_t len = 1; len < sizeof(evidence.name); len++) {
+    memset(evidence.name, 'x', len);
+    evidence.name[len] = '\0';
+    notice_warning(&notice, &evidence);
+    const char *peer = strstr(notice.text, " Most to ");
+    told += peer != NULL;
+    if (peer != NULL)
+      ck_assert_str_eq(peer, " Most to 2001::1.");
+    ck_assert_int_eq(notice.text[strlen(notice.text) - 1], '.');
+  }
+  ck_assert_uint_gt(told, 0);
+}
+END_TEST
+
 START_TEST(meta_data_has_the_facts) {
   evidence.holder.unaccepted = 4;
   snprintf(evidence.cgroup, sizeof(evidence.cgroup), "/a.slice/api.service");
@@ -401,6 +422,7 @@ int main(void) {
   tcase_add_test(tc, processes_that_do_not_fit_are_counted);
   tcase_add_test(tc, a_search_that_is_not_complete_says_so);
   tcase_add_test(tc, peers_are_told_when_they_are_counted);
+  tcase_add_test(tc, peer_is_told_whole_or_not_at_all);
   tcase_add_test(tc, meta_data_has_the_facts);
   tcase_add_test(tc, meta_data_has_a_containers_host_name);
   tcase_add_loop_test(tc, the_longest_text_keeps_how_many_and_whose, 0,
