@@ -274,6 +274,21 @@ static int64_t find_most(struct unhashed *u, const struct netns_sums *own,
   return subtract(u);
 }
 
+/* What opens or closes during a read makes the difference smaller, and what it
+ * has fallen to stays until a walk: of two in a row the larger one counts. */
+static int64_t look_again(struct unhashed *u, int64_t most) {
+  int64_t again = most;
+  struct netns_sums sums;
+  if (u->num > 1) {
+    u->alloc = INT64_MAX;
+    again = read_all(u, false) == 0 ? subtract(u) : u->value;
+  } else if (netns_sums_read(u->proc, "thread-self", &sums) == 0) {
+    again = find_most(u, &sums, 0);
+  }
+  again = again < u->value ? again : u->value;
+  return again > most ? again : most;
+}
+
 void unhashed_read(struct unhashed *u, const struct netns_sums *own,
                    int64_t now, int64_t deadline) {
   bool due = is_due(u, now);
@@ -281,6 +296,8 @@ void unhashed_read(struct unhashed *u, const struct netns_sums *own,
   u->alloc = own->alloc;
   u->orphan = own->orphan;
   int64_t most = known ? find_most(u, own, deadline) : 0;
+  if (known && most < u->value)
+    most = look_again(u, most);
   /* A search is needed only when it seems to rise, and from time to time
    * where it may have fallen too little. */
   bool rises = !known || most > u->value;

@@ -202,6 +202,40 @@ START_TEST(fall_needs_no_walk) {
 }
 END_TEST
 
+/* What closes during a read makes the number smaller than it is. */
+START_TEST(fall_that_is_none_when_looked_at_again_is_none) {
+  temp_tree_link(&proc, "/thread-self/net", "../a");
+  ck_assert_int_eq(read_with(90), 60);
+  walks = 0;
+  ck_assert_int_eq(read_with(120), 60);
+  /* Nor is it larger than it was. */
+  set_sums("a", 10, 30);
+  ck_assert_int_eq(read_with(120), 60);
+  alloc = 130;
+  set_sums("a", 60, 30);
+  ck_assert_int_eq(read_with(120), 40);
+  ck_assert_uint_eq(walks, 0);
+}
+END_TEST
+
+START_TEST(nor_is_one_of_several_namespaces) {
+  set_sums("b", 40, 0);
+  add_process(30, "b");
+  ck_assert_int_eq(read_with(90), 20);
+  /* Each of the two, twice. */
+  const struct netns_sums sums[] = {{.inuse = 90, .alloc = 140},
+                                    {.inuse = 45, .alloc = 140},
+                                    {.inuse = 90, .alloc = 149},
+                                    {.inuse = 41, .alloc = 149}};
+  reads = sums;
+  for (unsigned i = 0; i < 2 * UNHASHED_SUMS_READS; i++)
+    read_with(90);
+  ck_assert_ptr_eq(reads, sums + 4);
+  ck_assert_int_eq(unhashed->value, 18);
+  reads = NULL;
+}
+END_TEST
+
 START_TEST(rise_is_looked_into) {
   ck_assert_int_eq(read_with(90), 60);
   alloc = 170;
@@ -522,6 +556,8 @@ int main(void) {
       no_ipv6_is_none_in_use,
       it_is_never_negative,
       fall_needs_no_walk,
+      fall_that_is_none_when_looked_at_again_is_none,
+      nor_is_one_of_several_namespaces,
       rise_is_looked_into,
       sockets_of_a_new_namespace_are_no_rise,
       walks_are_few_however_often_it_rises,
