@@ -12,6 +12,9 @@ collectd_configure <<'END'
 LoadPlugin tcpstates
 <Plugin tcpstates>
   ReportClosed true
+  <Filter "mptcp">
+    Protocol "mptcp"
+  </Filter>
 </Plugin>
 END
 collectd_start
@@ -38,6 +41,14 @@ is "the values do not depend on it" "$(value all tcp_connections-ESTABLISHED) $(
 is "sockstat has what the values need" \
   "$(grep -oE '^TCP: inuse [0-9]+ orphan [0-9]+ tw [0-9]+ alloc [0-9]+ mem' /proc/net/sockstat | tr -d '0-9' | xargs)" \
   "TCP: inuse orphan tw alloc mem"
-is "nothing is complained about" "$(complaints)" ""
+# MPTCP's are counted, or a line says why not.
+mptcp=$(value mptcp tcp_connections-ESTABLISHED)
+if [[ -n $mptcp ]]; then
+  is "MPTCP's sockets are counted, as ss -M does" "$mptcp" "$(ss -MnH state established | wc -l)"
+  is "nothing is complained about" "$(complaints)" ""
+else
+  is "MPTCP's sockets are missing, and one line says why" "$(complaints | sort -u)" \
+    "[warning] tcpstates plugin: no counts of MPTCP: mptcp_diag is not available (Linux 5.9 or later, CONFIG_INET_MPTCP_DIAG, or: modprobe mptcp_diag). Other values go on."
+fi
 collectd_stop
 done_testing

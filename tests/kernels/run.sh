@@ -128,7 +128,7 @@ fetch() {
     --customize-hook="$top/tests/kernels/download.sh"' "$1"' "$1" "$work/fetch-$1"
   modules=$(find "$work/fetch-$1/packages" -path '*/lib/modules/*' -prune -type d)
   mkdir -p -- "$into/modules/${modules##*/}"
-  find "$modules" \( -name 'modules.*' -o -name 'inet_diag.ko*' -o -name 'tcp_diag.ko*' -o -name 'veth.ko*' \) \
+  find "$modules" \( -name 'modules.*' -o -name 'inet_diag.ko*' -o -name 'tcp_diag.ko*' -o -name 'mptcp_diag.ko*' -o -name 'veth.ko*' \) \
     -exec cp -t "$into/modules/${modules##*/}" {} +
   cp -- "$(find "$work/fetch-$1/packages" -name 'vmlinuz*' -type f)" "$into/vmlinuz.new"
   rm -rf -- "$work/fetch-$1"
