@@ -166,7 +166,12 @@ def leak(host, port, num):
     kept = []
     ready()
     for _ in each_second(num):
-        kept.append(connect(host, port))
+        connection = socket.socket()
+        kept.append(connection)
+        try:
+            connection.connect((host, int(port)))
+        except ConnectionResetError:  # before connect() was back
+            pass
 
 
 def stuck(host, port, num):
