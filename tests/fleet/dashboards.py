@@ -247,7 +247,8 @@ class Truth:
                 series = name.partition("-")[2] if label == "*" else label
             so_far = result.get(series, (0, 0))
             result[series] = so_far[0] + low, so_far[1] + high
-        if machines == "worst" and spans and backend.name != "influxdb":
+        several = backend.name == "graphite" or len({host for host, _, _ in spans}) > 1
+        if machines == "worst" and spans and several and backend.name != "influxdb":
             result[QUANTILE] = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
         return result
 
