@@ -12,6 +12,7 @@
 #include "diag_dump.h"
 #include "metrics.h"
 #include "socket_model.h"
+#include "wrap64.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -132,13 +133,13 @@ int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len) {
   return fd == FAKE_FD ? 0 : __real_connect(fd, addr, len);
 }
 
-int __real_setsockopt(int fd, int level, int name, const void *value,
-                      socklen_t len);
-int __wrap_setsockopt(int fd, int level, int name, const void *value,
-                      socklen_t len);
-int __wrap_setsockopt(int fd, int level, int name, const void *value,
-                      socklen_t len) {
-  return fd == FAKE_FD ? 0 : __real_setsockopt(fd, level, name, value, len);
+int REAL_SETSOCKOPT(int fd, int level, int name, const void *value,
+                    socklen_t len);
+int WRAP_SETSOCKOPT(int fd, int level, int name, const void *value,
+                    socklen_t len);
+int WRAP_SETSOCKOPT(int fd, int level, int name, const void *value,
+                    socklen_t len) {
+  return fd == FAKE_FD ? 0 : REAL_SETSOCKOPT(fd, level, name, value, len);
 }
 
 ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *buf,

@@ -2,6 +2,8 @@
 /* Takes the place of the clocks that netns.c reads and waits by. */
 #include "netns_clock.h"
 
+#include "wrap64.h"
+
 struct netns_set *netns_clock_set;
 _Thread_local int64_t netns_clock_cpu;
 
@@ -24,9 +26,18 @@ static bool all_hang(void) {
   return any && all;
 }
 
-int __real_clock_gettime(clockid_t clock, struct timespec *time);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
+#ifdef TIME64_NAMES
+/* Those with a 32-bit time_t, such as libcheck, are let through. */
+int __real_clock_gettime(clockid_t clock, void *time);
+int __wrap_clock_gettime(clockid_t clock, void *time);
+int __wrap_clock_gettime(clockid_t clock, void *time) {
+  return __real_clock_gettime(clock, time);
+}
+#endif
+
+int REAL_CLOCK_GETTIME(clockid_t clock, struct timespec *time);
+int WRAP_CLOCK_GETTIME(clockid_t clock, struct timespec *time);
+int WRAP_CLOCK_GETTIME(clockid_t clock, struct timespec *time) {
   static int64_t ms = 1000;
   if (clock == CLOCK_THREAD_CPUTIME_ID) {
     *time = time_of(netns_clock_cpu);
@@ -40,17 +51,17 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time) {
 
 /* A moment of real time: the one that is waited for is of the other clock, and
  * a wait that ends at once would keep the lock from those that read. */
-int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *lock,
-                                  const struct timespec *until) {
+int REAL_TIMEDWAIT(pthread_cond_t *cond, pthread_mutex_t *lock,
+                   const struct timespec *until);
+int WRAP_TIMEDWAIT(pthread_cond_t *cond, pthread_mutex_t *lock,
+                   const struct timespec *until);
+int WRAP_TIMEDWAIT(pthread_cond_t *cond, pthread_mutex_t *lock,
+                   const struct timespec *until) {
   (void)until;
   struct timespec now;
-  __real_clock_gettime(CLOCK_MONOTONIC, &now);
+  REAL_CLOCK_GETTIME(CLOCK_MONOTONIC, &now);
   now = time_of((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + 2000000);
-  return __real_pthread_cond_timedwait(cond, lock, &now);
+  return REAL_TIMEDWAIT(cond, lock, &now);
 }
 
 size_t netns_clock_threads(void) {

@@ -6,6 +6,7 @@
 
 #include "check_main.h"
 #include "diag_replies.h"
+#include "wrap64.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -93,8 +94,8 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t num, size_t size);
 void *__real_realloc(void *old, size_t size);
 int __real_connect(int fd, const struct sockaddr *addr, socklen_t len);
-int __real_setsockopt(int fd, int level, int name, const void *value,
-                      socklen_t len);
+int REAL_SETSOCKOPT(int fd, int level, int name, const void *value,
+                    socklen_t len);
 struct mnl_socket *__real_mnl_socket_open2(int bus, int flags);
 int __real_mnl_socket_bind(struct mnl_socket *nl, unsigned groups, pid_t pid);
 int __real_mnl_socket_close(struct mnl_socket *nl);
@@ -166,12 +167,12 @@ int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len) {
   return fails(CONNECT) ? -1 : 0;
 }
 
-int __wrap_setsockopt(int fd, int level, int name, const void *value,
-                      socklen_t len);
-int __wrap_setsockopt(int fd, int level, int name, const void *value,
-                      socklen_t len) {
+int WRAP_SETSOCKOPT(int fd, int level, int name, const void *value,
+                    socklen_t len);
+int WRAP_SETSOCKOPT(int fd, int level, int name, const void *value,
+                    socklen_t len) {
   if (kernel.real || level != SOL_SOCKET || name != SO_RCVTIMEO)
-    return __real_setsockopt(fd, level, name, value, len);
+    return REAL_SETSOCKOPT(fd, level, name, value, len);
   const struct timeval expected = {.tv_sec = 5};
   expect(len == sizeof(expected) && memcmp(value, &expected, len) == 0,
          "SO_RCVTIMEO: not 5 s");

@@ -5,6 +5,7 @@
 
 #include "check_main.h"
 #include "temp_tree.h"
+#include "wrap64.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,21 +43,15 @@ void *__wrap_calloc(size_t num, size_t size) {
 static int repeat;
 static int repeated;
 static struct dirent *again;
-struct dirent *__real_readdir(DIR *dir);
-struct dirent *__wrap_readdir(DIR *dir);
-struct dirent *__wrap_readdir(DIR *dir) {
+struct dirent *REAL_READDIR(DIR *dir);
+struct dirent *WRAP_READDIR(DIR *dir);
+struct dirent *WRAP_READDIR(DIR *dir) {
   if (again != NULL && repeated++ < repeat)
     return again;
-  struct dirent *entry = __real_readdir(dir);
+  struct dirent *entry = REAL_READDIR(dir);
   bool third = entry != NULL && strcmp(entry->d_name, "3") == 0;
   again = third ? entry : NULL;
   return entry;
-}
-
-/* With 64-bit offsets it is called so. */
-struct dirent *__wrap_readdir64(DIR *dir);
-struct dirent *__wrap_readdir64(DIR *dir) {
-  return __wrap_readdir(dir);
 }
 
 /* What is repeated is read once. */
