@@ -53,6 +53,19 @@ static int note_socket(const struct diag_socket *socket, void *data) {
   return 0;
 }
 
+/* Why the kernel cannot be asked for sockets, as in qemu's user emulation; or
+ * NULL. */
+static const char *no_sock_diag(void) {
+  struct diag_dump dump = {0};
+  struct wanted wanted = {0};
+  const struct diag_request request = {.states = 1u << TCP_LISTEN};
+  int err = diag_dump_run(&dump, &request, note_socket, &wanted);
+  diag_dump_close(&dump);
+  bool missing = err == -ENOENT || err == -EOPNOTSUPP ||
+                 err == -EPROTONOSUPPORT || err == -EAFNOSUPPORT;
+  return missing ? diag_dump_strerror(err) : NULL;
+}
+
 /* In a process of its own: it cannot go back where it came from by itself. */
 START_TEST(a_socket_carries_the_id_that_the_tree_has) {
   ck_assert_int_eq(enter(inner), 0);
@@ -94,6 +107,11 @@ START_TEST(a_socket_carries_the_id_that_the_tree_has) {
 END_TEST
 
 int main(void) {
+  const char *obstacle = no_sock_diag();
+  if (obstacle != NULL) {
+    printf("1..0 # SKIP %s\n", obstacle);
+    return 0;
+  }
   if (!make_groups()) {
     rmdir(inner);
     rmdir(group);
