@@ -86,29 +86,31 @@ static int receive(struct diag_dump *dump, diag_socket_cb cb, void *data) {
   return status;
 }
 
+/* Seconds since the machine started: a long holds them. */
+static long uptime(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return (long)now.tv_sec;
+}
+
 /* Is it known that there is no tcp_diag? Returns 0 or -errno. When it is time
  * to ask again, one caller gets 0: it asks for all. */
 static int absence_error(struct diag_absence *absence) {
   long until = atomic_load(&absence->until);
   if (until == 0)
     return 0;
-  struct timespec now;
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  if (now.tv_sec >= until &&
-      atomic_compare_exchange_strong(&absence->until, &until,
-                                     now.tv_sec + absence->seconds))
+  long now = uptime();
+  if (now >= until && atomic_compare_exchange_strong(&absence->until, &until,
+                                                     now + absence->seconds))
     return 0;
   return atomic_load(&absence->error);
 }
 
 static void absence_learn(struct diag_absence *absence, int err) {
-  struct timespec now = {0};
   bool absent = err == -ENOENT || err == -EOPNOTSUPP;
-  if (absent) {
-    clock_gettime(CLOCK_BOOTTIME, &now);
+  if (absent)
     atomic_store(&absence->error, err);
-  }
-  atomic_store(&absence->until, absent ? now.tv_sec + absence->seconds : 0);
+  atomic_store(&absence->until, absent ? uptime() + absence->seconds : 0);
 }
 
 static int run(struct diag_dump *dump, const struct diag_request *request,

@@ -50,7 +50,7 @@ void process_sockets_free(struct process_sockets *sockets) {
 /* The slot of the inode, or the empty one that it would be put into. */
 static struct process_socket *find(const struct process_sockets *sockets,
                                    uint32_t inode) {
-  size_t slot = (inode * sockets->multiplier >> 32) % sockets->size;
+  size_t slot = (size_t)(inode * sockets->multiplier >> 32) % sockets->size;
   while (sockets->slots[slot].inode != inode && sockets->slots[slot].inode != 0)
     slot = (slot + 1) % sockets->size;
   return &sockets->slots[slot];
