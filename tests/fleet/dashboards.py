@@ -247,8 +247,9 @@ class Truth:
                 series = name.partition("-")[2] if label == "*" else label
             so_far = result.get(series, (0, 0))
             result[series] = so_far[0] + low, so_far[1] + high
-        several = backend.name == "graphite" or len({host for host, _, _ in spans}) > 1
-        if machines == "worst" and spans and several and backend.name != "influxdb":
+        # Of one machine it would be the same line again, except where that is not drawn.
+        differs = len({host for host, _, _ in spans}) > 1 or all(high <= 0 for _, high in spans.values())
+        if machines == "worst" and spans and (differs or backend.name == "graphite") and backend.name != "influxdb":
             result[QUANTILE] = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
         return result
 
