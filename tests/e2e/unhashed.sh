@@ -217,16 +217,20 @@ def ss_says():
     return said
 
 
-def compare(name, expected_of):
-    """What ss says is compared where it says the same before the plugin's read and after it: then
-    nothing has come and gone on the machine meanwhile."""
-    for _ in range(300):
+def compare(name, expected_of, namespaces_num):
+    """What ss says is compared where it says the same before the plugin's read and after it, when
+    nothing has come and gone on the machine, and no more namespaces have sockets in a state."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
         before = ss_says()
         got = unhashed()
-        if before and before == ss_says() and len({alloc for alloc, _ in before.values()}) == 1:
+        if not before or before != ss_says():
+            continue
+        allocs, closed = zip(*before.values())
+        if len(set(allocs)) == 1 and sum(each != allocs[0] for each in closed) <= namespaces_num:
             say(name, got, expected_of(before))
             return
-    print(f"# {name}: other programs open and close sockets all the time", flush=True)
+    print(f"# {name}: other programs open and close sockets, or have them in other namespaces", flush=True)
 
 
 def in_none(said):
@@ -259,12 +263,9 @@ except OSError as error:
     print(f"# MPTCP: there is none: {error}", flush=True)
 
 with reset_by_peer(), bound(), time_wait(), namespaces():
-    compare("it is what ss -s says in all namespaces", in_none)
+    compare("it is what ss -s says in all namespaces", in_none, 1000000)
 with reset_by_peer(), bound(), time_wait():
-    if sum(alloc != closed for alloc, closed in (ss_says() or {}).values()) > 1:
-        print("# it is what ss -s says in one namespace: others have sockets in a state, too", flush=True)
-    else:
-        compare("it is closed less timewait of ss -s where one namespace has all that are in a state", closed_of_one)
+    compare("it is closed less timewait of ss -s where one namespace has all that are in a state", closed_of_one, 1)
 END
 touch "$work/results"
 if ! python3 "$work/sockets.py" "$build/plugin_host" "$build/.libs/tcpstates.so" "$work" >"$work/results" 2>"$work/messages"; then
