@@ -86,11 +86,18 @@ uint32_t process_parse_socket(const char *link, size_t len) {
   return (uint32_t)inode;
 }
 
+/* A process that has ended and a descriptor that was closed are not missed. */
+static void note_failure(struct process_search *search, int error) {
+  if (error != ENOENT && error != ESRCH)
+    search->complete = false;
+}
+
 /* Reads at most max descriptors of the process. Returns how many it has read,
  * or -errno of opendir(3). */
 static int read_descriptors(const char *proc, uint32_t pid,
                             const struct process_sockets *sockets, int max,
-                            struct found *found) {
+                            struct found *found,
+                            struct process_search *search) {
   char path[256];
   snprintf(path, sizeof(path), "%.200s/%u/fd", proc, pid);
   DIR *dir = opendir(path);
@@ -98,11 +105,13 @@ static int read_descriptors(const char *proc, uint32_t pid,
     return -errno;
   int num = 0;
   const struct dirent *entry;
-  while (num < max && (entry = readdir(dir)) != NULL) {
+  while (errno = 0, num < max && (entry = readdir(dir)) != NULL) {
     if (entry->d_name[0] == '.')
       continue;
     char link[64];
     ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
+    if (len < 0)
+      note_failure(search, errno);
     num++;
     uint32_t inode = len <= 0 ? 0 : process_parse_socket(link, (size_t)len);
     struct process_socket *slot = inode == 0 ? NULL : find(sockets, inode);
@@ -115,6 +124,8 @@ static int read_descriptors(const char *proc, uint32_t pid,
     found->listens |= slot->listens;
     found->sum++;
   }
+  if (errno != 0)
+    note_failure(search, errno);
   closedir(dir);
   return num;
 }
@@ -175,14 +186,17 @@ struct process_search process_find(const char *proc,
   }
   int left = PROCESS_DESCRIPTORS_MAX;
   const struct dirent *entry;
-  while (left > 0 && (entry = readdir(dir)) != NULL) {
+  while (errno = 0, left > 0 && (entry = readdir(dir)) != NULL) {
     uint64_t pid;
     const char *name = entry->d_name;
     if (number_parse(name, strlen(name), INT32_MAX, &pid) != 0 || pid == 0)
       continue;
     struct found found = {.sum = 0};
     int max = left < PROCESS_DESCRIPTORS_EACH ? left : PROCESS_DESCRIPTORS_EACH;
-    int err = read_descriptors(proc, (uint32_t)pid, sockets, max, &found);
+    int err =
+        read_descriptors(proc, (uint32_t)pid, sockets, max, &found, &search);
+    if (err < 0)
+      note_failure(&search, -err);
     search.refused += err == -EACCES || err == -EPERM;
     search.error = err == -ENOMEM ? err : search.error;
     left -= err > 0 ? err : 0;
@@ -199,6 +213,8 @@ struct process_search process_find(const char *proc,
         processes_add(&holders[i], &process);
     }
   }
+  if (errno != 0)
+    note_failure(&search, errno);
   closedir(dir);
   return search;
 }

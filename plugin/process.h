@@ -52,7 +52,7 @@ struct process_search {
   int error;        /* 0; -ENOMEM, or -errno of opendir(3): nothing was found */
   uint32_t found;   /* descriptors of these sockets */
   uint32_t refused; /* processes that it may not inspect */
-  bool complete;    /* it read all descriptors that it may read */
+  bool complete;    /* no descriptor is left that it has not read */
 };
 
 /* Makes room for the sockets. Returns 0 or -ENOMEM; to be freed in any case. */

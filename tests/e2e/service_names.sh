@@ -113,7 +113,7 @@ is "what else is refused" "$(grep -c 'ServiceNames "pod": write "cgroup" or "hos
 
 # Without rights they have the names of their control groups, and one line says why.
 conf 'ServiceNames "hostname"'
-line='ServiceNames "hostname": not allowed: collectd needs CAP_SYS_ADMIN and CAP_SYS_PTRACE. Containers are named by their control groups.'
+line='ServiceNames "hostname": not allowed: collectd needs CAP_SYS_ADMIN and CAP_SYS_PTRACE. Containers are named after their control groups.'
 for capability in sys_admin sys_ptrace; do
   if setpriv --bounding-set=-$capability --inh-caps=-$capability true 2>"$work/setpriv"; then
     reads=5 read_once setpriv --bounding-set=-$capability --inh-caps=-$capability

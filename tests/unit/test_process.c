@@ -39,6 +39,10 @@ void *__wrap_calloc(size_t num, size_t size) {
   return no_memory ? NULL : __real_calloc(num, size);
 }
 
+/* This call fails so. */
+static enum { NONE, READDIR, READLINKAT } failing;
+static int failure;
+
 /* A descriptor 3 is there this many times more, in each process. */
 static int repeat;
 static int repeated;
@@ -46,6 +50,10 @@ static struct dirent *again;
 struct dirent *REAL_READDIR(DIR *dir);
 struct dirent *WRAP_READDIR(DIR *dir);
 struct dirent *WRAP_READDIR(DIR *dir) {
+  if (failing == READDIR) {
+    errno = failure;
+    return NULL;
+  }
   if (again != NULL && repeated++ < repeat)
     return again;
   struct dirent *entry = REAL_READDIR(dir);
@@ -59,6 +67,10 @@ ssize_t __real_readlinkat(int dir, const char *name, char *buf, size_t size);
 ssize_t __wrap_readlinkat(int dir, const char *name, char *buf, size_t size);
 ssize_t __wrap_readlinkat(int dir, const char *name, char *buf, size_t size) {
   static ssize_t len;
+  if (failing == READLINKAT) {
+    errno = failure;
+    return -1;
+  }
   if (again == NULL || repeated == 0 || len > (ssize_t)size)
     len = __real_readlinkat(dir, name, buf, size);
   return len;
@@ -322,6 +334,39 @@ START_TEST(processes_of_another_user_are_counted_as_refused) {
 }
 END_TEST
 
+static const struct {
+  int call, error;
+  bool complete;
+} failures[] = {
+    {READDIR, EIO, false},       {READLINKAT, EACCES, false},
+    {READLINKAT, ENOMEM, false}, {READLINKAT, EIO, false},
+    {READLINKAT, ENOENT, true}, /* it was closed */
+    {READLINKAT, ESRCH, true},
+};
+
+START_TEST(what_cannot_be_read_is_not_complete) {
+  make_process(80, "nginx\n", NULL);
+  open_sockets(80, 100, 1);
+  hold(100, 1, 0);
+  failing = failures[_i].call;
+  failure = failures[_i].error;
+  struct process_search result = search();
+  failing = NONE;
+  ck_assert_int_eq(result.complete, failures[_i].complete);
+  ck_assert_uint_eq(found[0].num, 0);
+}
+END_TEST
+
+START_TEST(process_whose_descriptors_cannot_be_opened_is_not_complete) {
+  make_process(80, "nginx\n", NULL);
+  temp_tree_link(&proc, "/81/fd", "fd"); /* ELOOP */
+  open_sockets(80, 100, 1);
+  hold(100, 1, 0);
+  ck_assert(!search().complete);
+  ck_assert_uint_eq(found[0].num, 1);
+}
+END_TEST
+
 START_TEST(without_proc_nothing_is_found) {
   hold(100, 1, 0);
   struct process_search result =
@@ -414,6 +459,10 @@ int main(void) {
   tcase_add_loop_test(tc, a_command_is_printable_and_short, 0, CASES(commands));
   tcase_add_test(tc, a_process_that_has_ended_meanwhile_is_left_out);
   tcase_add_test(tc, processes_of_another_user_are_counted_as_refused);
+  tcase_add_loop_test(tc, what_cannot_be_read_is_not_complete, 0,
+                      CASES(failures));
+  tcase_add_test(tc,
+                 process_whose_descriptors_cannot_be_opened_is_not_complete);
   tcase_add_test(tc, without_proc_nothing_is_found);
   tcase_add_test(tc, without_memory_nothing_is_looked_for);
   tcase_add_test(tc, beyond_their_bound_sockets_are_not_looked_for);
