@@ -9,11 +9,12 @@ usage() {
 Usage: run.sh [--all] [--help]
 
 Installs what is missing, builds the plugin in build-tests/ and runs all tests:
-modules alone, a real collectd with real sockets, other compilers, make install
-and make distcheck.
+modules alone, built by clang with sanitizers; a real collectd with real sockets;
+make install and make distcheck.
 
 Options:
-  --all    also those that take long: the faults with the sanitizers, each fuzz target
+  --all    also those that take long: the modules without sanitizers, as gcc builds
+           them; the faults with the sanitizers, each fuzz target
            for 60 s, a sample of mutants, what contrib/ has for a fleet against the real
            servers, the packages and the roll-out in clean Debian roots, real containers,
            a million sockets, short
@@ -23,7 +24,7 @@ Options:
 
 Prints each result that is not a pass, with the log of what failed, and at the end
 a table and one line: N passed, M failed, K skipped. The logs stay in
-build-tests/tests/ and build-tests/*/*.log.
+build-tests/tests/ and, of the modules, in build-tests/sanitized/tests/.
 
 Touches: packages (contrib/install-deps.sh), the source tree (configure and its like,
 build-tests/), $TMPDIR [/tmp], and network namespaces of its own.
@@ -65,8 +66,17 @@ step() {
 
 # As in lib.sh.
 if [[ -x /bin/dash ]]; then export CONFIG_SHELL=/bin/dash; fi
-step "configure" bash -c 'cd "$1" && autoreconf -fi && cd "$2" && "$1/configure" CFLAGS="-O2 -g -Werror"' - "$top" "$build"
+# The modules' tests are built once, by the other compiler with AddressSanitizer and
+# UndefinedBehaviorSanitizer; distcheck.sh shows that gcc has no warning there.
+sanitize='-g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+mkdir sanitized
+step "autoreconf" bash -c 'cd "$1" && autoreconf -fi' - "$top"
+step "configure" "$top/configure" CFLAGS="-O2 -g -Werror"
+step "configure with clang" bash -c 'cd sanitized && "$@"' - "$top/configure" CC=clang --disable-dependency-tracking CFLAGS="-O1 $sanitize"
 step "make" make -j"$jobs"
+# The plugin's code runs long there, and that of the tests is long.
+step "make with clang" make -C sanitized -j"$jobs" CFLAGS="-O1 $sanitize -Werror" all tests/support/libtests.la
+step "make the modules' tests" make -C sanitized -j"$jobs" CFLAGS="-O0 $sanitize -Werror" check TESTS=
 
 # count PATTERN [FIND-TEST...]: the results of that kind.
 count() {
@@ -75,13 +85,14 @@ count() {
   find . -name '*.trs' "$@" -exec cat {} + | grep -cE "^:test-result: ($pattern)" || true
 }
 
-# check TEXT JOBS TARGET: make goes on after a failed test; what failed is counted below.
+# check TEXT JOBS TARGET [MAKE-OPTION...]: make goes on after a failed test; what failed is
+# counted below.
 rows=()
 check() {
   local text=$1 begun=$SECONDS status=0 failed passed
   echo "run.sh: $text" >&2
   touch begun
-  make -j"$2" -k "$3" >step.log 2>&1 </dev/null || status=$?
+  make -j"$2" -k "${@:3}" >step.log 2>&1 </dev/null || status=$?
   grep -E '^(FAIL|ERROR|XPASS|SKIP):' step.log || true
   failed=$(count 'FAIL|ERROR|XPASS' -newer begun)
   passed=$(count PASS -newer begun)
@@ -96,10 +107,14 @@ check() {
 }
 
 broken=0
+# Only check_main_forked()'s have a process for each test: at each one's end leaks are looked
+# for. What is freed is kept for a while, by default 256 MB of it.
+CK_FORK=no ASAN_OPTIONS=quarantine_size_mb=16 check "modules" $((jobs + 1)) check-unit -C sanitized
 # They wait more than they work.
 check "default" $((3 * jobs)) check-default
 check "alone" 1 check-alone
 if $all; then
+  check "unit" $((jobs + 1)) check-unit
   for kind in faults fleet packages fuzz mutants soak kernels targets; do check "$kind" "$jobs" "check-$kind"; done
 fi
 
@@ -111,9 +126,9 @@ if ((failed > 0)); then
     grep -v '^ok ' "${log%.trs}.log" | tail -n 100
   done
 fi
-grep -hs '^# figures: ' tests/*/*.log || true
+grep -hs '^# figures: ' {,sanitized/}tests/*/*.log || true
 echo "the slowest:"
-grep -Hs '^# took ' tests/*/*.log | sed 's/\.log:# took / /' | sort -k2,2nr | head -n 10 | awk '{ printf "%6.1f s  %s\n", $2, $1 }'
+grep -Hs '^# took ' {,sanitized/}tests/*/*.log | sed 's/\.log:# took / /' | sort -k2,2nr | head -n 10 | awk '{ printf "%6.1f s  %s\n", $2, $1 }'
 printf '%-12s %8s %8s %8s\n' '' passed failed skipped
 printf '%s\n' "${rows[@]}"
 echo "$passed passed, $failed failed, $(count SKIP) skipped"
