@@ -9,7 +9,7 @@ Usage: tests/fleet/preview.sh [DIRECTORY]
 
 For eight minutes, in network namespaces of its own: a web server's connections, a
 service that leaks two sockets in FIN_WAIT2 every ten seconds and is restarted once,
-and a queue that nobody accepts from. Then draws machine.png, and of the service that leaks group.png,
+and a queue that nobody accepts from. Then draws machine.png, and of the port of the leak group.png,
 in DIRECTORY [contrib/dashboards].
 
 Needs a build (builddir=DIR; by default the current directory), make check's programs
@@ -40,6 +40,7 @@ at_end() {
 }
 echo 128 >/proc/sys/net/core/somaxconn
 echo 256 >/proc/sys/net/ipv4/tcp_max_tw_buckets
+echo 40000 40499 >/proc/sys/net/ipv4/ip_local_port_range
 
 mkdir "$work/prometheus"
 cat >"$work/prometheus/prometheus.yml" <<YAML
@@ -67,6 +68,7 @@ LoadPlugin tcpstates
   LocalPort 443 5432 8080
   RemotePort 5432
   ReportAcceptQueue true
+  ReportEphemeralPorts true
   Services true
 </Plugin>
 END
@@ -95,4 +97,4 @@ draw() {
   "${in_prometheus[@]}" "${preview[@]}" --minutes 8 "$@" web1.example.org
 }
 draw --output "$directory/machine.png"
-draw --dashboard group --group worker.service --output "$directory/group.png"
+draw --dashboard group --group 5432-remote --output "$directory/group.png"

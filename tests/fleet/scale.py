@@ -36,9 +36,9 @@ def numbers(name, labels, pattern):
     if re.search("_stuck|_oldest|_unaccepted", labels):
         if name.startswith("tcpstates:"):
             return lambda at: at // 120 % 500
-        return lambda at: at // 120 % 500 if pattern % STUCK == 0 else 0
+        return lambda at: at // (120 + pattern) % 500 if pattern % STUCK == 0 else 0
     if "percent" in name:
-        return lambda at: round((50 if pattern == 11 else 0) + swings(at) / 3, 1)
+        return lambda at: round((70 if pattern == 11 else 0) + swings(at) / 3, 1)
     if "protocol_counter" in name:
         return lambda at: at // 100 if pattern % STUCK == 1 else 0
     if "tcp_fin_timeout" in labels or "_max_" in labels:
