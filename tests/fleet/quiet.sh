@@ -267,7 +267,7 @@ peers=("$traffic")
 traffic api leak 10.1.0.1 7107 50
 fires "50 more in no state each second" "TcpUnhashedGrowing critical|TcpUnhashedGrowing warning"
 is "TcpUnhashedGrowing: it says what" "$(annotations | sed 's/[0-9]* sockets/N sockets/' | uniq)" \
-  "TcpUnhashedGrowing N sockets on web1.example.org are in no TCP state, and they grow"
+  "TcpUnhashedGrowing N sockets on web1.example.org are in no TCP state, and their number grows"
 descriptors=("/proc/$traffic/fd/"*)
 is "the program has more than 1000 open, and ss shows none of 100" \
   "$((${#descriptors[@]} > 1000)) $(($(ss -tanH 'dport = :7107' | wc -l) < 100))" "1 1"
