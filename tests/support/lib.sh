@@ -102,12 +102,12 @@ code_block() {
 packaged_contrib=(contrib/{collectd.conf.d,collection3,containers,dashboards,from-tcpconns.md,notify-mail.sh,prometheus,rollout,rrdgraph,tcpstates-mail.conf,tcpstates-thresholds.conf})
 
 # dead_links DIRECTORY: the links between pages in it, a package's documents, that lead
-# nowhere, except those to what is only in the source.
+# nowhere, except those to what is only in the source. Debian compresses long ones.
 dead_links() {
   local page link
   while read -r page; do
     while read -r link; do
-      [[ -e $1/$(dirname -- "$page")/$link ]] || echo "$page: $link"
+      [[ -e $1/$(dirname -- "$page")/$link || -e $1/$(dirname -- "$page")/$link.gz ]] || echo "$page: $link"
     done < <(zcat -f -- "$1/$page" | grep -oE '\]\([^)#]+' | sed 's/^..//' | grep -v ://)
   done < <(cd -- "$1" && find . -name '*.md' -o -name '*.md.gz' | sort) |
     grep -Ev ': (\.github/|tests/|plugin/|LICENSE$|contrib/fin-wait2-lab/|(contrib|\.\.)/packages/)' || true
