@@ -320,7 +320,7 @@ time.sleep(3600)'
   cp -- "$top/contrib/containers/collectd.service.d/tcpstates-namespaces.conf" "$root/$unit_d/"
   in_machine systemctl daemon-reload
   in_machine systemctl restart collectd
-  notified "$name: with tcpstates-namespaces.conf, it has process names" 'holder\.service.*(python3\['
+  notified "$name: with tcpstates-namespaces.conf, it has process names" 'holder\.service.*python3\['
   written
   ok "$name: and the namespace is entered" grep -q '^tcpstates-all@blue/tcp_connections-' "$work/names"
   rm -f -- "$root/$unit_d/tcpstates-namespaces.conf"
