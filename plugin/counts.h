@@ -34,4 +34,14 @@ struct tally_counts {
       ephemeral_utilization; /* of the fullest destination, 1/100 percent */
 };
 
+/* The sockets in any of these states, a bit mask of 1 << TCP_ESTABLISHED and so
+ * on. */
+static inline uint64_t tally_counts_sum(const struct tally_counts *counts,
+                                        uint32_t states) {
+  uint64_t num = 0;
+  for (int state = TCP_ESTABLISHED; state <= TCP_CLOSING; state++)
+    num += states & 1u << state ? counts->state[state] : 0;
+  return num;
+}
+
 #endif

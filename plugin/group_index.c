@@ -198,14 +198,41 @@ int group_index_listen(struct group_index *index,
   return 1;
 }
 
-static const uint64_t *find_row(const struct group_index *index,
-                                enum condition condition, struct key key) {
-  const struct condition_index *c = &index->conditions[condition];
-  return c->rows + find_section(c, key) * index->words;
+uint32_t group_index_id(const struct group_index *index, size_t group) {
+  return group < index->groups_num
+             ? (uint32_t)(PORTS_NUM + group)
+             : index->listening_ports[group - index->groups_num];
 }
 
 static int compare_ports(const void *a, const void *b) {
   return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+size_t group_index_number(const struct group_index *index, uint32_t id) {
+  uint16_t port = (uint16_t)id;
+  if (id >= PORTS_NUM)
+    return id - PORTS_NUM;
+  if (!port_bitmap_has(&index->listening, port))
+    return NO_GROUP;
+  const uint16_t *own =
+      bsearch(&port, index->listening_ports, index->listening_num, sizeof(port),
+              compare_ports);
+  return index->groups_num + (size_t)(own - index->listening_ports);
+}
+
+const char *group_index_name(const struct group_index *index, size_t group,
+                             char buf[GROUP_INDEX_NAME_SIZE]) {
+  if (group < index->groups_num)
+    return index->groups[group].name;
+  snprintf(buf, GROUP_INDEX_NAME_SIZE, "%hu-local",
+           index->listening_ports[group - index->groups_num]);
+  return buf;
+}
+
+static const uint64_t *find_row(const struct group_index *index,
+                                enum condition condition, struct key key) {
+  const struct condition_index *c = &index->conditions[condition];
+  return c->rows + find_section(c, key) * index->words;
 }
 
 void group_index_find(const struct group_index *index,
@@ -228,11 +255,7 @@ void group_index_find(const struct group_index *index,
       cb(index->rest[word * 64 + (size_t)__builtin_ctzll(bits)], data);
   }
 
-  if (!port_bitmap_has(&index->listening, socket->local_port))
-    return;
-  const uint16_t *own =
-      bsearch(&socket->local_port, index->listening_ports, index->listening_num,
-              sizeof(*own), compare_ports);
-  cb((uint32_t)(index->groups_num + (size_t)(own - index->listening_ports)),
-     data);
+  size_t own = group_index_number(index, socket->local_port);
+  if (own != NO_GROUP)
+    cb((uint32_t)own, data);
 }

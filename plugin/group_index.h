@@ -12,6 +12,11 @@
  * and write_prometheus fails at some 20,000. */
 #define LISTENING_MAX 512
 
+#define NO_GROUP SIZE_MAX
+
+/* For the name of a port that is listened on. */
+#define GROUP_INDEX_NAME_SIZE sizeof("65535-local")
+
 /* The groups that are about more than ports, by one condition. Keys fall into
  * sections, each from its start to the next one's; a row has one bit for each
  * group: can a socket whose key is in the section belong to it? A socket
@@ -73,6 +78,19 @@ int group_index_listen(struct group_index *index,
 static inline size_t group_index_num(const struct group_index *index) {
   return index->groups_num + index->listening_num;
 }
+
+/* A group's number changes with the ports that are listened on; its id does
+ * not: up to 65535 it is this listening port, from 65536 it is one of the
+ * configured groups; 0: none. */
+uint32_t group_index_id(const struct group_index *index, size_t group);
+
+/* The number of the group with this id; NO_GROUP: it is not there now. */
+size_t group_index_number(const struct group_index *index, uint32_t id);
+
+/* Returns the group's name: that of the configuration, or buf, into which it
+ * was written. */
+const char *group_index_name(const struct group_index *index, size_t group,
+                             char buf[GROUP_INDEX_NAME_SIZE]);
 
 /* Calls cb once for each group that the socket belongs to, in no order. */
 void group_index_find(const struct group_index *index,

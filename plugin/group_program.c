@@ -22,7 +22,7 @@ static int compile(struct group_program *program,
       ports[i].local_ports = (struct port_set){&ranges[i], 1};
       filters[index->groups_num + i] = &ports[i];
     }
-    size_t complement = group_find(index, program->complement);
+    size_t complement = group_index_number(index, program->complement);
     if (complement != NO_GROUP)
       inverted[complement] = true;
     err = bytecode_compile(&program->code, filters, index->cgroup_ids, inverted,

@@ -201,24 +201,25 @@ static void each_single_value(struct walk *w, const char *name,
   }
 }
 
+static bool has_cgroups(const struct group_index *index, size_t group) {
+  return group < index->groups_num &&
+         index->groups[group].filter.cgroups.num > 0;
+}
+
 /* A filter counts when its control groups are known. */
 static bool is_counted(const struct group_index *index, size_t group) {
-  return index->groups[group].filter.cgroups.num == 0 ||
+  return !has_cgroups(index, group) ||
          (index->cgroup_ids != NULL && index->cgroup_ids[group].known);
 }
 
 static void each_group(struct walk *w) {
   const struct group_index *index = w->snapshot->index;
   const struct tally_counts *counts = w->snapshot->tally->groups;
-  for (size_t i = 0; i < index->groups_num; i++) {
-    bool cgroups = index->groups[i].filter.cgroups.num > 0;
+  for (size_t i = 0; i < group_index_num(index); i++) {
+    char name[GROUP_INDEX_NAME_SIZE];
     if (is_counted(index, i))
-      each_group_value(w, index->groups[i].name, cgroups, &counts[i]);
-  }
-  for (size_t i = 0; i < index->listening_num; i++) {
-    char name[16];
-    snprintf(name, sizeof(name), "%u-local", index->listening_ports[i]);
-    each_group_value(w, name, false, &counts[index->groups_num + i]);
+      each_group_value(w, group_index_name(index, i, name),
+                       has_cgroups(index, i), &counts[i]);
   }
   const struct services *services = w->snapshot->services;
   for (size_t i = 0; services != NULL && i < services->num; i++)

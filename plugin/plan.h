@@ -8,7 +8,7 @@
 #define TCPSTATES_PLAN_H
 
 #include "group_program.h"
-#include "tally.h"
+#include "plan_found.h"
 
 enum plan_method {
   PLAN_ALL,    /* one dump of every socket */
@@ -66,14 +66,7 @@ struct plan {
   bool told;        /* the method and a reason that lasts */
   struct group_program program;
   struct bytecode outside; /* of the largest service */
-  struct {
-    bool known;
-    uint64_t rare;       /* sockets in other states than these two */
-    uint64_t aged;       /* of them in SETTINGS_STATES_AGED */
-    uint32_t complement; /* it holds more than half of those in these two */
-    uint64_t share;      /* of them, in 1/1000: what the program then lets
-                            through */
-  } found;               /* by the last read */
+  struct plan_found found; /* by the last read */
 };
 
 /* Fills plan->requests, by sums that may be a little old. Allocates only when

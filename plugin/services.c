@@ -173,10 +173,7 @@ struct tally_counts *services_find(const struct services *services,
 }
 
 static uint64_t count_sockets(const struct services_group *group) {
-  uint64_t num = 0;
-  for (int state = TCP_ESTABLISHED; state <= TCP_CLOSING; state++)
-    num += group->counts.state[state];
-  return num;
+  return tally_counts_sum(&group->counts, UINT32_MAX);
 }
 
 static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }

@@ -135,6 +135,22 @@ int tally_socket(const struct diag_socket *socket, void *data) {
   return 0;
 }
 
+static uint64_t at_least_0(int64_t count) {
+  return count < 0 ? 0 : (uint64_t)count;
+}
+
+void tally_set_total(struct tally *tally, size_t complement, int state,
+                     int64_t total) {
+  uint64_t *all = &tally->all.state[state], dumped = *all;
+  *all = at_least_0(total);
+  if (complement != NO_GROUP) {
+    uint64_t *count = &tally->groups[complement].state[state];
+    *count = at_least_0((int64_t)(*all - (dumped - *count)));
+  }
+  if (state == TCP_ESTABLISHED && tally->services != NULL)
+    services_add_missing(tally->services, (int64_t)(*all - dumped));
+}
+
 void tally_free(struct tally *tally) {
   free(tally->groups);
   memset(tally, 0, sizeof(*tally));

@@ -33,6 +33,13 @@ int tally_reset(struct tally *tally, const struct group_index *index);
 /* Counts a socket; tally is a struct tally. Returns 0. */
 int tally_socket(const struct diag_socket *socket, void *tally);
 
+/* Replaces what was dumped of the sockets in a state by their total, and what
+ * follows from it: for the service of which none were dumped, and for the group
+ * that is counted by its complement, of which those outside it were; NO_GROUP:
+ * there is none. */
+void tally_set_total(struct tally *tally, size_t complement, int state,
+                     int64_t total);
+
 void tally_free(struct tally *tally);
 
 #endif

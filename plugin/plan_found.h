@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What the last read has found: by it plan.c estimates what the next one will
+ * cost. */
+#ifndef TCPSTATES_PLAN_FOUND_H
+#define TCPSTATES_PLAN_FOUND_H
+
+#include "tally.h"
+
+/* The states that nearly all sockets are in where there are many. */
+#define STATES_COMMON (1u << TCP_ESTABLISHED | 1u << TCP_TIME_WAIT)
+
+/* Zero-initialised nothing is known. */
+struct plan_found {
+  bool known;
+  uint64_t rare;       /* sockets in other states than STATES_COMMON */
+  uint64_t aged;       /* of them in SETTINGS_STATES_AGED */
+  uint32_t complement; /* the id of the group that holds more than half of those
+                          in STATES_COMMON; 0: none does */
+  uint64_t share;      /* of them, in 1/1000: what a program for the groups lets
+                          through when that one counts by its complement */
+};
+
+/* What plan_found_learn() has to know about a read besides its counts. */
+struct plan_found_read {
+  uint64_t common;   /* its sockets in STATES_COMMON, dumped or not */
+  bool destinations; /* every socket of groups that have some is wanted */
+  bool dump;         /* no group is to count by its complement */
+};
+
+/* Takes the counts of a complete read. */
+void plan_found_learn(struct plan_found *found, const struct tally *tally,
+                      const struct plan_found_read *read);
+
+#endif
