@@ -4,6 +4,7 @@
  * at most a third of the slots empty, rearranged in place. */
 #include "ages.h"
 
+#include "clock.h"
 #include "hash.h"
 
 #include <netinet/tcp.h>
@@ -105,15 +106,18 @@ static void shrink(struct ages *ages) {
     ages->slots = slots;
 }
 
-void ages_start(struct ages *ages, uint64_t now, bool info,
-                uint64_t stuck_after) {
+static uint64_t read_clock(const struct ages *ages) {
+  return (uint64_t)(ages->clock == NULL ? clock_ms() : ages->clock());
+}
+
+void ages_start(struct ages *ages, bool info, uint64_t stuck_after) {
   if (ages->finished) {
     ages->generation = (ages->generation + 1) % 4;
     ages->met = 0;
   }
   ages->finished = false;
   ages->lost = 0;
-  ages->now = now;
+  ages->now = read_clock(ages);
   ages->info = info;
   ages->stuck_after = stuck_after;
   if (ages->multiplier == 0)
@@ -124,7 +128,7 @@ void ages_start(struct ages *ages, uint64_t now, bool info,
  * began. So it is counted from when the record is read; otherwise an age would
  * be too high by the time that the dump has taken. */
 static uint64_t ms_ago(const struct ages *ages, uint64_t ms) {
-  uint64_t heard = ages->clock == NULL ? ages->now : ages->clock();
+  uint64_t heard = read_clock(ages);
   return heard > ms ? heard - ms : 0;
 }
 

@@ -35,9 +35,7 @@ struct ages {
   uint32_t lost; /* sockets of this read that are not known: there are AGES_MAX,
                     or there was no memory */
   uint64_t multiplier;
-  /* Returns ms of CLOCK_MONOTONIC; NULL: no time passes during a dump. Set by
-   * the caller. */
-  uint64_t (*clock)(void);
+  int64_t (*clock)(void); /* set by tests; NULL: clock_ms() */
   unsigned generation;
   bool finished;        /* the last read */
   bool info;            /* this read's sockets have tcp_info */
@@ -56,10 +54,9 @@ static inline uint32_t ages_home(const struct ages *ages, uint64_t cookie) {
  * always. */
 bool ages_has(const struct diag_socket *socket);
 
-/* Begins a read, also again after it failed. now: ms of CLOCK_MONOTONIC,
- * taken before the sockets are dumped. info: the sockets come with tcp_info. */
-void ages_start(struct ages *ages, uint64_t now, bool info,
-                uint64_t stuck_after);
+/* Begins a read, also again after it failed, before the sockets are dumped.
+ * info: they come with tcp_info. */
+void ages_start(struct ages *ages, bool info, uint64_t stuck_after);
 
 /* For a socket that ages_has() is true of: returns how many ms it has been in
  * its state without data, at the start of the read. A new socket is recorded,

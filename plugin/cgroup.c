@@ -3,12 +3,12 @@
 #include "cgroup.h"
 
 #include "cgroup_walk.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
 /* This many directories with events are searched for; with more all are read.
@@ -91,9 +91,8 @@ static void end_watches(struct cgroup_tree *tree) {
 }
 
 int cgroup_tree_refresh(struct cgroup_tree *tree) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  if (!read_events(tree) && time.tv_sec < tree->due && tree->mount != NULL)
+  int64_t now = clock_ms() / 1000;
+  if (!read_events(tree) && now < tree->due && tree->mount != NULL)
     return 0;
   const char *mount = cgroup_mount();
   bool moved = mount != tree->mount;
@@ -109,7 +108,7 @@ int cgroup_tree_refresh(struct cgroup_tree *tree) {
     return moved;
   if (tree->inotify < 0)
     tree->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  int err = cgroup_walk(tree, time.tv_sec);
+  int err = cgroup_walk(tree, now);
   if (err != 0) {
     end_watches(tree);
     return err;

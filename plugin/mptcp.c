@@ -55,12 +55,12 @@ static int count(const struct diag_socket *socket, void *data) {
 }
 
 int mptcp_read(struct mptcp *mptcp, struct diag_dump *dump,
-               struct cgroup_tree *cgroups, uint64_t now) {
+               struct cgroup_tree *cgroups) {
   struct tally *tally = &mptcp->tally;
   int err = filter_ids_update(&mptcp->filter_ids, cgroups, &mptcp->index);
   tally->stuck_after = (uint64_t)mptcp->settings->stuck_after * 1000;
   mptcp->info = tally->ages != NULL && ages_need_info(tally->ages);
-  ages_start(&mptcp->ages, now, mptcp->info, tally->stuck_after);
+  ages_start(&mptcp->ages, mptcp->info, tally->stuck_after);
   if (err == 0)
     err = tally_reset(tally, &mptcp->index);
   static const uint8_t families[] = {AF_INET, AF_INET6};

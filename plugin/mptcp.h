@@ -26,11 +26,11 @@ struct mptcp {
  */
 int mptcp_open(struct mptcp *mptcp, const struct settings *settings);
 
-/* Counts the sockets of this network namespace. now: ms of CLOCK_MONOTONIC.
+/* Counts the sockets of this network namespace.
  * Returns 0, or -errno as diag_dump_run() and cgroup_tree_ids() do: there are
  * no counts then. */
 int mptcp_read(struct mptcp *mptcp, struct diag_dump *dump,
-               struct cgroup_tree *cgroups, uint64_t now);
+               struct cgroup_tree *cgroups);
 
 /* Is of some stuck sockets only mptcp_info's age known? */
 bool mptcp_lost_ages(const struct mptcp *mptcp);

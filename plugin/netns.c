@@ -2,6 +2,8 @@
 /* Runs snapshot.c in other network namespaces, for tcpstates.c. */
 #include "netns.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -45,17 +47,11 @@ static struct netns *find_waiting(struct netns_set *set) {
   return NULL;
 }
 
-int64_t netns_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void begin(struct netns_worker *worker, struct netns *netns) {
   netns->state = NETNS_READING;
   worker->set->next = (size_t)(netns - worker->set->netns) + 1;
   worker->netns = netns;
-  worker->begun = netns_now();
+  worker->begun = clock_ms();
 }
 
 static void *work(void *data) {
@@ -252,7 +248,7 @@ static bool add_workers(struct netns_set *set) {
 /* Gives up those that take too long, all at the deadline. Returns when that may
  * happen next. */
 static int64_t give_up(struct netns_set *set, int64_t deadline) {
-  int64_t now = netns_now(), next = now + set->patience; /* of the idle */
+  int64_t now = clock_ms(), next = now + set->patience; /* of the idle */
   if (next > deadline)
     next = deadline;
   for (size_t i = 0; i < NETNS_THREADS; i++) {
@@ -292,7 +288,7 @@ struct netns *netns_next(struct netns_set *set, int64_t deadline) {
   pthread_mutex_lock(&set->lock);
   struct netns *netns;
   while (1) {
-    if (netns_now() >= deadline)
+    if (clock_ms() >= deadline)
       stop(set);
     int64_t until = give_up(set, deadline);
     bool more = !set->stop && add_workers(set);

@@ -112,14 +112,11 @@ void netns_exchange(struct netns *slot, struct netns_past *past);
 /* Does a read go on that was given up? */
 bool netns_is_late(const struct netns *netns);
 
-/* CLOCK_MONOTONIC in ms. */
-int64_t netns_now(void);
-
 /* That this thread has used, in ns. */
 int64_t netns_cpu_time(void);
 
 /* Waits until another read has ended, and returns its namespace. NULL: there
- * are no more; the rest is given up, because the deadline, of netns_now(), is
+ * are no more; the rest is given up, because the deadline, of clock_ms(), is
  * past, they have taken longer than the set's patience, or too many threads
  * hang. */
 struct netns *netns_next(struct netns_set *set, int64_t deadline);

@@ -64,7 +64,7 @@ void netns_pattern_open(struct netns_pattern *pattern,
                         const struct settings_namespace *block,
                         struct netns *slots, const char *proc);
 
-/* Begins a read at now, of netns_now(), after netns_start(): finds what is
+/* Begins a read at now, of clock_ms(), after netns_start(): finds what is
  * there, and chooses the first to be read, unless what was read before has used
  * up the budget. interval: ns between two reads. Calls over for each alarm of a
  * namespace that is not there any more. */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 /* Bound-only sockets can be asked for since this release. */
 #define CLOSED_MAJOR 6
@@ -36,19 +35,12 @@ static int find_listening_ports(struct snapshot_reader *reader) {
   return err < 0 ? err : 0;
 }
 
-static uint64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* fresh: the sums were read right before. */
 static int count_once(struct snapshot_reader *reader, struct snapshot *s,
                       const struct plan_task *task, struct plan_sums *sums,
                       bool fresh) {
   struct plan *plan = &reader->plan;
-  reader->ages.clock = now_ms;
-  ages_start(&reader->ages, now_ms(), task->info,
+  ages_start(&reader->ages, task->info,
              (uint64_t)reader->settings->stuck_after * 1000);
   if (reader->stuck != NULL)
     whose_start(&reader->stuck->whose);
@@ -163,7 +155,7 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
 static void count_mptcp(struct snapshot_reader *reader, struct snapshot *s) {
   struct mptcp *mptcp = reader->mptcp;
   s->mptcp = mptcp;
-  s->mptcp_error = mptcp_read(mptcp, &reader->dump, reader->cgroups, now_ms());
+  s->mptcp_error = mptcp_read(mptcp, &reader->dump, reader->cgroups);
   s->ages_lost = s->ages_lost || mptcp_lost_ages(mptcp);
   note_filter_ids(s, &mptcp->filter_ids);
 }

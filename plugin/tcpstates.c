@@ -6,6 +6,7 @@
 #include "plugin.h"
 #include "utils/common/common.h"
 
+#include "clock.h"
 #include "config.h"
 #include "hostname.h"
 #include "submit.h"
@@ -136,7 +137,7 @@ static void submit_namespace(struct netns *netns, struct view *view) {
  * the interval is late the next time, too. */
 static int64_t find_deadline(void) {
   cdtime_t interval = plugin_get_interval();
-  return netns_now() + (int64_t)CDTIME_T_TO_MS(interval - interval / 10);
+  return clock_ms() + (int64_t)CDTIME_T_TO_MS(interval - interval / 10);
 }
 
 static void say_over(const struct alarm *alarm, void *data) {
@@ -147,7 +148,7 @@ static void say_over(const struct alarm *alarm, void *data) {
 }
 
 static void start_patterns(void) {
-  int64_t now = netns_now();
+  int64_t now = clock_ms();
   int64_t interval = (int64_t)CDTIME_T_TO_NS(plugin_get_interval());
   for (size_t i = 1; i <= settings.namespaces_num; i++)
     if (views[i].pattern != NULL)
@@ -219,7 +220,7 @@ static void refresh_services(void) {
 static void read_unhashed(struct snapshot *snapshot, int64_t deadline) {
   if (unhashed == NULL || snapshot->sums_error != 0)
     return;
-  int64_t now = netns_now();
+  int64_t now = clock_ms();
   unhashed_read(unhashed, &snapshot->sums, now, deadline);
   snapshot->unhashed = unhashed->value;
   const char *what;

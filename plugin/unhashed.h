@@ -82,7 +82,7 @@ struct unhashed *unhashed_open(const struct settings *settings,
                                const char *proc);
 
 /* Finds the number; own is of this process's namespace. now and deadline are of
- * netns_now(). Allocates nothing unless namespaces are held by mounts. */
+ * clock_ms(). Allocates nothing unless namespaces are held by mounts. */
 void unhashed_read(struct unhashed *unhashed, const struct netns_sums *own,
                    int64_t now, int64_t deadline);
 

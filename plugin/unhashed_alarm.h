@@ -19,7 +19,7 @@ struct unhashed_alarm {
   struct notice notice;
 };
 
-/* Takes the number of one more read, at now of netns_now(). Returns whether
+/* Takes the number of one more read, at now of clock_ms(). Returns whether
  * there is a notice: a WARNING at the second read in a row with limit or more,
  * and again at each doubling; an OKAY at the second with fewer than half.
  * limit: 0: never; a number that is PROC_UNKNOWN is no read. Only for a WARNING

@@ -392,7 +392,8 @@ static int take_socket(const struct diag_socket *socket, void *data) {
 static struct settings settings;
 static struct group_index group_index;
 static uint64_t now = 1000000; /* ms */
-static struct ages ages;
+static int64_t simulated_clock(void) { return (int64_t)now; }
+static struct ages ages = {.clock = simulated_clock};
 static struct port_bitmap nobody;
 static struct whose whose = {.listening = &nobody};
 static struct holders holders;
@@ -564,7 +565,7 @@ static void run_dump(const uint8_t *data, size_t size) {
   check.model = &model;
   NEED(tally_reset(&tally, &group_index) == 0, "no memory");
   now += 10000;
-  ages_start(&ages, now, true, STUCK_AFTER);
+  ages_start(&ages, true, STUCK_AFTER);
   if (dump.buf != NULL)
     ASAN_UNPOISON_MEMORY_REGION(dump.buf, dump.size);
   const struct diag_request request = {

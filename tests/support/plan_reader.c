@@ -129,6 +129,8 @@ static void check_requests(const struct reader *r,
   }
 }
 
+static int64_t long_after(void) { return INT64_C(12800000000); }
+
 int reader_read(struct reader *r, const struct plan_sums *sums) {
   counted = r;
   int listen = group_index_listen(&r->index, &r->listening);
@@ -154,8 +156,8 @@ int reader_read(struct reader *r, const struct plan_sums *sums) {
 
   r->tally.stuck_after = r->kernel.stuck_after;
   r->tally.ages = &r->ages;
-  ages_start(&r->ages, UINT64_C(12800000000), r->task.info,
-             r->kernel.stuck_after);
+  r->ages.clock = long_after;
+  ages_start(&r->ages, r->task.info, r->kernel.stuck_after);
   counted = r;
   int reset = tally_reset(&r->tally, &r->index);
   counted = NULL;

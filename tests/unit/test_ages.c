@@ -14,7 +14,17 @@
 #define WRAP (UINT64_C(1) << 32) /* ms: where tcp_info's times wrap */
 #define STUCK_AFTER (60 * SECOND)
 
+/* During a dump no time passes. */
+static uint64_t clock_now;
+static int64_t simulated_clock(void) { return (int64_t)clock_now; }
+
 static struct ages ages;
+
+static void start_read(uint64_t now, bool info, uint64_t stuck_after) {
+  clock_now = now;
+  ages.clock = simulated_clock;
+  ages_start(&ages, info, stuck_after);
+}
 
 /* Allocations of the code under test. */
 static size_t allocations;
@@ -69,7 +79,7 @@ static uint64_t meet(const struct truth *truth, uint64_t now, bool info) {
 
 /* One read that meets this socket alone. */
 static uint64_t read_one(const struct truth *truth, uint64_t now, bool info) {
-  ages_start(&ages, now, info, STUCK_AFTER);
+  start_read(now, info, STUCK_AFTER);
   uint64_t age = meet(truth, now, info);
   ages_finish(&ages);
   return age;
@@ -198,7 +208,7 @@ START_TEST(a_cookie_in_two_states_of_one_read_is_one_socket) {
   struct truth truth = {7, TCP_FIN_WAIT1, DAY, DAY, DAY};
   for (int i = 0; i < 3; i++) {
     uint64_t now = DAY + (uint64_t)i * 10 * SECOND;
-    ages_start(&ages, now, true, STUCK_AFTER);
+    start_read(now, true, STUCK_AFTER);
     truth.state = TCP_FIN_WAIT1;
     meet(&truth, now, true);
     truth.state = TCP_FIN_WAIT2;
@@ -232,7 +242,7 @@ START_TEST(after_49_days_ages_are_right_still) {
   }
   /* The first read has to take tcp_info's word, modulo 2^32 ms; it is never
    * above the truth. */
-  ages_start(&ages, now, true, STUCK_AFTER);
+  start_read(now, true, STUCK_AFTER);
   for (int i = 0; i < NUM; i++) {
     uint64_t age = meet(&truths[i], now, true);
     ck_assert(age <= true_age(&truths[i], now));
@@ -245,7 +255,7 @@ START_TEST(after_49_days_ages_are_right_still) {
   while (now < end_time) {
     now += 1 + random_below(random_below(3) == 0 ? 10 * SECOND : DAY);
     /* The dump takes up to half a second, and the clock is read before. */
-    ages_start(&ages, now, true, STUCK_AFTER);
+    start_read(now, true, STUCK_AFTER);
     for (int i = 0; i < NUM; i++) {
       uint64_t then = now + random_below(SECOND / 2);
       if (uses[i] && random_below(4) == 0)
@@ -272,7 +282,7 @@ START_TEST(a_socket_that_one_read_misses_keeps_its_age) {
   for (int missed = 1; missed <= 2; missed++) {
     uint64_t now = DAY + (uint64_t)missed * 1000 * SECOND;
     for (int i = 0; i < missed; i++) {
-      ages_start(&ages, now - 100 + (uint64_t)i, true, STUCK_AFTER);
+      start_read(now - 100 + (uint64_t)i, true, STUCK_AFTER);
       ages_finish(&ages);
     }
     ck_assert_uint_eq(ages.num, missed < 2 ? 1 : 0);
@@ -288,7 +298,7 @@ START_TEST(reads_that_fail_forget_nothing) {
   struct truth other = {8, TCP_CLOSE_WAIT, DAY, DAY, DAY};
   read_one(&truth, DAY, true);
   for (int i = 0; i < 9; i++) {
-    ages_start(&ages, DAY + 5 * SECOND, true, STUCK_AFTER);
+    start_read(DAY + 5 * SECOND, true, STUCK_AFTER);
     if (i % 2 == 0)
       meet(&other, DAY + 5 * SECOND, true);
   }
@@ -300,7 +310,7 @@ END_TEST
 /* One read of these cookies, first to first + num * step. */
 static void read_many(uint64_t first, uint64_t num, uint64_t step,
                       uint64_t now) {
-  ages_start(&ages, now, true, STUCK_AFTER);
+  start_read(now, true, STUCK_AFTER);
   struct truth truth = {first, TCP_CLOSE_WAIT, DAY, DAY, DAY};
   for (uint64_t i = 0; i < num; i++, truth.cookie += step) {
     struct diag_socket socket = tell(&truth, now, true);
@@ -358,7 +368,7 @@ START_TEST(beyond_its_bound_sockets_have_the_age_of_tcp_info) {
   ck_assert_uint_eq(ages.lost, 5);
   ck_assert_uint_eq(ages.num, AGES_MAX);
   ck_assert(ages_need_info(&ages));
-  ages_start(&ages, DAY + 500 * SECOND, true, STUCK_AFTER);
+  start_read(DAY + 500 * SECOND, true, STUCK_AFTER);
   struct truth known = {1, TCP_CLOSE_WAIT, DAY, DAY, DAY + 490 * SECOND};
   struct truth beyond = {AGES_MAX + 9, TCP_CLOSE_WAIT, DAY, DAY,
                          DAY + 490 * SECOND};
@@ -376,7 +386,7 @@ START_TEST(without_memory_it_is_the_age_of_tcp_info) {
   struct diag_socket socket = tell(&truth, DAY + 70 * SECOND, true);
   for (int i = 0; i < 3; i++) {
     size_t before = allocations;
-    ages_start(&ages, DAY + 70 * SECOND, true, STUCK_AFTER);
+    start_read(DAY + 70 * SECOND, true, STUCK_AFTER);
     for (int j = 0; j < 1000; j++) {
       socket.cookie = (uint64_t)j + 1;
       ck_assert_uint_eq(ages_meet(&ages, &socket), 70 * SECOND);
@@ -403,7 +413,7 @@ static const uint64_t no_cookies[] = {0, UINT64_C(1) << 58, UINT64_MAX};
 START_TEST(a_socket_without_cookie_has_the_age_of_tcp_info) {
   struct truth truth = {no_cookies[_i], TCP_CLOSE_WAIT, DAY, DAY, DAY};
   struct diag_socket socket = tell(&truth, DAY + 70 * SECOND, true);
-  ages_start(&ages, DAY + 70 * SECOND, true, STUCK_AFTER);
+  start_read(DAY + 70 * SECOND, true, STUCK_AFTER);
   ck_assert_uint_eq(ages_meet(&ages, &socket), 70 * SECOND);
   ck_assert_uint_eq(ages_find(&ages, &socket), 70 * SECOND);
   ck_assert_uint_eq(ages.num, 0);
@@ -439,7 +449,7 @@ START_TEST(each_is_found_whatever_comes_and_goes) {
   memset(since, 0, sizeof(since));
   for (int read = 0; read < 100; read++) {
     uint64_t now = DAY + (uint64_t)read * 10 * SECOND;
-    ages_start(&ages, now, false, UINT64_MAX);
+    start_read(now, false, UINT64_MAX);
     uint64_t low = random_below(NUM), high = random_below(NUM);
     unsigned num = 0;
     for (uint64_t i = 0; i < NUM; i++) {
@@ -459,7 +469,7 @@ START_TEST(each_is_found_whatever_comes_and_goes) {
       num++;
     }
     ages_finish(&ages);
-    ages_start(&ages, now, false, UINT64_MAX);
+    start_read(now, false, UINT64_MAX);
     for (uint64_t i = 0; i < NUM; i++)
       if (since[i] != 0) {
         struct truth truth = {i * 3 + 1, TCP_CLOSE_WAIT, 0, 0, 0};
@@ -487,7 +497,7 @@ START_TEST(tcp_info_is_asked_for_in_each_read_or_in_one_of_ten) {
   for (unsigned read = 1; read < 45; read++) {
     bool need = ages_need_info(&ages);
     ck_assert_int_eq(need, read % needs[_i].every == 0);
-    ages_start(&ages, DAY, need, STUCK_AFTER);
+    start_read(DAY, need, STUCK_AFTER);
     struct truth truth = {1, TCP_CLOSE_WAIT, DAY, DAY, DAY};
     for (uint64_t i = 0; i < needs[_i].num; i++, truth.cookie++) {
       struct diag_socket socket = tell(&truth, DAY, need);

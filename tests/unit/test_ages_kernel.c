@@ -5,6 +5,7 @@
 #include "tally.h"
 
 #include "check_main.h"
+#include "clock.h"
 #include "kernel_bench.h"
 #include "sockets.h"
 
@@ -36,21 +37,13 @@ static const char *enter_namespace(void) {
   return obstacle;
 }
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-static uint64_t clock_ms(void) { return (uint64_t)now_ms(); }
-
-static struct ages ages = {.clock = clock_ms};
+static struct ages ages;
 
 /* The counts of all sockets in both states, with tcp_info. */
 static struct tally_counts count(uint64_t stuck_after) {
   struct group_index index;
   struct tally tally = {.stuck_after = stuck_after, .ages = &ages};
-  ages_start(&ages, (uint64_t)now_ms(), true, stuck_after);
+  ages_start(&ages, true, stuck_after);
   struct diag_dump dump = {0};
   ck_assert_int_eq(group_index_init(&index, NULL, 0), 0);
   ck_assert_int_eq(tally_reset(&tally, &index), 0);
@@ -74,9 +67,9 @@ static void make_pair(enum sockets_family family) {
                                           .family = family,
                                           .port = 18000,
                                           .count = 1};
-  made_after = now_ms();
+  made_after = clock_ms();
   ck_assert_int_eq(sockets_make(&made, &request), 0);
-  made_before = now_ms();
+  made_before = clock_ms();
 }
 
 static int fd_in(int state) {
@@ -108,9 +101,9 @@ START_TEST(the_ages_are_those_that_the_test_made) {
   make_pair((enum sockets_family)_i);
   for (int i = 0; i < 3; i++) {
     poll(NULL, 0, 700);
-    int64_t before = now_ms();
+    int64_t before = clock_ms();
     struct tally_counts all = count(60000);
-    int64_t after = now_ms();
+    int64_t after = clock_ms();
     assert_age(all.fin_wait2_oldest, before, after);
     assert_age(all.close_wait_oldest, before, after);
     ck_assert_uint_eq(all.fin_wait2_stuck + all.close_wait_stuck, 0);
@@ -123,7 +116,7 @@ START_TEST(stuck_are_those_that_are_held_for_longer) {
   make_pair(SOCKETS_IPV4);
   poll(NULL, 0, 1000);
   uint64_t early = count(2500).fin_wait2_stuck;
-  ck_assert(early == 0 || now_ms() - made_before + TICK_MS > 2500);
+  ck_assert(early == 0 || clock_ms() - made_before + TICK_MS > 2500);
   ck_assert_uint_eq(count(500).fin_wait2_stuck, 1);
   ck_assert_uint_eq(count(500).close_wait_stuck, 1);
   end_pair();
@@ -137,9 +130,9 @@ START_TEST(answered_keepalives_do_not_make_it_look_younger) {
       0);
   for (int i = 0; i < 3; i++) {
     poll(NULL, 0, 1300);
-    int64_t before = now_ms();
+    int64_t before = clock_ms();
     struct tally_counts all = count(60000);
-    int64_t after = now_ms();
+    int64_t after = clock_ms();
     /* The first read can be after a probe. */
     if (i == 0)
       made_before = before - (int64_t)all.fin_wait2_oldest;
@@ -153,11 +146,11 @@ END_TEST
 START_TEST(late_data_makes_both_look_younger_never_older) {
   make_pair(SOCKETS_IPV4);
   poll(NULL, 0, 1500);
-  int64_t sent = now_ms();
+  int64_t sent = clock_ms();
   ck_assert_int_eq(send(fd_in(TCP_CLOSE_WAIT), "x", 1, MSG_NOSIGNAL), 1);
   poll(NULL, 0, 300);
   struct tally_counts all = count(60000);
-  int64_t since = now_ms() - sent;
+  int64_t since = clock_ms() - sent;
   ck_assert_int_le(all.fin_wait2_oldest, since + TICK_MS);
   ck_assert_int_le(all.close_wait_oldest, since + TICK_MS);
   end_pair();

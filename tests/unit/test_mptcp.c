@@ -52,6 +52,7 @@ static struct group groups[] = {
 static struct settings settings;
 static struct mptcp mptcp;
 static uint64_t now;
+static int64_t simulated_clock(void) { return (int64_t)now; }
 
 static void start(void) {
   settings_init(&settings);
@@ -62,13 +63,14 @@ static void start(void) {
   memset(&kernel, 0, sizeof(kernel));
   now = START;
   ck_assert_int_eq(mptcp_open(&mptcp, &settings), 0);
+  mptcp.ages.clock = simulated_clock;
 }
 
 static void end(void) { mptcp_close(&mptcp); }
 
 static int read_all(void) {
   kernel.requests_num = 0;
-  return mptcp_read(&mptcp, NULL, NULL, now);
+  return mptcp_read(&mptcp, NULL, NULL);
 }
 
 /* An accepted socket, with its listener's cookie, that was idle for ms. */

@@ -21,7 +21,8 @@ static struct temp_tree proc;
 static struct cgroup_tree tree;
 static struct port_bitmap listening;
 static struct settings settings;
-static struct ages ages;
+static int64_t simulated_clock(void) { return NOW; }
+static struct ages ages = {.clock = simulated_clock};
 static struct diag_dump dump;
 static struct stuck stuck;
 
@@ -119,7 +120,7 @@ static void remove_last(size_t num) { sockets_num -= num; }
 
 /* One read. Returns how many notices there are. */
 static size_t read_all(void) {
-  ages_start(&ages, NOW, true, AFTER * 1000);
+  ages_start(&ages, true, AFTER * 1000);
   whose_start(&stuck.whose);
   holders_reset(&stuck.holders);
   for (size_t i = 0; i < sockets_num; i++)
@@ -357,7 +358,7 @@ START_TEST(what_the_second_dump_does_not_have_is_told_by_number) {
   settings.notify_processes = true;
   add(TCP_CLOSE_WAIT, 1, 10);
   read_all();
-  ages_start(&ages, NOW, true, AFTER * 1000);
+  ages_start(&ages, true, AFTER * 1000);
   const struct holder holder = whose_holder(&stuck.whose, &sockets[0]);
   holders_reset(&stuck.holders);
   for (int i = 0; i < 10; i++)

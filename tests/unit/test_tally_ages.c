@@ -25,7 +25,9 @@ static struct group groups[] = {
 
 static struct group_index group_index;
 static struct tally tally;
-static struct ages ages;
+static uint64_t now;
+static int64_t simulated_clock(void) { return (int64_t)now; }
+static struct ages ages = {.clock = simulated_clock};
 static struct port_bitmap listening;
 static struct whose whose;
 static struct holders holders;
@@ -34,7 +36,8 @@ static void start(void) {
   tally = (struct tally){
       .stuck_after = STUCK_AFTER, .ages = &ages, .whose = &whose};
   whose.listening = &listening;
-  ages_start(&ages, NOW, true, STUCK_AFTER);
+  now = NOW;
+  ages_start(&ages, true, STUCK_AFTER);
   memset(&holders, 0, sizeof(holders));
   ck_assert_int_eq(group_index_init(&group_index, groups, CASES(groups)), 0);
   ck_assert_int_eq(tally_reset(&tally, &group_index), 0);
@@ -121,7 +124,8 @@ START_TEST(a_held_fin_wait1_is_stuck_from_its_first_read_on) {
   tally_socket(&socket, &tally);
   ages_finish(&ages);
   tally_reset(&tally, &group_index);
-  ages_start(&ages, NOW + ABOVE, true, STUCK_AFTER);
+  now += ABOVE;
+  ages_start(&ages, true, STUCK_AFTER);
   socket.age = socket.idle = MOST;
   tally_socket(&socket, &tally);
   ck_assert_uint_eq(tally.all.fin_wait1_stuck, 1);
