@@ -224,27 +224,46 @@ static int merge_ports(struct port_set *merged, bool is_local,
   return err;
 }
 
+/* Ports of one side, that a socket has to have, or must not have. */
+struct part {
+  const struct side *side;
+  const struct port_set *set;
+  bool inverted;
+};
+
+static int emit_part(struct bytecode *program, const struct part *part,
+                     struct label *accept, struct label *next) {
+  struct label *matched = part->inverted ? next : accept;
+  struct label *failed = part->inverted ? accept : next;
+  if (part->set->num == 0)
+    return 0;
+  assembler_bind(program, next);
+  int err = emit_port_set(program, part->side, part->set, matched, failed);
+  return err != 0 ? err : assembler_jump(program, matched);
+}
+
+static int compare_parts(const void *a, const void *b) {
+  const struct part *x = a, *y = b;
+  return x->set->num < y->set->num ? -1 : x->set->num > y->set->num;
+}
+
 /* All filters that are only about ports become one tree for each side: what it
- * costs hardly grows with their number. The larger one comes last: what fails
- * there rejects. */
-static int emit_merged_ports(struct bytecode *program,
-                             const struct filter *const *filters,
-                             const bool *inverted, size_t num,
-                             struct label *accept, struct label *next) {
-  const struct side *sides[] = {&remote, &local};
+ * costs hardly grows with their number. One that is inverted has its own. The
+ * largest comes last: what goes on from there rejects. */
+static int emit_all_ports(struct bytecode *program,
+                          const struct filter *const *filters,
+                          const bool *inverted, size_t num,
+                          const struct part *last, struct label *accept,
+                          struct label *next) {
   struct port_set merged[2] = {{0}};
+  struct part parts[] = {
+      {&remote, &merged[0], false}, {&local, &merged[1], false}, *last};
   int err = 0;
   for (int i = 0; i < 2 && err == 0; i++)
-    err = merge_ports(&merged[i], sides[i] == &local, filters, inverted, num);
-  for (int i = 0; i < 2 && err == 0; i++) {
-    int at = merged[0].num > merged[1].num ? 1 - i : i;
-    if (merged[at].num == 0)
-      continue;
-    assembler_bind(program, next);
-    err = emit_port_set(program, sides[at], &merged[at], accept, next);
-    if (err == 0)
-      err = assembler_jump(program, accept);
-  }
+    err = merge_ports(&merged[i], i == 1, filters, inverted, num);
+  qsort(parts, 3, sizeof(*parts), compare_parts);
+  for (int i = 0; i < 3 && err == 0; i++)
+    err = emit_part(program, &parts[i], accept, next);
   free(merged[0].ranges);
   free(merged[1].ranges);
   return err;
@@ -255,22 +274,32 @@ static int compile(struct bytecode *program,
                    const struct filter *const *filters,
                    const struct id_list *ids, const bool *inverted, size_t num,
                    struct label *accept, struct label *next) {
+  static const struct port_set none;
+  struct part last = {&local, &none, true};
   int err = 0;
   for (size_t i = 0; i < num && err == 0; i++) {
-    if (!inverted[i] && (filter_only_ports(filters[i], true) != NULL ||
-                         filter_only_ports(filters[i], false) != NULL))
+    const struct port_set *ports[] = {filter_only_ports(filters[i], false),
+                                      filter_only_ports(filters[i], true)};
+    bool only_ports = ports[0] != NULL || ports[1] != NULL;
+    if (only_ports && !inverted[i])
       continue;
     if (inverted[i] && filters[i]->cgroups.num > 0)
       return -EINVAL;
+    if (only_ports) {
+      err = emit_part(program, &last, accept, next);
+      last.side = ports[1] != NULL ? &local : &remote;
+      last.set = ports[1] != NULL ? ports[1] : ports[0];
+      continue;
+    }
     const struct id_list *own = ids == NULL ? NULL : &ids[i];
     assembler_bind(program, next);
     err = emit_filter(program, filters[i], own, inverted[i] ? accept : next);
     if (err == 0)
       err = assembler_jump(program, inverted[i] ? next : accept);
   }
-  return err != 0
-             ? err
-             : emit_merged_ports(program, filters, inverted, num, accept, next);
+  return err != 0 ? err
+                  : emit_all_ports(program, filters, inverted, num, &last,
+                                   accept, next);
 }
 
 int bytecode_compile(struct bytecode *program,
