@@ -25,6 +25,7 @@ cgroups_alone() {
   row cgroups port '' 'a Filter with a LocalPort, 10 of the sockets'
   row cgroups few '' 'a Filter with a ControlGroup, 3 of the sockets'
   row cgroups most '' 'a Filter with a ControlGroup, 95 % of the sockets'
+  row cgroups none_churn '' 'tcpstates, no Filter, while control groups come and go'
   row cgroups churn '' 'that with 3, while control groups come and go'
   for directories in 20 60; do
     if ! cgroup=$(cgroup_make); then
@@ -48,27 +49,34 @@ cgroups_alone() {
 # cgroups_rounds COLUMN
 cgroups_rounds() {
   local round name
+  declare -A took
   for ((round = 0; round < rounds; round++)); do
-    for name in none port few most churn; do
-      if [[ $name == churn ]]; then cgroups_churn; fi
+    for name in none port few most none_churn churn; do
+      if [[ $name == *churn ]]; then cgroups_churn; fi
       case $name in
-        none) plugin "$tcpstates" '' ;;
+        none | none_churn) plugin "$tcpstates" '' ;;
         port) plugin "$tcpstates" $'<Filter "f">\nLocalPort "8001"\n</Filter>' ;;
         few | churn) plugin "$tcpstates" $'<Filter "f">\nControlGroup "/s7.service"\n</Filter>' ;;
         most) plugin "$tcpstates" $'<Filter "f">\nControlGroup "/s0.service"\n</Filter>' ;;
       esac
-      if [[ $name == churn ]]; then cgroups_calm; fi
+      if [[ $name == *churn ]]; then cgroups_calm; fi
       sample cgroups "$name" "$1" "$ns"
+      took[$name]=$ns
     done
+    # In thousandths of a read without a Filter, which what comes and goes makes slower, too.
+    sample filtered few "$1" $((1000 * took[few] / took[none]))
+    sample filtered churn "$1" $((1000 * took[churn] / took[none_churn]))
   done
 }
 
 cgroups_finish() {
-  local each few=() churn=()
+  local each few=() churn=() own=()
   for each in 2100 6100; do
     few+=("cgroups:few:$each control groups/cgroups:port:$each control groups")
     churn+=("cgroups:churn:$each control groups/cgroups:few:$each control groups")
+    own+=("filtered:churn:$each control groups/filtered:few:$each control groups")
   done
   target 1.2 'a Filter with a ControlGroup: of a LocalPort' "$(tabbed "${few[@]}")"
   target 1.2 'while control groups come and go: of that while none does' "$(tabbed "${churn[@]}")"
+  target 1.2 'the same, each as a multiple of a read without a Filter' "$(tabbed "${own[@]}")"
 }

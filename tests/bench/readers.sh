@@ -110,6 +110,13 @@ scattered_ports() {
   for ((i = 0; i < $1; i++)); do printf 'LocalPort "%d"\n' $((8000 + 2 * i)); done
 }
 
+# filter_of PORT...: a group of all of them.
+filter_of() {
+  printf '<Filter "f">\n'
+  printf 'LocalPort "%d"\n' "$@"
+  printf '</Filter>\n'
+}
+
 # What tcpconns counts, no more.
 tcpconns_counts='ReportClosed false
 ReportFinWait2 false
