@@ -171,6 +171,7 @@ int reader_read(struct reader *r, const struct plan_sums *sums) {
                                   tally_socket, &r->tally);
   ages_finish(&r->ages);
   plan_complete(&r->plan, &r->task, sums, &r->tally);
+  ck_assert_uint_le(r->plan.found.share, 1000);
   return changed;
 }
 
