@@ -207,6 +207,8 @@ for size in $all_sizes; do
     make_sockets "$wanted_mix" "$size" || continue
     for name in "${takers[@]}"; do "${name}_on"; done
     remove_sockets
+    # The next section counts its own from 0.
+    end_holders
   done
 done
 for name in $selected; do
