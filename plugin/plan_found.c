@@ -3,6 +3,10 @@
  * sockets. */
 #include "plan_found.h"
 
+static uint64_t count_common(const struct tally_counts *counts) {
+  return counts->state[TCP_ESTABLISHED] + counts->state[TCP_TIME_WAIT];
+}
+
 /* Can the group be counted by its complement? Not if its destinations are
  * wanted. */
 static bool can_subtract(const struct group_index *index, size_t group,
@@ -23,11 +27,10 @@ static uint32_t find_largest(uint32_t before, const struct tally *tally,
   uint32_t largest = now == NO_GROUP ? before : 0;
   uint64_t most = read->common / 2;
   if (now != NO_GROUP &&
-      tally_counts_sum(&tally->groups[now], STATES_COMMON) * 10 >
-          read->common * 4)
+      count_common(&tally->groups[now]) * 10 > read->common * 4)
     return before;
   for (size_t i = 0; i < group_index_num(index); i++) {
-    uint64_t num = tally_counts_sum(&tally->groups[i], STATES_COMMON);
+    uint64_t num = count_common(&tally->groups[i]);
     if (num > most && can_subtract(index, i, read->destinations)) {
       most = num;
       largest = group_index_id(index, i);
@@ -47,7 +50,7 @@ void plan_found_learn(struct plan_found *found, const struct tally *tally,
     found->complement = find_largest(found->complement, tally, read);
   size_t complement = group_index_number(index, found->complement);
   for (size_t i = 0; i < group_index_num(index); i++) {
-    uint64_t num = tally_counts_sum(&tally->groups[i], STATES_COMMON);
+    uint64_t num = count_common(&tally->groups[i]);
     dumped += i != complement ? num : common > num ? common - num : 0;
   }
   found->share = dumped < common ? dumped * 1000 / common : 1000;

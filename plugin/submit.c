@@ -23,7 +23,7 @@ static void set_instance(char *buf, size_t size, const char *group,
 }
 
 /* Thousands of groups have a score of values each: a name is copied only when
- * it has changed. */
+ * it has changed. The text of a type does not change in its place. */
 void submit_value(const struct metric *metric, void *data) {
   struct submission *s = data;
   value_list_t *vl = &s->vl;
@@ -32,8 +32,9 @@ void submit_value(const struct metric *metric, void *data) {
     set_instance(vl->plugin_instance, sizeof(vl->plugin_instance),
                  metric->plugin_instance, s->namespace);
   }
-  if (strcmp(vl->type, metric->type) != 0)
+  if (s->type != metric->type)
     sstrncpy(vl->type, metric->type, sizeof(vl->type));
+  s->type = metric->type;
   sstrncpy(vl->type_instance, metric->type_instance, sizeof(vl->type_instance));
   vl->values = &(value_t){.gauge = metric->value};
   plugin_dispatch_values(vl);

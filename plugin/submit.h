@@ -14,6 +14,7 @@ struct submission {
   const char *namespace; /* NULL: that of the daemon */
   value_list_t vl;       /* large: set only where it differs from the last */
   char group[DATA_MAX_NAME_LEN]; /* of the last */
+  const char *type;              /* likewise */
   size_t values;                 /* that were submitted */
 };
 
