@@ -9,6 +9,7 @@
 
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define SLOTS_MIN 64
 #define SLOTS_MAX (1u << 20)
@@ -75,6 +76,24 @@ static uint32_t room(uint32_t slots) {
   return slots == SLOTS_MAX ? AGES_MAX : slots - slots / 8;
 }
 
+/* With a million sockets, nearly each of them is in a page that the processor
+ * has to look up first: in huge pages the table takes half the time. They are
+ * within what it takes in any case, and where there are none it does without.
+ */
+static void ask_for_huge_pages(const struct ages *ages) {
+  const size_t huge = 2 << 20;
+  char *slots = (char *)ages->slots;
+  size_t skipped = (huge - (uintptr_t)slots % huge) % huge;
+  size_t size = ages->size * sizeof(*ages->slots);
+  if (size < skipped + huge)
+    return;
+  size = (size - skipped) / huge * huge;
+  madvise(slots + skipped, size, MADV_HUGEPAGE);
+#ifdef MADV_COLLAPSE /* at once, since Linux 6.1 */
+  madvise(slots + skipped, size, MADV_COLLAPSE);
+#endif
+}
+
 static bool grow(struct ages *ages) {
   uint32_t old = ages->size;
   uint32_t size = old == 0 ? SLOTS_MIN : old + old / 4;
@@ -88,6 +107,7 @@ static bool grow(struct ages *ages) {
     slots[i] = (struct ages_slot){0};
   ages->slots = slots;
   ages->size = size;
+  ask_for_huge_pages(ages);
   arrange(ages, old);
   return true;
 }
