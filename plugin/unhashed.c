@@ -258,17 +258,19 @@ static bool is_due(struct unhashed *u, int64_t now) {
  * larger, never smaller. What it was, where it is not its time, and where one
  * cannot be read: then the next read tries again. */
 static int64_t find_most(struct unhashed *u, const struct netns_sums *own,
-                         int64_t deadline) {
+                         bool due, int64_t deadline) {
+  u->unread = false;
   if (u->num <= 1)
     return own->alloc > own->inuse ? own->alloc - own->inuse : 0;
-  if (++u->sums_reads < UNHASHED_SUMS_READS * u->num)
+  if (++u->sums_reads < UNHASHED_SUMS_READS * u->num && !due)
     return u->value;
   u->alloc = INT64_MAX;
   for (size_t i = 0; i < u->num; i++)
     u->namespaces[i].fresh = false;
-  if ((u->alone &&
-       pinned_read(&u->pinned, false, deadline, take_pinned, u) != 0) ||
-      read_all(u, false) != 0)
+  u->unread = (u->alone &&
+               pinned_read(&u->pinned, false, deadline, take_pinned, u) != 0) ||
+              read_all(u, false) != 0;
+  if (u->unread)
     return u->value;
   u->sums_reads = 0;
   return subtract(u);
@@ -283,7 +285,7 @@ static int64_t look_again(struct unhashed *u, int64_t most) {
     u->alloc = INT64_MAX;
     again = read_all(u, false) == 0 ? subtract(u) : u->value;
   } else if (netns_sums_read(u->proc, "thread-self", &sums) == 0) {
-    again = find_most(u, &sums, 0);
+    again = find_most(u, &sums, false, 0);
   }
   again = again < u->value ? again : u->value;
   return again > most ? again : most;
@@ -295,11 +297,11 @@ void unhashed_read(struct unhashed *u, const struct netns_sums *own,
   bool known = u->value != PROC_UNKNOWN;
   u->alloc = own->alloc;
   u->orphan = own->orphan;
-  int64_t most = known ? find_most(u, own, deadline) : 0;
+  int64_t most = known ? find_most(u, own, due, deadline) : 0;
   if (known && most < u->value)
     most = look_again(u, most);
   /* A search is needed only when it seems to rise, and from time to time
-   * where it may have fallen too little. */
+   * where it may have fallen too little, or nothing is known of it. */
   bool rises = !known || most > u->value;
   bool rises_much = !known || (most > u->value + u->value / 4 &&
                                most >= u->value + UNHASHED_STEP);
@@ -309,7 +311,7 @@ void unhashed_read(struct unhashed *u, const struct netns_sums *own,
     u->tokens--;
     due = true;
   }
-  if (!due || !(rises || most > 0) || !walk(u, now, deadline))
+  if (!due || !(rises || most > 0 || u->unread) || !walk(u, now, deadline))
     return;
   u->alloc = INT64_MAX;
   read_all(u, false);

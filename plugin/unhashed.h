@@ -26,7 +26,8 @@
 #define UNHASHED_BURST 4
 
 /* Where there are several namespaces, their sums are read in one read of this
- * many times as many: it costs some 35 us for each of them. */
+ * many times as many, and at least once in UNHASHED_READS: it costs some 35 us
+ * for each of them. */
 #define UNHASHED_SUMS_READS 4
 
 /* Orphans of a namespace whose last process has ended live no longer than this,
@@ -71,6 +72,7 @@ struct unhashed {
   unsigned tokens;     /* walks that may be made when the number rises */
   unsigned reads;      /* since there was one more of these */
   unsigned sums_reads; /* since the sums were read */
+  bool unread;         /* not all could be, in this read */
   int64_t since;       /* ms */
   int64_t ended;       /* sockets of namespaces that have ended */
   int64_t ended_at;    /* ms */

@@ -426,6 +426,24 @@ START_TEST(many_namespaces_are_read_in_few_reads) {
 }
 END_TEST
 
+/* So many that a read of their sums would come later than a walk. */
+START_TEST(many_namespaces_without_any_are_read_when_a_walk_would_be) {
+  enum { NUM = UNHASHED_READS / UNHASHED_SUMS_READS + 10 };
+  for (int rise = 0; rise <= 5; rise += 5) {
+    alloc = 90 + NUM + rise;
+    set_sums("a", 60, 30);
+    for (int i = 0; i < NUM; i++) {
+      char name[8];
+      snprintf(name, sizeof(name), "n%d", i);
+      set_sums(name, 1, 0);
+      if (rise == 0)
+        add_process(100 + i, name);
+    }
+    ck_assert_int_eq(settle(), rise);
+  }
+}
+END_TEST
+
 START_TEST(sums_that_cannot_be_read_change_nothing) {
   set_sums("b", 40, 0);
   add_process(30, "b");
@@ -442,6 +460,20 @@ START_TEST(sums_that_cannot_be_read_change_nothing) {
   /* They are read as soon as they can be. */
   unreadable = NULL;
   ck_assert_int_eq(read_with(90), 5);
+}
+END_TEST
+
+START_TEST(where_there_was_none_it_is_a_gap_at_the_next_walk) {
+  pinned[0] = (struct netns_sums){.ino = 1, .inuse = 60, .alloc = 150};
+  pinned_num = 1;
+  ck_assert_int_eq(read_with(90), 0);
+  walks = 0;
+  alloc = 350;
+  set_sums("a", 60, 30);
+  pinned_num = 0;
+  read_error = -EPERM;
+  ck_assert_int_eq(settle(), PROC_UNKNOWN);
+  ck_assert_int_eq(unhashed->gap, UNHASHED_PINNED);
 }
 END_TEST
 
@@ -570,7 +602,9 @@ int main(void) {
       more_than_the_orphans_is_a_rise,
       namespace_without_process_counts,
       many_namespaces_are_read_in_few_reads,
+      many_namespaces_without_any_are_read_when_a_walk_would_be,
       sums_that_cannot_be_read_change_nothing,
+      where_there_was_none_it_is_a_gap_at_the_next_walk,
       mounted_one_that_cannot_be_read_changes_nothing,
       a_pid_namespace_of_its_own_is_a_gap,
       hidden_processes_are_a_gap,
