@@ -48,7 +48,7 @@ if [[ -n $mptcp ]]; then
   is "nothing is complained about" "$(complaints)" ""
 else
   is "MPTCP's sockets are missing, and one line says why" "$(complaints | sort -u)" \
-    "[warning] tcpstates plugin: no counts of MPTCP: mptcp_diag is not available (Linux 5.9 or later, CONFIG_INET_MPTCP_DIAG, or: modprobe mptcp_diag). Other values go on."
+    "[warning] tcpstates plugin: no counts of MPTCP: mptcp_diag is not available (Linux 5.9 or later, CONFIG_INET_MPTCP_DIAG, or: modprobe mptcp_diag). Other values are still reported."
 fi
 collectd_stop
 done_testing

@@ -173,7 +173,7 @@ if ((major > 6 || (major == 6 && ${minor%%[!0-9]*} >= 10))); then
   is "data that flows ends that" "$(stuck)" "$((half_closed - 40 + 6)) $((half_closed - 40 + 3 + 6))"
 else
   is "before Linux 6.10 no age is reported" "$(value mptcp current_connections-fin_wait2_stuck)" ""
-  is "and the log says so" "$(messages 'does not tell' | wc -l)" 1
+  is "and the log says so" "$(messages 'does not say how long' | wc -l)" 1
 fi
 is "nothing went wrong" "$(complaints)" ""
 collectd_stop

@@ -15,8 +15,8 @@ counted() {
   values "$1" | grep ' tcp_connections-' | grep -v -- -CLOSED
 }
 
-# look: a read of tcpstates between two of tcpconns that are equal: no socket has ended in between
-# , as some do after a minute.
+# look: a read of tcpstates between two of tcpconns that are equal: no socket has ended
+# in between, as some do after a minute.
 look() {
   local before
   before=$(counted tcpconns) && tcpstates=$(counted tcpstates) && tcpconns=$(counted tcpconns) &&
