@@ -54,7 +54,7 @@ static inline uint32_t ages_home(const struct ages *ages, uint64_t cookie) {
  * always. */
 bool ages_has(const struct diag_socket *socket);
 
-/* Begins a read, also again after it failed, before the sockets are dumped.
+/* Begins a read, or repeats one that failed, before the sockets are dumped.
  * info: they come with tcp_info. */
 void ages_start(struct ages *ages, bool info, uint64_t stuck_after);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Network namespaces that are held by a mount or named by the configuration:
  * there may be no process in them. Each is entered, by a thread of netns.c,
- * because nothing else tells its sums. */
+ * because nothing else knows its sums. */
 #ifndef TCPSTATES_PINNED_H
 #define TCPSTATES_PINNED_H
 

@@ -111,9 +111,9 @@ int sockets_make(struct sockets *sockets,
                  const struct sockets_request *request);
 
 /* Both for all that was made with this kind, family and port. -ENOENT: there is
- * none. keepalive: each held end asks its peer every this many seconds whether
- * it is there. talk: each held end in CLOSE_WAIT sends a byte, and each in
- * FIN_WAIT2 reads all that there is. */
+ * none. keepalive: each held end asks its peer at this interval, in seconds,
+ * whether it is there. talk: each held end in CLOSE_WAIT sends a byte, and each
+ * in FIN_WAIT2 reads all that there is. */
 int sockets_keepalive(struct sockets *sockets, enum sockets_kind kind,
                       enum sockets_family family, uint16_t port, int seconds);
 int sockets_talk(struct sockets *sockets, enum sockets_kind kind,

@@ -16,7 +16,7 @@ Environment: DEBFULLNAME and DEBEMAIL name the maintainer of the package [you, o
 machine]; DEB_BUILD_OPTIONS as always (nocheck, parallel=N).
 
 Needs: contrib/install-deps.sh build package. Needs no root.
-Touches: the current directory, and deb-build/ in it, which it makes again.
+Touches: the current directory, and deb-build/ in it, which it deletes first.
 
 Exit codes: 0 built, 1 not, 2 wrong usage.
 TEXT

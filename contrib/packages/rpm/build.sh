@@ -19,7 +19,7 @@ Environment: COLLECTD_CFLAGS, the C compiler flags for collectd's headers, where
 configure does not find them (Fedora, RHEL; the spec file says how).
 
 Needs: contrib/install-deps.sh build package. Needs no root.
-Touches: the current directory, and rpm-build/ in it, which it makes again.
+Touches: the current directory, and rpm-build/ in it, which it deletes first.
 
 Exit codes: 0 built, 1 not, 2 wrong usage.
 TEXT
