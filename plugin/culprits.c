@@ -65,18 +65,12 @@ static int add(struct search *search, const struct candidate *candidate) {
   return 0;
 }
 
-/* A process that has ended and a descriptor that was closed are not missed. */
-static void note_failure(struct search *search, int error) {
-  if (error != ENOENT && error != ESRCH)
-    search->result.complete = false;
-}
-
 /* The inode of the socket that the descriptor is of; 0: it is of no socket. */
 static uint32_t read_inode(struct search *search, const char *path) {
   char link[64];
   ssize_t len = readlink(path, link, sizeof(link));
   if (len < 0)
-    note_failure(search, errno);
+    process_note_failure(&search->result, errno);
   return len <= 0 ? 0 : process_parse_socket(link, (size_t)len);
 }
 
@@ -85,7 +79,7 @@ static bool is_tcp(struct search *search, const char *path) {
   char name[33]; /* include/net/sock.h, struct proto, and an end */
   ssize_t len = getxattr(path, "system.sockprotoname", name, sizeof(name) - 1);
   if (len < 0)
-    note_failure(search, errno);
+    process_note_failure(&search->result, errno);
   if (len <= 0)
     return false;
   name[len] = '\0';
@@ -98,7 +92,7 @@ static const struct dirent *read_entry(struct search *search, DIR *dir) {
   errno = 0;
   const struct dirent *entry = readdir(dir);
   if (entry == NULL && errno != 0)
-    note_failure(search, errno);
+    process_note_failure(&search->result, errno);
   return entry;
 }
 
@@ -136,7 +130,7 @@ static int take_process(uint32_t pid, void *data) {
   DIR *dir = opendir(path);
   if (dir == NULL) {
     search->result.refused += errno == EACCES || errno == EPERM;
-    note_failure(search, errno);
+    process_note_failure(&search->result, errno);
     return 0;
   }
   ino_t ino;
@@ -146,7 +140,7 @@ static int take_process(uint32_t pid, void *data) {
   if (unknown == 0)
     err = take_descriptors(search, dir, pid, note_namespace(search, ino, pid));
   else
-    note_failure(search, -unknown);
+    process_note_failure(&search->result, -unknown);
   /* A namespace without TCP sockets takes no place. */
   if (search->num == num)
     search->namespaces_num = namespaces_num;

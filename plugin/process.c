@@ -86,8 +86,7 @@ uint32_t process_parse_socket(const char *link, size_t len) {
   return (uint32_t)inode;
 }
 
-/* A process that has ended and a descriptor that was closed are not missed. */
-static void note_failure(struct process_search *search, int error) {
+void process_note_failure(struct process_search *search, int error) {
   if (error != ENOENT && error != ESRCH)
     search->complete = false;
 }
@@ -111,7 +110,7 @@ static int read_descriptors(const char *proc, uint32_t pid,
     char link[64];
     ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
     if (len < 0)
-      note_failure(search, errno);
+      process_note_failure(search, errno);
     num++;
     uint32_t inode = len <= 0 ? 0 : process_parse_socket(link, (size_t)len);
     struct process_socket *slot = inode == 0 ? NULL : find(sockets, inode);
@@ -125,7 +124,7 @@ static int read_descriptors(const char *proc, uint32_t pid,
     found->sum++;
   }
   if (errno != 0)
-    note_failure(search, errno);
+    process_note_failure(search, errno);
   closedir(dir);
   return num;
 }
@@ -196,7 +195,7 @@ struct process_search process_find(const char *proc,
     int err =
         read_descriptors(proc, (uint32_t)pid, sockets, max, &found, &search);
     if (err < 0)
-      note_failure(&search, -err);
+      process_note_failure(&search, -err);
     search.refused += err == -EACCES || err == -EPERM;
     search.error = err == -ENOMEM ? err : search.error;
     left -= err > 0 ? err : 0;
@@ -214,7 +213,7 @@ struct process_search process_find(const char *proc,
     }
   }
   if (errno != 0)
-    note_failure(&search, errno);
+    process_note_failure(&search, errno);
   closedir(dir);
   return search;
 }

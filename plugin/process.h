@@ -77,6 +77,10 @@ struct process_search process_find(const char *proc,
  * socket. */
 uint32_t process_parse_socket(const char *link, size_t len);
 
+/* A search could not read something, with this errno. It is incomplete then,
+ * unless the process has ended or the descriptor was closed. */
+void process_note_failure(struct process_search *search, int error);
+
 /* Finds out the command and the service of the process of this pid. */
 void process_describe(const char *proc, struct process *process);
 

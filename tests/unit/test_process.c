@@ -40,8 +40,9 @@ void *__wrap_calloc(size_t num, size_t size) {
 }
 
 /* This call fails so. */
-static enum { NONE, READDIR, READLINKAT } failing;
+static enum { NONE, READDIR, READDIR_OF_PROCESS, READLINKAT } failing;
 static int failure;
+static const DIR *outer; /* /proc, the first that a search reads */
 
 /* A descriptor 3 is there this many times more, in each process. */
 static int repeat;
@@ -50,7 +51,8 @@ static struct dirent *again;
 struct dirent *REAL_READDIR(DIR *dir);
 struct dirent *WRAP_READDIR(DIR *dir);
 struct dirent *WRAP_READDIR(DIR *dir) {
-  if (failing == READDIR) {
+  outer = outer == NULL ? dir : outer;
+  if (failing == (dir == outer ? READDIR : READDIR_OF_PROCESS)) {
     errno = failure;
     return NULL;
   }
@@ -338,8 +340,12 @@ static const struct {
   int call, error;
   bool complete;
 } failures[] = {
-    {READDIR, EIO, false},       {READLINKAT, EACCES, false},
-    {READLINKAT, ENOMEM, false}, {READLINKAT, EIO, false},
+    {READDIR, EIO, false},
+    {READDIR_OF_PROCESS, EIO, false},
+    {READDIR_OF_PROCESS, ENOENT, true}, /* it has ended */
+    {READLINKAT, EACCES, false},
+    {READLINKAT, ENOMEM, false},
+    {READLINKAT, EIO, false},
     {READLINKAT, ENOENT, true}, /* it was closed */
     {READLINKAT, ESRCH, true},
 };
@@ -348,6 +354,7 @@ START_TEST(what_cannot_be_read_is_not_complete) {
   make_process(80, "nginx\n", NULL);
   open_sockets(80, 100, 1);
   hold(100, 1, 0);
+  outer = NULL;
   failing = failures[_i].call;
   failure = failures[_i].error;
   struct process_search result = search();
