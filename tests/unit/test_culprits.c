@@ -159,6 +159,18 @@ START_TEST(one_that_cannot_be_told_makes_it_incomplete) {
 }
 END_TEST
 
+START_TEST(process_whose_descriptors_cannot_be_opened_makes_it_incomplete) {
+  add_process(40, "a", "api");
+  add_socket(40, 3, 100);
+  ck_assert(find().complete);
+  temp_tree_link(&proc, "/41/fd", "fd"); /* ELOOP */
+  struct process_search search = find();
+  ck_assert(!search.complete);
+  ck_assert_uint_eq(search.found, 1);
+  ck_assert_uint_eq(search.refused, 0);
+}
+END_TEST
+
 START_TEST(descriptors_of_one_socket_count_once_in_a_process) {
   add_process(40, "a", "api");
   add_socket(40, 3, 100);
@@ -257,6 +269,8 @@ int main(void) {
   tcase_add_test(tcase, sockets_that_no_dump_shows_count);
   tcase_add_test(tcase, only_tcp_and_mptcp_count);
   tcase_add_test(tcase, one_that_cannot_be_told_makes_it_incomplete);
+  tcase_add_test(
+      tcase, process_whose_descriptors_cannot_be_opened_makes_it_incomplete);
   tcase_add_test(tcase, descriptors_of_one_socket_count_once_in_a_process);
   tcase_add_test(tcase, what_was_closed_meanwhile_does_not_count);
   tcase_add_test(tcase, other_namespaces_are_read_from_proc);

@@ -42,7 +42,8 @@ int __wrap_netns_sums_identify(const char *path, const char *who, ino_t *ino) {
 }
 
 static const char *unreadable;         /* a process whose sums are not given */
-static const struct netns_sums *reads; /* what the next ones say */
+static const struct netns_sums *reads; /* what the next ones say; alloc of -1:
+                                          they fail */
 int __real_netns_sums_read(const char *path, const char *who,
                            struct netns_sums *out);
 int __wrap_netns_sums_read(const char *path, const char *who,
@@ -52,11 +53,11 @@ int __wrap_netns_sums_read(const char *path, const char *who,
   if (unreadable != NULL && strcmp(who, unreadable) == 0)
     return -EMFILE;
   int err = __real_netns_sums_read(path, who, out);
-  if (err == 0 && reads != NULL) {
-    out->inuse = reads->inuse;
-    out->alloc = reads++->alloc;
-  }
-  return err;
+  if (err != 0 || reads == NULL)
+    return err;
+  out->inuse = reads->inuse;
+  out->alloc = reads++->alloc;
+  return out->alloc < 0 ? -EMFILE : 0;
 }
 
 static struct netns_sums pinned[2000];
@@ -232,6 +233,23 @@ START_TEST(nor_is_one_of_several_namespaces) {
     read_with(90);
   ck_assert_ptr_eq(reads, sums + 4);
   ck_assert_int_eq(unhashed->value, 18);
+  reads = NULL;
+}
+END_TEST
+
+START_TEST(nor_is_one_that_cannot_be_read_again) {
+  set_sums("b", 40, 0);
+  add_process(30, "b");
+  ck_assert_int_eq(read_with(90), 20);
+  const struct netns_sums sums[] = {{.inuse = 90, .alloc = 140},
+                                    {.inuse = 45, .alloc = 140},
+                                    {.inuse = 90, .alloc = 140},
+                                    {.alloc = -1}};
+  reads = sums;
+  for (unsigned i = 0; i < 2 * UNHASHED_SUMS_READS; i++)
+    read_with(90);
+  ck_assert_ptr_eq(reads, sums + 4);
+  ck_assert_int_eq(unhashed->value, 20);
   reads = NULL;
 }
 END_TEST
@@ -463,6 +481,24 @@ START_TEST(sums_that_cannot_be_read_change_nothing) {
 }
 END_TEST
 
+START_TEST(a_process_that_has_ended_does_not_keep_the_number) {
+  set_sums("b", 40, 0);
+  add_process(30, "b");
+  alloc = 230;
+  set_sums("a", 60, 30);
+  set_sums("b", 40, 0);
+  ck_assert_int_eq(read_with(90), 100);
+  end_process(30);
+  alloc = 135;
+  set_sums("a", 60, 30);
+  walks = 0;
+  for (unsigned i = 0; i < 2 * UNHASHED_SUMS_READS; i++)
+    read_with(90);
+  ck_assert_int_eq(unhashed->value, 45);
+  ck_assert_uint_eq(walks, 0);
+}
+END_TEST
+
 START_TEST(where_there_was_none_it_is_a_gap_at_the_next_walk) {
   pinned[0] = (struct netns_sums){.ino = 1, .inuse = 60, .alloc = 150};
   pinned_num = 1;
@@ -590,6 +626,7 @@ int main(void) {
       fall_needs_no_walk,
       fall_that_is_none_when_looked_at_again_is_none,
       nor_is_one_of_several_namespaces,
+      nor_is_one_that_cannot_be_read_again,
       rise_is_looked_into,
       sockets_of_a_new_namespace_are_no_rise,
       walks_are_few_however_often_it_rises,
@@ -604,6 +641,7 @@ int main(void) {
       many_namespaces_are_read_in_few_reads,
       many_namespaces_without_any_are_read_when_a_walk_would_be,
       sums_that_cannot_be_read_change_nothing,
+      a_process_that_has_ended_does_not_keep_the_number,
       where_there_was_none_it_is_a_gap_at_the_next_walk,
       mounted_one_that_cannot_be_read_changes_nothing,
       a_pid_namespace_of_its_own_is_a_gap,
