@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ static uint32_t read_inode(struct search *search, const char *path) {
   char link[64];
   ssize_t len = readlink(path, link, sizeof(link));
   if (len < 0)
-    process_note_failure(&search->result, errno);
+    process_note_link(&search->result, AT_FDCWD, path, errno);
   return len <= 0 ? 0 : process_parse_socket(link, (size_t)len);
 }
 
@@ -79,7 +80,7 @@ static bool is_tcp(struct search *search, const char *path) {
   char name[33]; /* include/net/sock.h, struct proto, and an end */
   ssize_t len = getxattr(path, "system.sockprotoname", name, sizeof(name) - 1);
   if (len < 0)
-    process_note_failure(&search->result, errno);
+    process_note_link(&search->result, AT_FDCWD, path, errno);
   if (len <= 0)
     return false;
   name[len] = '\0';

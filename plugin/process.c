@@ -8,9 +8,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* At most half of the slots are used. */
@@ -91,6 +93,13 @@ void process_note_failure(struct process_search *search, int error) {
     search->complete = false;
 }
 
+void process_note_link(struct process_search *search, int dir, const char *name,
+                       int error) {
+  struct stat status;
+  if (error != EACCES || fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+    process_note_failure(search, error);
+}
+
 /* Reads at most max descriptors of the process. Returns how many it has read,
  * or -errno of opendir(3). */
 static int read_descriptors(const char *proc, uint32_t pid,
@@ -110,7 +119,7 @@ static int read_descriptors(const char *proc, uint32_t pid,
     char link[64];
     ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
     if (len < 0)
-      process_note_failure(search, errno);
+      process_note_link(search, dirfd(dir), entry->d_name, errno);
     num++;
     uint32_t inode = len <= 0 ? 0 : process_parse_socket(link, (size_t)len);
     struct process_socket *slot = inode == 0 ? NULL : find(sockets, inode);

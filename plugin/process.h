@@ -81,6 +81,12 @@ uint32_t process_parse_socket(const char *link, size_t len);
  * unless the process has ended or the descriptor was closed. */
 void process_note_failure(struct process_search *search, int error);
 
+/* The same of a descriptor's link, name in the directory dir (AT_FDCWD: of any
+ * path). Of a process that has ended the kernel can say EACCES, too
+ * (fs/proc/base.c, proc_pid_readlink()): then the link is gone. */
+void process_note_link(struct process_search *search, int dir, const char *name,
+                       int error);
+
 /* Finds out the command and the service of the process of this pid. */
 void process_describe(const char *proc, struct process *process);
 

@@ -40,7 +40,7 @@ void *__wrap_calloc(size_t num, size_t size) {
 }
 
 /* This call fails so. */
-static enum { NONE, READDIR, READDIR_OF_PROCESS, READLINKAT } failing;
+static enum { NONE, READDIR, READDIR_OF_PROCESS, READLINKAT, ENDED } failing;
 static int failure;
 static const DIR *outer; /* /proc, the first that a search reads */
 
@@ -69,7 +69,9 @@ ssize_t __real_readlinkat(int dir, const char *name, char *buf, size_t size);
 ssize_t __wrap_readlinkat(int dir, const char *name, char *buf, size_t size);
 ssize_t __wrap_readlinkat(int dir, const char *name, char *buf, size_t size) {
   static ssize_t len;
-  if (failing == READLINKAT) {
+  if (failing == ENDED)
+    temp_tree_delete(&proc, "/80/fd/3");
+  if (failing == READLINKAT || failing == ENDED) {
     errno = failure;
     return -1;
   }
@@ -348,6 +350,7 @@ static const struct {
     {READLINKAT, EIO, false},
     {READLINKAT, ENOENT, true}, /* it was closed */
     {READLINKAT, ESRCH, true},
+    {ENDED, EACCES, true},
 };
 
 START_TEST(what_cannot_be_read_is_not_complete) {
