@@ -111,7 +111,7 @@ broken=0
 # for. What is freed is kept for a while, by default 256 MB of it.
 CK_FORK=no ASAN_OPTIONS=quarantine_size_mb=16 check "modules" $((jobs + 1)) check-unit -C sanitized
 # They wait more than they work.
-check "default" $((3 * jobs)) check-default
+check "default" $((6 * jobs)) check-default
 check "alone" 1 check-alone
 if $all; then
   check "unit" $((jobs + 1)) check-unit
