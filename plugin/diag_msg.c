@@ -247,11 +247,10 @@ int diag_msg_decode(const void *buf, size_t len, uint32_t seq, uint32_t portid,
     if (nlh->nlmsg_seq != seq || nlh->nlmsg_pid != portid)
       return -EPROTO;
     /* "Inconsistent": inet_diag never says so. It leaves netlink_callback.seq
-     * at 0, which nl_dump_check_consistent() compares: so it stands in the
-     * source of Linux 4.9, and tests/e2e/auto.sh, to which a dump that is
-     * refused is one without counts, passes under churn on 5.10, 6.1, 6.12 and
-     * 7.2. A kernel that does say so one day costs a gap, not a wrong number.
-     */
+     * at 0, which nl_dump_check_consistent() compares: in the source of Linux
+     * 4.9; and tests/e2e/auto.sh, which would miss the counts of a refused
+     * dump, passes under churn on 5.10, 6.1, 6.12 and 7.2. If a kernel says so
+     * one day, that costs a gap, not a wrong number. */
     if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
       return -EPROTO;
 

@@ -9,7 +9,7 @@
 /* The states that nearly all sockets are in where there are many. */
 #define STATES_COMMON (1u << TCP_ESTABLISHED | 1u << TCP_TIME_WAIT)
 
-/* Zero-initialised nothing is known. */
+/* Nothing is known when zero-initialised. */
 struct plan_found {
   bool known;
   uint64_t rare;       /* sockets in other states than STATES_COMMON */
