@@ -96,8 +96,9 @@ void process_note_failure(struct process_search *search, int error) {
 void process_note_link(struct process_search *search, int dir, const char *name,
                        int error) {
   struct stat status;
-  if (error != EACCES || fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-    process_note_failure(search, error);
+  if (error == EACCES && fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+    error = errno;
+  process_note_failure(search, error);
 }
 
 /* Reads at most max descriptors of the process. Returns how many it has read,

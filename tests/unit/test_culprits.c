@@ -18,6 +18,7 @@ static struct processes found;
 
 static int xattr_error; /* of each socket that is not TCP's; 0: none */
 static bool ended;      /* their process has meanwhile */
+static bool looped;     /* their directory cannot be read any more: ELOOP */
 
 /* A socket's protocol goes by its inode. */
 enum { UDP = 1000000, UNIX = 2000000, TCP6 = 3000000, MPTCP = 4000000 };
@@ -40,6 +41,11 @@ ssize_t __wrap_getxattr(const char *path, const char *name, void *value,
                                         : "TCP";
   if (inode > UDP && ended)
     ck_assert_int_eq(unlink(path), 0);
+  if (inode > UDP && looped) {
+    temp_tree_delete(&proc, "/40/fd/3");
+    temp_tree_delete(&proc, "/40/fd");
+    temp_tree_link(&proc, "/40/fd", "fd");
+  }
   errno = inode > UDP ? xattr_error : 0;
   if (errno != 0)
     return -1;
@@ -165,6 +171,15 @@ START_TEST(one_that_cannot_be_told_makes_it_incomplete) {
 }
 END_TEST
 
+START_TEST(nor_is_it_known_to_have_ended_when_nothing_can_be_read) {
+  add_process(40, "a", "api");
+  add_socket(40, 3, UDP + 1);
+  xattr_error = EACCES;
+  looped = true;
+  ck_assert(!find().complete);
+}
+END_TEST
+
 START_TEST(process_whose_descriptors_cannot_be_opened_makes_it_incomplete) {
   add_process(40, "a", "api");
   add_socket(40, 3, 100);
@@ -275,6 +290,7 @@ int main(void) {
   tcase_add_test(tcase, sockets_that_no_dump_shows_count);
   tcase_add_test(tcase, only_tcp_and_mptcp_count);
   tcase_add_test(tcase, one_that_cannot_be_told_makes_it_incomplete);
+  tcase_add_test(tcase, nor_is_it_known_to_have_ended_when_nothing_can_be_read);
   tcase_add_test(
       tcase, process_whose_descriptors_cannot_be_opened_makes_it_incomplete);
   tcase_add_test(tcase, descriptors_of_one_socket_count_once_in_a_process);
