@@ -180,7 +180,7 @@ static void add_peer(struct text *text, const struct ranked *peer) {
 /* A further entry of the meta data, which begins where the last one ends. */
 static void begin_meta(struct notice *notice, struct text *values,
                        const char *name) {
-  if (notice->meta_num > 0)
+  if (notice->meta_num > 0 && values->len + 1 < values->size)
     values->len++;
   values->buf[values->len] = '\0';
   notice->meta[notice->meta_num].name = name;
@@ -302,6 +302,8 @@ void notice_okay(struct notice *notice, const struct alarm *alarm, uint32_t num,
   snprintf(notice->holder, sizeof(notice->holder), "%s", alarm->holder);
   snprintf(notice->text, sizeof(notice->text),
            "%u %s %s: fewer than half of %u, for two reads.", num,
-           alarm->state == TCP_CLOSE ? "sockets in" : "stuck in",
+           alarm->state != TCP_CLOSE ? "stuck in"
+           : num == 1                ? "socket in"
+                                     : "sockets in",
            notice_state(alarm->state), limit);
 }

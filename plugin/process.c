@@ -236,9 +236,9 @@ void process_explain(const struct process_search *search, char *text,
                                       : "/proc cannot be read");
   else if (search->refused > 0)
     snprintf(text, size,
-             "NotifyProcesses: not allowed to inspect %u processes: collectd "
+             "NotifyProcesses: not allowed to inspect %u process%s: collectd "
              "needs CAP_SYS_PTRACE, or has to run as their user",
-             search->refused);
+             search->refused, search->refused == 1 ? "" : "es");
   else
     snprintf(
         text, size,

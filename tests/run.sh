@@ -71,8 +71,10 @@ if [[ -x /bin/dash ]]; then export CONFIG_SHELL=/bin/dash; fi
 sanitize='-g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
 mkdir sanitized
 step "autoreconf" bash -c 'cd "$1" && autoreconf -fi' - "$top"
-step "configure" "$top/configure" CFLAGS="-O2 -g -Werror"
-step "configure with clang" bash -c 'cd sanitized && "$@"' - "$top/configure" CC=clang --disable-dependency-tracking CFLAGS="-O1 $sanitize"
+# shellcheck disable=SC2016 # for bash
+step "configure" bash -c '
+  (cd sanitized && exec "$1/configure" CC=clang --disable-dependency-tracking CFLAGS="-O1 $2") &
+  "$1/configure" CFLAGS="-O2 -g -Werror" && wait $!' - "$top" "$sanitize"
 step "make" make -j"$jobs"
 # The plugin's code runs long there, and that of the tests is long.
 step "make with clang" make -C sanitized -j"$jobs" CFLAGS="-O1 $sanitize -Werror" all tests/support/libtests.la

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The clocks of tests of netns.c, so that no machine is too slow: time passes
- * only while each read that was not given up hangs. Link with
- * -Wl,--wrap=clock_gettime,--wrap=pthread_cond_timedwait. */
-#ifndef NETNS_CLOCK_H
-#define NETNS_CLOCK_H
+ * only while each read that was not given up hangs. Link with what Makefile.am
+ * calls wrap_netns_clock. */
+#ifndef TCPSTATES_NETNS_CLOCK_H
+#define TCPSTATES_NETNS_CLOCK_H
 
 #include "netns.h"
 

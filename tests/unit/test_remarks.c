@@ -133,6 +133,7 @@ static const struct {
 } searches[] = {
     {{.refused = 3},
      "not allowed to inspect 3 processes: collectd needs CAP_SYS_PTRACE"},
+    {{.refused = 1}, "not allowed to inspect 1 process: collectd"},
     {{.error = -ENOMEM}, "out of memory"},
     {{.error = -EACCES}, "/proc cannot be read"},
     {{.error = 0}, "PID namespace"},

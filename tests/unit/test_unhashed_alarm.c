@@ -88,6 +88,17 @@ START_TEST(second_read_in_a_row_below_half_ends_it) {
 }
 END_TEST
 
+START_TEST(one_is_no_plural) {
+  read_with(100);
+  ck_assert(read_with(100));
+  ck_assert(!read_with(1));
+  ck_assert(read_with(1));
+  ck_assert_str_eq(
+      alarm_.notice.text,
+      "1 socket in no state: fewer than half of 100, for two reads.");
+}
+END_TEST
+
 START_TEST(what_is_not_known_is_no_read) {
   read_with(100);
   ck_assert(!read_with(PROC_UNKNOWN));
@@ -153,6 +164,7 @@ int main(void) {
   tcase_add_test(tcase, second_read_in_a_row_warns_and_doubling_again);
   tcase_add_test(tcase, descriptors_are_searched_once_a_minute);
   tcase_add_test(tcase, second_read_in_a_row_below_half_ends_it);
+  tcase_add_test(tcase, one_is_no_plural);
   tcase_add_test(tcase, what_is_not_known_is_no_read);
   tcase_add_test(tcase, text_names_the_processes);
   tcase_add_loop_test(tcase, incomplete_search_says_so, 0, 3);
