@@ -304,12 +304,15 @@ wait_until 60 "sockmake inside" grep -qx ok "$work/inside"
 sockmake_by outside 'make established ipv4 18010 4' nsenter --net="$machine/root$work/mounted"
 host=(env FAULTS_ALLOC=5000 nsenter --pid="$machine/ns/pid_for_children" --mount="$machine/ns/mnt" --root="$machine/root" "${host[@]: -3}")
 configuration=$work/unhashed.conf
+# Those of before become stuck meanwhile.
 echo '<Plugin tcpstates>
+  ReportStuck false
   ReportUnhashed false
 </Plugin>' >"$configuration"
 printf '%s\n' first | read_by_plan >"$work/clean"
 calls first <"$work/clean" >"$work/plain"
 echo '<Plugin tcpstates>
+  ReportStuck false
 </Plugin>' >"$configuration"
 printf '%s\n' first reference | read_by_plan >"$work/clean"
 inuse=$(awk '/^TCP6?:/ { sum += $3 } END { print sum }' \
@@ -332,6 +335,7 @@ awk -f "$top/tests/faults/faults.awk" "$work/transcript" >"$work/judgement"
 judge "sockets in no state" "$unhashed" "$work/judgement"
 
 echo '<Plugin tcpstates>
+  ReportStuck false
   NotifyUnhashed 1
 </Plugin>' >"$configuration"
 printf '%s\n' warm notifies warm warm reference | read_by_plan >"$work/clean"
