@@ -396,6 +396,25 @@ START_TEST(orphans_of_an_ended_namespace_are_none) {
 }
 END_TEST
 
+START_TEST(after_a_gap_those_of_before_are_not_known) {
+  orphan = 4;
+  set_sums("a", 60, 30);
+  set_sums("b", 20, 0);
+  add_process(30, "b");
+  ck_assert_int_eq(read_with(90), 40);
+  end_process(30);
+  alloc = 134;
+  set_sums("a", 60, 30);
+  ck_assert_int_eq(settle(), 40);
+  end_process(1);
+  alloc = 300;
+  ck_assert_int_eq(read_with(90), PROC_UNKNOWN);
+  add_process(1, "a");
+  alloc = 134;
+  ck_assert_int_eq(read_with(90), 44);
+}
+END_TEST
+
 START_TEST(more_than_the_orphans_is_a_rise) {
   orphan = 4;
   set_sums("a", 60, 30);
@@ -636,6 +655,7 @@ int main(void) {
       another_process_stands_for_the_namespace_when_one_ends,
       process_that_changes_its_namespace_is_noticed,
       orphans_of_an_ended_namespace_are_none,
+      after_a_gap_those_of_before_are_not_known,
       more_than_the_orphans_is_a_rise,
       namespace_without_process_counts,
       many_namespaces_are_read_in_few_reads,
