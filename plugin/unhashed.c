@@ -127,11 +127,13 @@ static bool take_pinned(const struct netns_sums *sums, void *data) {
 /* Those that this walk has not found have ended, and leave orphans. */
 static void drop_ended(struct unhashed *u, int64_t now) {
   size_t num = 0;
+  if (u->orphan == 0 || now - u->ended_at > UNHASHED_ORPHANS)
+    u->ended = 0;
   memset(u->index, 0, sizeof(u->index));
   for (size_t i = 0; i < u->num; i++) {
     struct unhashed_namespace *namespace = &u->namespaces[i];
     if (namespace->walk != u->walk) {
-      u->ended += namespace->inuse;
+      u->ended += u->orphan > 0 ? namespace->inuse : 0;
       u->ended_at = now;
       continue;
     }
@@ -139,8 +141,6 @@ static void drop_ended(struct unhashed *u, int64_t now) {
     *find_index(u, namespace->ino) = (uint16_t)num;
   }
   u->num = num;
-  if (u->orphan == 0 || now - u->ended_at > UNHASHED_ORPHANS)
-    u->ended = 0;
 }
 
 /* Reads the sums of all again, except where the process has ended. larger:

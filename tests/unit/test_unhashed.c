@@ -415,6 +415,25 @@ START_TEST(after_a_gap_those_of_before_are_not_known) {
 }
 END_TEST
 
+/* Orphans of a namespace are gone after a while, though others have ended
+ * since: only those 20 sockets are in doubt that the last one had. */
+START_TEST(namespaces_that_keep_ending_do_not_hide_a_rise) {
+  orphan = 1000;
+  ck_assert_int_eq(read_with(90), 60);
+  for (int i = 0; i < 10; i++) {
+    alloc = i < 5 ? 170 : 210;
+    set_sums("a", 60, 30);
+    set_sums(i % 2 == 0 ? "b" : "c", 20, 0);
+    if (i > 0)
+      end_process(30);
+    add_process(30, i % 2 == 0 ? "b" : "c");
+    now += UNHASHED_PATIENCE;
+    read_with(90);
+  }
+  ck_assert_int_eq(unhashed->value, 80);
+}
+END_TEST
+
 START_TEST(more_than_the_orphans_is_a_rise) {
   orphan = 4;
   set_sums("a", 60, 30);
@@ -656,6 +675,7 @@ int main(void) {
       process_that_changes_its_namespace_is_noticed,
       orphans_of_an_ended_namespace_are_none,
       after_a_gap_those_of_before_are_not_known,
+      namespaces_that_keep_ending_do_not_hide_a_rise,
       more_than_the_orphans_is_a_rise,
       namespace_without_process_counts,
       many_namespaces_are_read_in_few_reads,
