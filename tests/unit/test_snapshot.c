@@ -555,6 +555,21 @@ START_TEST(a_filter_that_cannot_know_its_control_group_is_named) {
 }
 END_TEST
 
+/* A user who owns a part of the hierarchy names the directories in it. */
+START_TEST(control_characters_in_a_directory_are_not_said) {
+  start_cgroups();
+  cgroups = temp_tree_make();
+  char deep[400] = "/b/\033[31m";
+  for (size_t len = strlen(deep); len + 3 < sizeof(deep); len += 2)
+    memcpy(deep + len, "/d", 3);
+  temp_tree_directory(&cgroups, deep);
+  fake_machine_read_first();
+  ck_assert_ptr_nonnull(strstr(machine.snapshot.file, "/b/?[31m/d/d"));
+  temp_tree_remove(&cgroups);
+  end_cgroups();
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("snapshot");
   TCase *tc = tcase_create("snapshot");
@@ -586,6 +601,7 @@ int main(void) {
       tc, with_the_kernels_sums_services_have_their_established_dumped, 0, 2);
   tcase_add_test(tc, what_is_closed_may_be_closed_again);
   tcase_add_test(tc, a_filter_that_cannot_know_its_control_group_is_named);
+  tcase_add_test(tc, control_characters_in_a_directory_are_not_said);
   tcase_add_loop_test(tc, a_new_control_group_is_known_whatever_was_before, 0,
                       CASES(reads_before));
   suite_add_tcase(suite, tc);
