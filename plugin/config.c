@@ -195,11 +195,12 @@ static int add_path(const struct config_option *option,
                     struct settings_namespace *namespace, int i) {
   const char *text = option->item->values[i].value.string;
   const char *directory = text[0] == '/' ? "" : "/run/netns/";
-  if (text[0] != '/' && strchr(text, '/') != NULL)
-    return config_refuse(option,
-                         "<%s \"%.100s\">: neither a name nor an absolute "
-                         "path; " NAMESPACE_HELP,
-                         option->item->key, text);
+  bool control = config_has_control(text);
+  if (control || (text[0] != '/' && strchr(text, '/') != NULL))
+    return config_refuse(option, "<%s \"%.100s\">: %s; " NAMESPACE_HELP,
+                         option->item->key, text,
+                         control ? "has a control character in it"
+                                 : "neither a name nor an absolute path");
   char **paths =
       realloc(namespace->paths, (namespace->paths_num + 1) * sizeof(*paths));
   if (paths == NULL)

@@ -209,6 +209,9 @@ static int parse_cgroup(const struct config_option *option, int i, char *out,
   if (value->type != OCONFIG_TYPE_STRING || value->value.string[0] != '/')
     return config_refuse_value(option, i, "not an absolute path; " CGROUP_HELP);
   const char *path = value->value.string;
+  if (config_has_control(path))
+    return config_refuse_value(option, i,
+                               "has a control character in it; " CGROUP_HELP);
   size_t len = strlen(path);
   while (len > 1 && path[len - 1] == '/')
     len--;

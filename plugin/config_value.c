@@ -234,15 +234,20 @@ int config_read_port(const struct config_option *option, int i,
   return 0;
 }
 
+bool config_has_control(const char *text) {
+  while (*text != '\0' && !iscntrl((unsigned char)*text))
+    text++;
+  return *text != '\0';
+}
+
 const char *config_name_fault(const char *name) {
   if (name[0] == '\0')
     return "is empty";
   if (strlen(name) > CONFIG_NAME_MAX_LEN)
     return "is longer than 63 characters";
-  for (const char *c = name; *c != '\0'; c++)
-    if (iscntrl((unsigned char)*c) || *c == '/' || *c == '@')
-      return "has a control character, \"/\" or \"@\" in it";
-  return NULL;
+  return config_has_control(name) || strpbrk(name, "/@") != NULL
+             ? "has a control character, \"/\" or \"@\" in it"
+             : NULL;
 }
 
 /* Can at most this many added, removed or changed letters turn a into b? */

@@ -84,6 +84,10 @@ int config_read_port(const struct config_option *option, int i,
  * "@NAMESPACE" after it. */
 #define CONFIG_NAME_MAX_LEN 63
 
+/* Does the text have a control character in it, which would be a line of its
+ * own in the log, or more to a terminal? */
+bool config_has_control(const char *text);
+
 /* What is wrong with a name, for "the name ..."; NULL: nothing. */
 const char *config_name_fault(const char *name);
 

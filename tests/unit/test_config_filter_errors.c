@@ -244,6 +244,8 @@ static const struct {
      "ControlGroup \"nginx.service\": not an absolute path; " CGROUP_HELP},
     {"an empty path", OPTION("ControlGroup", TEXT("")),
      "ControlGroup \"\": not an absolute path; " CGROUP_HELP},
+    {"a line of its own", OPTION("ControlGroup", TEXT("/a\n\033[31mb")),
+     "ControlGroup \"/a??[31mb\": has a control character in it; " CGROUP_HELP},
     {"a number for a path", OPTION("ControlGroup", NUMBER(1)),
      "ControlGroup 1: not an absolute path; " CGROUP_HELP},
     {"the mount point", OPTION("ControlGroup", TEXT("/sys/fs/cgroup")),

@@ -108,6 +108,8 @@ static struct {
      "groups, and so do several; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT(""), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"\">: the name is empty; " NAME_HELP},
+    {NAMED_BLOCK("Namespace", TEXT("/a\nb"), OPTION("Name", TEXT("b"))),
+     "<Namespace \"/a?b\">: has a control character in it; " NAMESPACE_HELP},
     {NAMED_BLOCK("Namespace", TEXT("a/b"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"a/b\">: neither a name nor an absolute "
      "path; " NAMESPACE_HELP},
