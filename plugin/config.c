@@ -195,7 +195,7 @@ static int add_path(const struct config_option *option,
                     struct settings_namespace *namespace, int i) {
   const char *text = option->item->values[i].value.string;
   const char *directory = text[0] == '/' ? "" : "/run/netns/";
-  bool control = config_has_control(text);
+  bool control = text[0] == '/' && config_has_control(text);
   if (control || (text[0] != '/' && strchr(text, '/') != NULL))
     return config_refuse(option, "<%s \"%.100s\">: %s; " NAMESPACE_HELP,
                          option->item->key, text,
