@@ -298,7 +298,7 @@ check_hardening() {
   ok "$name: and the log says so" grep -qiE 'tcpstates.*(not supported|AF_NETLINK|netlink)' <(journal 200)
 
   # Notifications: exec, and what needs rights.
-  printf '%s\n' '#!/bin/sh' '{ id -un; cat; } >/var/lib/collectd/notification' >"$root/usr/local/bin/notify"
+  printf '%s\n' '#!/bin/sh' '{ id -un; cat; } >>/var/lib/collectd/notification' >"$root/usr/local/bin/notify"
   chmod 755 "$root/usr/local/bin/notify"
   printf '%s\n' 'LoadPlugin exec' '<Plugin exec>' 'NotificationExec "collectd" "/usr/local/bin/notify"' '</Plugin>' \
     'LoadPlugin tcpstates' '<Plugin tcpstates>' 'AllPortsSummary true' 'StuckAfter 1' 'NotifyStuck 1' 'NotifyProcesses true' \
@@ -319,7 +319,9 @@ time.sleep(3600)'
   hardened_with
   cp -- "$top/contrib/containers/collectd.service.d/tcpstates-namespaces.conf" "$root/$unit_d/"
   in_machine systemctl daemon-reload
-  in_machine systemctl restart collectd
+  in_machine systemctl stop collectd
+  rm -f -- "$root/var/lib/collectd/notification"
+  in_machine systemctl start collectd
   notified "$name: with tcpstates-namespaces.conf, it has process names" 'holder\.service.*python3\['
   written
   ok "$name: and the namespace is entered" grep -q '^tcpstates-all@blue/tcp_connections-' "$work/names"
@@ -356,10 +358,9 @@ time.sleep(3600)'
     "$(sed -n 's/^| `ProcSubset=pid` |.*| \(.*\) |$/\1/p' "$top/$hardening/README.md" | tr -d ' ' | tr ',' '\n' | comm -12 - <(plugins <"$work/plain") | xargs)"
   machine_stop
 }
-# notified NAME PATTERN: a notification's program is run, and its input has PATTERN.
+# notified NAME PATTERN: a notification's program is run, and the input of one has PATTERN.
 notified() {
   local tenths
-  rm -f -- "$root/var/lib/collectd/notification"
   for ((tenths = 0; tenths < 600; tenths++)); do
     if grep -qs -- "$2" "$root/var/lib/collectd/notification"; then
       pass "$1"
