@@ -130,7 +130,7 @@ if ((failed > 0)); then
 fi
 grep -hs '^# figures: ' {,sanitized/}tests/*/*.log || true
 echo "the slowest:"
-grep -Hs '^# took ' {,sanitized/}tests/*/*.log | sed 's/\.log:# took / /' | sort -k2,2nr | head -n 10 | awk '{ printf "%6.1f s  %s\n", $2, $1 }'
+grep -Hs '^# took ' {,sanitized/}tests/*/*.log | sed 's/\.log:# took / /' | sort -k2,2nr | awk 'NR <= 10 { printf "%6.1f s  %s\n", $2, $1 }'
 printf '%-12s %8s %8s %8s\n' '' passed failed skipped
 printf '%s\n' "${rows[@]}"
 echo "$passed passed, $failed failed, $(count SKIP) skipped"
