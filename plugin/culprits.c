@@ -88,20 +88,12 @@ static bool is_tcp(struct search *search, const char *path) {
   return strcmp(protocol, "TCP") == 0 || strcmp(protocol, "TCPv6") == 0;
 }
 
-/* NULL: there is none any more, or it cannot be read. */
-static const struct dirent *read_entry(struct search *search, DIR *dir) {
-  errno = 0;
-  const struct dirent *entry = readdir(dir);
-  if (entry == NULL && errno != 0)
-    process_note_failure(&search->result, errno);
-  return entry;
-}
-
 static int take_descriptors(struct search *search, DIR *dir, uint32_t pid,
                             uint32_t namespace) {
   const struct dirent *entry;
   int num = 0, err = 0;
-  while (err == 0 && (entry = read_entry(search, dir)) != NULL) {
+  while (err == 0 &&
+         (entry = process_read_entry(&search->result, dir)) != NULL) {
     uint64_t fd;
     if (number_parse(entry->d_name, strlen(entry->d_name), INT32_MAX, &fd) != 0)
       continue;
@@ -126,14 +118,10 @@ static int take_descriptors(struct search *search, DIR *dir, uint32_t pid,
 
 static int take_process(uint32_t pid, void *data) {
   struct search *search = data;
-  char path[256], who[16];
-  snprintf(path, sizeof(path), "%.200s/%u/fd", search->proc, pid);
-  DIR *dir = opendir(path);
-  if (dir == NULL) {
-    search->result.refused += errno == EACCES || errno == EPERM;
-    process_note_failure(&search->result, errno);
+  DIR *dir = process_open(&search->result, search->proc, pid);
+  if (dir == NULL)
     return 0;
-  }
+  char who[16];
   ino_t ino;
   size_t num = search->num, namespaces_num = search->namespaces_num;
   snprintf(who, sizeof(who), "%u", (unsigned)pid);

@@ -101,20 +101,39 @@ void process_note_link(struct process_search *search, int dir, const char *name,
   process_note_failure(search, error);
 }
 
+DIR *process_open(struct process_search *search, const char *proc,
+                  uint32_t pid) {
+  char path[256];
+  snprintf(path, sizeof(path), "%.200s/%u/fd", proc, pid);
+  DIR *dir = opendir(path);
+  if (dir == NULL) {
+    search->refused += errno == EACCES || errno == EPERM;
+    process_note_failure(search, errno);
+  }
+  return dir;
+}
+
+const struct dirent *process_read_entry(struct process_search *search,
+                                        DIR *dir) {
+  errno = 0;
+  const struct dirent *entry = readdir(dir);
+  if (entry == NULL && errno != 0)
+    process_note_failure(search, errno);
+  return entry;
+}
+
 /* Reads at most max descriptors of the process. Returns how many it has read,
  * or -errno of opendir(3). */
 static int read_descriptors(const char *proc, uint32_t pid,
                             const struct process_sockets *sockets, int max,
                             struct found *found,
                             struct process_search *search) {
-  char path[256];
-  snprintf(path, sizeof(path), "%.200s/%u/fd", proc, pid);
-  DIR *dir = opendir(path);
+  DIR *dir = process_open(search, proc, pid);
   if (dir == NULL)
     return -errno;
   int num = 0;
   const struct dirent *entry;
-  while (errno = 0, num < max && (entry = readdir(dir)) != NULL) {
+  while (num < max && (entry = process_read_entry(search, dir)) != NULL) {
     if (entry->d_name[0] == '.')
       continue;
     char link[64];
@@ -133,8 +152,6 @@ static int read_descriptors(const char *proc, uint32_t pid,
     found->listens |= slot->listens;
     found->sum++;
   }
-  if (errno != 0)
-    process_note_failure(search, errno);
   closedir(dir);
   return num;
 }
@@ -195,7 +212,7 @@ struct process_search process_find(const char *proc,
   }
   int left = PROCESS_DESCRIPTORS_MAX;
   const struct dirent *entry;
-  while (errno = 0, left > 0 && (entry = readdir(dir)) != NULL) {
+  while (left > 0 && (entry = process_read_entry(&search, dir)) != NULL) {
     uint64_t pid;
     const char *name = entry->d_name;
     if (number_parse(name, strlen(name), INT32_MAX, &pid) != 0 || pid == 0)
@@ -204,9 +221,6 @@ struct process_search process_find(const char *proc,
     int max = left < PROCESS_DESCRIPTORS_EACH ? left : PROCESS_DESCRIPTORS_EACH;
     int err =
         read_descriptors(proc, (uint32_t)pid, sockets, max, &found, &search);
-    if (err < 0)
-      process_note_failure(&search, -err);
-    search.refused += err == -EACCES || err == -EPERM;
     search.error = err == -ENOMEM ? err : search.error;
     left -= err > 0 ? err : 0;
     search.complete = search.complete && err < max;
@@ -222,8 +236,6 @@ struct process_search process_find(const char *proc,
         processes_add(&holders[i], &process);
     }
   }
-  if (errno != 0)
-    process_note_failure(&search, errno);
   closedir(dir);
   return search;
 }

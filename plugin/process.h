@@ -6,6 +6,7 @@
 
 #include "service.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -86,6 +87,16 @@ void process_note_failure(struct process_search *search, int error);
  * (fs/proc/base.c, proc_pid_readlink()): then the link is gone. */
 void process_note_link(struct process_search *search, int dir, const char *name,
                        int error);
+
+/* Opens the descriptors of the process of this pid; NULL: it has ended, or it
+ * is noted as refused or missed, and errno is that of opendir(3). */
+DIR *process_open(struct process_search *search, const char *proc,
+                  uint32_t pid);
+
+/* The next entry; NULL: there is none any more, or it is noted that it cannot
+ * be read. */
+const struct dirent *process_read_entry(struct process_search *search,
+                                        DIR *dir);
 
 /* Finds out the command and the service of the process of this pid. */
 void process_describe(const char *proc, struct process *process);
