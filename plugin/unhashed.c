@@ -164,11 +164,15 @@ static int read_all(struct unhashed *u, bool larger) {
   return first;
 }
 
+static int64_t difference(int64_t alloc, int64_t inuse) {
+  return alloc > inuse ? alloc - inuse : 0;
+}
+
 static int64_t subtract(const struct unhashed *u) {
   int64_t inuse = 0;
   for (size_t i = 0; i < u->num; i++)
     inuse += u->namespaces[i].fresh ? u->namespaces[i].inuse : 0;
-  return u->alloc > inuse ? u->alloc - inuse : 0;
+  return difference(u->alloc, inuse);
 }
 
 /* Begins from nothing next time, as what is known may take up the places. */
@@ -255,13 +259,13 @@ static bool is_due(struct unhashed *u, int64_t now) {
 }
 
 /* The difference by the namespaces that are known. What is not known makes it
- * larger, never smaller. What it was, where it is not its time, and where one
- * cannot be read: then the next read tries again. */
+ * larger, never smaller. If their sums are not due, or one cannot be read, it
+ * is the last number; after a failure the next read tries again. */
 static int64_t find_most(struct unhashed *u, const struct netns_sums *own,
                          bool due, int64_t deadline) {
   u->unread = false;
   if (u->num <= 1)
-    return own->alloc > own->inuse ? own->alloc - own->inuse : 0;
+    return difference(own->alloc, own->inuse);
   if (++u->sums_reads < UNHASHED_SUMS_READS * u->num && !due)
     return u->value;
   u->alloc = INT64_MAX;
@@ -278,14 +282,14 @@ static int64_t find_most(struct unhashed *u, const struct netns_sums *own,
 
 /* What opens or closes during a read makes the difference smaller, and what it
  * has fallen to stays until a walk: of two in a row the larger one counts. */
-static int64_t look_again(struct unhashed *u, int64_t most) {
+static int64_t read_again(struct unhashed *u, int64_t most) {
   int64_t again = most;
   struct netns_sums sums;
   if (u->num > 1) {
     u->alloc = INT64_MAX;
     again = read_all(u, false) == 0 ? subtract(u) : u->value;
   } else if (netns_sums_read(u->proc, "thread-self", &sums) == 0) {
-    again = find_most(u, &sums, false, 0);
+    again = difference(sums.alloc, sums.inuse);
   }
   again = again < u->value ? again : u->value;
   return again > most ? again : most;
@@ -299,7 +303,7 @@ void unhashed_read(struct unhashed *u, const struct netns_sums *own,
   u->orphan = own->orphan;
   int64_t most = known ? find_most(u, own, due, deadline) : 0;
   if (known && most < u->value)
-    most = look_again(u, most);
+    most = read_again(u, most);
   /* A search is needed only when it seems to rise, and from time to time
    * where it may have fallen too little, or nothing is known of it. */
   bool rises = !known || most > u->value;

@@ -204,7 +204,7 @@ START_TEST(fall_needs_no_walk) {
 END_TEST
 
 /* What closes during a read makes the number smaller than it is. */
-START_TEST(fall_that_is_none_when_looked_at_again_is_none) {
+START_TEST(fall_that_is_none_when_read_again_is_none) {
   temp_tree_link(&proc, "/thread-self/net", "../a");
   ck_assert_int_eq(read_with(90), 60);
   walks = 0;
@@ -374,13 +374,19 @@ START_TEST(process_that_changes_its_namespace_is_noticed) {
 }
 END_TEST
 
-START_TEST(orphans_of_an_ended_namespace_are_none) {
+/* A second namespace, with 20 sockets in a state, ends on a machine with 4
+ * orphans. */
+static void end_namespace(void) {
   orphan = 4;
   set_sums("a", 60, 30);
   set_sums("b", 20, 0);
   add_process(30, "b");
   ck_assert_int_eq(read_with(90), 40);
   end_process(30);
+}
+
+START_TEST(orphans_of_an_ended_namespace_are_none) {
+  end_namespace();
   /* 4 of the 20 are orphans, the others were closed. */
   alloc = 134;
   set_sums("a", 60, 30);
@@ -397,12 +403,7 @@ START_TEST(orphans_of_an_ended_namespace_are_none) {
 END_TEST
 
 START_TEST(after_a_gap_those_of_before_are_not_known) {
-  orphan = 4;
-  set_sums("a", 60, 30);
-  set_sums("b", 20, 0);
-  add_process(30, "b");
-  ck_assert_int_eq(read_with(90), 40);
-  end_process(30);
+  end_namespace();
   alloc = 134;
   set_sums("a", 60, 30);
   ck_assert_int_eq(settle(), 40);
@@ -435,12 +436,7 @@ START_TEST(namespaces_that_keep_ending_do_not_hide_a_rise) {
 END_TEST
 
 START_TEST(more_than_the_orphans_is_a_rise) {
-  orphan = 4;
-  set_sums("a", 60, 30);
-  set_sums("b", 20, 0);
-  add_process(30, "b");
-  read_with(90);
-  end_process(30);
+  end_namespace();
   alloc = 150;
   ck_assert_int_eq(settle(), 56);
   now += UNHASHED_ORPHANS + 1;
@@ -662,7 +658,7 @@ int main(void) {
       no_ipv6_is_none_in_use,
       it_is_never_negative,
       fall_needs_no_walk,
-      fall_that_is_none_when_looked_at_again_is_none,
+      fall_that_is_none_when_read_again_is_none,
       nor_is_one_of_several_namespaces,
       nor_is_one_that_cannot_be_read_again,
       rise_is_looked_into,
