@@ -4,6 +4,7 @@
 #include "config_value.h"
 
 #include "number.h"
+#include "printable.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -25,9 +26,7 @@ int config_refuse(const struct config_option *option, const char *format, ...) {
   va_start(args, format);
   vsnprintf(text + len, size - (size_t)len, format, args);
   va_end(args);
-  for (char *c = text; *c != '\0'; c++)
-    if (iscntrl((unsigned char)*c))
-      *c = '?';
+  printable(text);
   return -EINVAL;
 }
 

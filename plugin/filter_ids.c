@@ -2,7 +2,8 @@
 /* Looks up the filters' control groups in the tree, for snapshot.c. */
 #include "filter_ids.h"
 
-#include <ctype.h>
+#include "printable.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,9 +47,7 @@ int filter_ids_update(struct filter_ids *ids, struct cgroup_tree *tree,
     snprintf(ids->file, sizeof(ids->file), "%s, of Filter \"%s\"", where,
              index->groups[i].name);
     /* Others choose names of control groups. */
-    for (char *c = ids->file; *c != '\0'; c++)
-      if (iscntrl((unsigned char)*c))
-        *c = '?';
+    printable(ids->file);
   }
   int err = changed ? group_index_set_cgroups(index, ids->lists) : 0;
   ids->stale = err != 0;

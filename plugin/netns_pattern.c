@@ -5,6 +5,7 @@
 
 #include "netns_search.h"
 #include "number.h"
+#include "printable.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -188,5 +189,6 @@ int netns_pattern_error(struct netns_pattern *pattern, const char **reason) {
     *reason = "more than " NUMBER_TEXT(NETNS_SUM_MAX) " different values";
   }
   snprintf(pattern->failed, sizeof(pattern->failed), "%s", path);
+  printable(pattern->failed);
   return err;
 }

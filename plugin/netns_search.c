@@ -2,6 +2,8 @@
 /* Finds the namespaces of a pattern, for netns_pattern.c. */
 #include "netns_search.h"
 
+#include "printable.h"
+
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
@@ -27,6 +29,7 @@ static void search_failed(struct netns_pattern *pattern, const char *path,
     return;
   pattern->search_error = err;
   snprintf(pattern->failed, sizeof(pattern->failed), "%s", path);
+  printable(pattern->failed);
 }
 
 static int add_member(struct netns_pattern *pattern, uint16_t *at,

@@ -4,6 +4,7 @@
 #include "pinned.h"
 
 #include "mountinfo.h"
+#include "printable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@ void pinned_open(struct pinned *pinned, const char *proc,
 
 static int failed(struct pinned *pinned, const char *path, int err) {
   snprintf(pinned->failed, sizeof(pinned->failed), "%s", path);
+  printable(pinned->failed);
   return err;
 }
 

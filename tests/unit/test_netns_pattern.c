@@ -386,6 +386,13 @@ START_TEST(one_that_denies_entry_is_said_and_no_part) {
   assert_sum(2, 12);
   assert_error(0, "");
 
+  /* Others choose its name. */
+  number("/run/\033[31m", "denied");
+  read_pattern();
+  assert_error(-EPERM, "/run/?[31m");
+  temp_tree_delete(&tree, "/run/\033[31m");
+  read_pattern();
+
   /* Its last counts stay for a while. */
   char path[512];
   snprintf(path, sizeof(path), "%s/run/a", tree.root);
