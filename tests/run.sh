@@ -6,7 +6,7 @@ export LC_ALL=C
 
 usage() {
   cat <<'END'
-Usage: run.sh [--all] [--help]
+Usage: run.sh [--all] [--again] [--help]
 
 Installs what is missing, builds the plugin in build-tests/ and runs all tests:
 modules alone, built by clang with sanitizers; a real collectd with real sockets;
@@ -20,6 +20,7 @@ Options:
            a million sockets, short
            soaks (plain, under sanitizers and valgrind), other kernels in qemu, and
            other architectures
+  --again  the tests as the last run has built them, once more
   --help   print this
 
 Prints each result that is not a pass, with the log of what failed, and at the end
@@ -34,13 +35,15 @@ system's packages are not known to install-deps.sh.
 END
 }
 
-all=false
-case ${1-} in
-  --help | -h) usage && exit 0 ;;
-  --all) all=true ;;
-  '') ;;
-  *) echo "run.sh: \"$1\" is not an option; try --help" >&2 && exit 2 ;;
-esac
+all=false again=false
+for option; do
+  case $option in
+    --help | -h) usage && exit 0 ;;
+    --all) all=true ;;
+    --again) again=true ;;
+    *) echo "run.sh: \"$option\" is not an option; try --help" >&2 && exit 2 ;;
+  esac
+done
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=$top/build-tests
@@ -53,8 +56,13 @@ fi
 purposes=(build run test lint lab)
 if $all; then purposes+=(fleet fuzz package soak kernels targets containers); fi
 "$top/contrib/install-deps.sh" "${purposes[@]}"
-rm -rf -- "$build"
-mkdir -- "$build"
+if ! $again; then
+  rm -rf -- "$build"
+  mkdir -p -- "$build/sanitized"
+elif [[ ! -e $build/begun ]]; then
+  echo "run.sh: $build is not built yet: run it without --again" >&2
+  exit 1
+fi
 cd -- "$build"
 
 # step TEXT COMMAND...: shows what it said only if it fails.
@@ -68,18 +76,19 @@ step() {
 if [[ -x /bin/dash ]]; then export CONFIG_SHELL=/bin/dash; fi
 # The modules' tests are built once, by the other compiler with AddressSanitizer and
 # UndefinedBehaviorSanitizer; distcheck.sh shows that gcc has no warning there.
-sanitize='-g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
-mkdir sanitized
-step "autoreconf" bash -c 'cd "$1" && autoreconf -fi' - "$top"
-# shellcheck disable=SC2016 # for bash
-step "configure" bash -c '
-  (cd sanitized && exec "$1/configure" CC=clang --disable-dependency-tracking CFLAGS="-O1 $2") &
-  "$1/configure" CFLAGS="-O2 -g -Werror" && wait $!' - "$top" "$sanitize"
-step "make" make -j"$jobs"
-# The plugin's code runs long there, and that of the tests is long.
-step "make with clang" make -C sanitized -j"$jobs" CFLAGS="-O1 $sanitize -Werror" all tests/support/libtests.la
-step "make the modules' tests" make -C sanitized -j"$jobs" CFLAGS="-O0 $sanitize -Werror" check TESTS=
-
+build() {
+  local sanitize='-g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+  # shellcheck disable=SC2016 # for bash
+  step "autoreconf" bash -c 'cd "$1" && autoreconf -fi' - "$top"
+  # shellcheck disable=SC2016 # for bash
+  step "configure" bash -c '
+    (cd sanitized && exec "$1/configure" CC=clang --disable-dependency-tracking CFLAGS="-O1 $2") &
+    "$1/configure" CFLAGS="-O2 -g -Werror" && wait $!' - "$top" "$sanitize"
+  step "make" make -j"$jobs"
+  # The plugin's code runs long there, and that of the tests is long.
+  step "make with clang" make -C sanitized -j"$jobs" CFLAGS="-O1 $sanitize -Werror" all tests/support/libtests.la
+  step "make the modules' tests" make -C sanitized -j"$jobs" CFLAGS="-O0 $sanitize -Werror" check TESTS=
+}
 # count PATTERN [FIND-TEST...]: the results of that kind.
 count() {
   local pattern=$1
@@ -108,6 +117,7 @@ check() {
     "$(count SKIP -newer begun)" $((SECONDS - begun)))")
 }
 
+if $again; then find . -name '*.trs' -delete; else build; fi
 broken=0
 # Only check_main_forked()'s have a process for each test: at each one's end leaks are looked
 # for. What is freed is kept for a while, by default 256 MB of it.
