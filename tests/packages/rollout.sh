@@ -303,16 +303,23 @@ check_hardening() {
   printf '%s\n' 'LoadPlugin exec' '<Plugin exec>' 'NotificationExec "collectd" "/usr/local/bin/notify"' '</Plugin>' \
     'LoadPlugin tcpstates' '<Plugin tcpstates>' 'AllPortsSummary true' 'StuckAfter 1' 'NotifyStuck 1' 'NotifyProcesses true' \
     '<Namespace "blue">' 'AllPortsSummary true' '</Namespace>' '</Plugin>' >"$root/$conf"
-  in_machine systemd-run -q --unit=holder python3 -c '
+  local leak='
 import socket, time
 listener = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(listener.getsockname())
 server, _ = listener.accept()
 client.shutdown(socket.SHUT_WR)
 time.sleep(3600)'
+  in_machine systemd-run -q --unit=holder python3 -c "$leak"
+  # As a container runtime does it.
+  # shellcheck disable=SC2016 # for sh
+  in_machine systemd-run -q --scope --unit="docker-$(printf 'a1%.0s' {1..32}).scope" \
+    unshare --uts sh -c 'hostname web-7f9 && exec python3 -c "$1"' - "$leak" &
   hardened_with
   notified "$name: exec runs a notification's program, as collectd" '^collectd$'
-  ok "$name: the notification has no process names" test -z "$(grep -F 'python3[' "$root/var/lib/collectd/notification")"
+  notified "$name: of a container, too" '^PluginInstance: docker-a1a1a1a1a1a1$'
+  ok "$name: the notifications have no names of processes and hosts" \
+    test -z "$(grep -e 'python3\[' -e web-7f9 "$root/var/lib/collectd/notification")"
   written
   ok "$name: a namespace is not entered" test -z "$(grep '@blue' "$work/names")"
   ok "$name: and the log names the capability" grep -q 'namespace blue.*CAP_SYS_ADMIN' <(journal 200)
@@ -323,6 +330,7 @@ time.sleep(3600)'
   rm -f -- "$root/var/lib/collectd/notification"
   in_machine systemctl start collectd
   notified "$name: with tcpstates-namespaces.conf, it has process names" 'holder\.service.*python3\['
+  notified "$name: and a container's host name" '^container_host_name: web-7f9$'
   written
   ok "$name: and the namespace is entered" grep -q '^tcpstates-all@blue/tcp_connections-' "$work/names"
   rm -f -- "$root/$unit_d/tcpstates-namespaces.conf"
