@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/ip.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,6 +42,9 @@
 #define OUR_SEQ 1000
 #define PEER_SEQ 5000
 #define WINDOW 65535
+
+/* Much longer than the softirqs of a loaded machine can be late. */
+#define FIN_TIMEOUT_MS 30000
 
 #define SPARE_DESCRIPTORS 16
 
@@ -123,7 +127,7 @@ static uint16_t tcp_checksum(const struct segment *segment) {
 }
 
 /* Sends what the peer of connection i would send. Over lo it has been received
- * when sendto() returns. */
+ * when sendto() returns, or a moment later when ksoftirqd has to do it. */
 static int inject(const struct share *share, unsigned int i, uint8_t flags,
                   uint32_t seq, uint32_t ack) {
   struct sockaddr_in local = local_of(share, i), peer = peer_of(i);
@@ -214,6 +218,17 @@ static int enter_group(const struct share *share, unsigned int group) {
   return err;
 }
 
+/* Reads the peer's FIN as a program that leaks the socket: unread, it takes TCP
+ * memory. */
+static int read_end(int fd) {
+  struct pollfd end = {.fd = fd, .events = POLLIN};
+  int ready = poll(&end, 1, FIN_TIMEOUT_MS);
+  if (ready == 0)
+    return -ETIMEDOUT;
+  char byte;
+  return ready < 0 || recv(fd, &byte, 1, 0) < 0 ? -errno : 0;
+}
+
 static int make_one(struct share *share, unsigned int i) {
   if (is_syn_recv(share, i))
     return inject(share, i, TH_SYN, PEER_SEQ, 0);
@@ -225,10 +240,8 @@ static int make_one(struct share *share, unsigned int i) {
   if (!connect_alone(*fd, &local, &peer))
     return -errno;
   if (share->mix == MIX_CLOSEWAIT && i < share->main) {
-    /* Read, as by a program that leaks it: unread, the end takes TCP memory. */
-    char end;
     int err = inject(share, i, TH_FIN | TH_ACK, PEER_SEQ, OUR_SEQ);
-    return err == 0 && recv(*fd, &end, 1, MSG_DONTWAIT) < 0 ? -errno : err;
+    return err == 0 ? read_end(*fd) : err;
   }
   if (!is_time_wait(share, i))
     return 0;
