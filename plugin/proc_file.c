@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads one small file whole; what is in it is proc_text.c's business. */
+/* Reads small files whole; what is in them is proc_text.c's business. */
 #include "proc_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-int proc_file_read(const char *path, char *buf, size_t size) {
-  buf[0] = '\0';
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -errno;
-
+/* From where the file stands. */
+static int read_rest(int fd, char *buf, size_t size) {
   size_t len = 0;
   int err = 0;
   while (1) {
@@ -28,8 +24,36 @@ int proc_file_read(const char *path, char *buf, size_t size) {
       break;
     }
   }
-  close(fd);
-
   buf[err == 0 ? len : 0] = '\0';
+  return err;
+}
+
+int proc_file_reread(struct proc_file *file, const char *path, char *buf,
+                     size_t size) {
+  buf[0] = '\0';
+  int fd = file->opened - 1;
+  if (fd >= 0)
+    lseek(fd, 0, SEEK_SET);
+  else
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  file->opened = fd + 1;
+  int err = read_rest(fd, buf, size);
+  if (err != 0)
+    proc_file_close(file);
+  return err;
+}
+
+void proc_file_close(struct proc_file *file) {
+  if (file->opened > 0)
+    close(file->opened - 1);
+  file->opened = 0;
+}
+
+int proc_file_read(const char *path, char *buf, size_t size) {
+  struct proc_file file = {0};
+  int err = proc_file_reread(&file, path, buf, size);
+  proc_file_close(&file);
   return err;
 }

@@ -11,4 +11,17 @@
  * namespace does not have. On error buf holds an empty string. */
 int proc_file_read(const char *path, char *buf, size_t size);
 
+/* A file that stays open, because opening one takes longer than reading it:
+ * the same path each time. Zero-initialised it is not open yet. */
+struct proc_file {
+  int opened; /* 1 + its descriptor; 0: it is not open */
+};
+
+/* As proc_file_read(), anew from the start of the file. After an error it is
+ * not open. */
+int proc_file_reread(struct proc_file *file, const char *path, char *buf,
+                     size_t size);
+
+void proc_file_close(struct proc_file *file);
+
 #endif

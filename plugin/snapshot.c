@@ -186,6 +186,8 @@ static int open_stuck(struct snapshot_reader *reader) {
 }
 
 void snapshot_close(struct snapshot_reader *reader) {
+  for (size_t i = 0; i < SNAPSHOT_FILES_NUM; i++)
+    proc_file_close(&reader->files[i]);
   diag_dump_close(&reader->dump);
   group_index_free(&reader->index);
   tally_free(&reader->tally);

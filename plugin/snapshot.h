@@ -9,6 +9,7 @@
 #include "mptcp.h"
 #include "netns_sums.h"
 #include "plan.h"
+#include "proc_file.h"
 #include "proc_text.h"
 #include "stuck.h"
 
@@ -50,10 +51,25 @@ struct snapshot {
                      sockets do not carry their control group */
 };
 
+/* Those that are read in each reading. */
+enum snapshot_file {
+  SNAPSHOT_SOCKSTAT,
+  SNAPSHOT_SOCKSTAT6,
+  SNAPSHOT_FIN_TIMEOUT,
+  SNAPSHOT_MAX_ORPHANS,
+  SNAPSHOT_MAX_TW_BUCKETS,
+  SNAPSHOT_MEM,
+  SNAPSHOT_PORT_RANGE,
+  SNAPSHOT_RESERVED_PORTS,
+  SNAPSHOT_FILES_NUM
+};
+
 /* What is kept from one reading to the next. */
 struct snapshot_reader {
   const char *proc; /* "/proc" */
   const struct settings *settings;
+  /* Open, but not those of another namespace: they would keep it alive. */
+  struct proc_file files[SNAPSHOT_FILES_NUM];
   struct diag_dump dump;
   struct port_bitmap listening;
   struct group_index index;

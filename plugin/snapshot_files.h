@@ -18,11 +18,10 @@ void snapshot_read_files(struct snapshot_reader *reader, struct snapshot *s);
 
 /* After sockstat, where values are added up: of what tcp_max_tw_buckets is for
  * only the percentage is reported then, and none is 0 % of any limit. */
-void snapshot_read_summed_limit(const struct snapshot_reader *reader,
+void snapshot_read_summed_limit(struct snapshot_reader *reader,
                                 struct snapshot *s);
 
-void snapshot_read_sockstat(const struct snapshot_reader *reader,
-                            struct snapshot *s);
+void snapshot_read_sockstat(struct snapshot_reader *reader, struct snapshot *s);
 
 /* Reads sockstat, too. */
 struct plan_sums snapshot_read_sums(struct snapshot_reader *reader,

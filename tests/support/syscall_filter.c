@@ -28,6 +28,7 @@ static const struct {
     SYSCALL(name_to_handle_at),
     SYSCALL(getsockname),
     SYSCALL(getsockopt),
+    SYSCALL(lseek),
     SYSCALL(openat),
     SYSCALL(read),
 #ifdef __NR_readlink

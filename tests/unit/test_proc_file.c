@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -211,6 +212,55 @@ START_TEST(no_descriptor_stays_open) {
 }
 END_TEST
 
+START_TEST(a_file_that_stays_open_is_read_anew) {
+  static const size_t lengths[] = {50, 7, 0, 99};
+  struct proc_file file = {0};
+  const int next = next_descriptor();
+  for (int i = 0; i < CASES(lengths); i++) {
+    char path[PATH_MAX], buf[100] = "#";
+    make_file(lengths[i], path);
+    ck_assert_int_eq(proc_file_reread(&file, path, buf, sizeof(buf)), 0);
+    ck_assert_uint_eq(strlen(buf), lengths[i]);
+    ck_assert_int_eq(next_descriptor(), next + 1);
+  }
+  proc_file_close(&file);
+  ck_assert_int_eq(next_descriptor(), next);
+  proc_file_close(&file);
+}
+END_TEST
+
+START_TEST(after_an_error_it_is_opened_again) {
+  struct proc_file file = {0};
+  const int next = next_descriptor();
+  char path[PATH_MAX], buf[100];
+  path_of("file", path);
+  ck_assert_int_eq(proc_file_reread(&file, path, buf, sizeof(buf)), -ENOENT);
+  for (int i = 0; i < 2; i++) {
+    make_file(50, path);
+    ck_assert_int_eq(proc_file_reread(&file, path, buf, sizeof(buf)), 0);
+    ck_assert_int_eq(proc_file_reread(&file, path, buf, 10), -EFBIG);
+    ck_assert_str_eq(buf, "");
+    ck_assert_int_eq(next_descriptor(), next);
+  }
+}
+END_TEST
+
+/* Files of the kernel that stay open say what is so now. */
+START_TEST(the_kernels_own_files_are_read_anew) {
+  struct proc_file file = {0};
+  const char *const names[] = {"before", "later", "a longer name"};
+  for (int i = 0; i < CASES(names); i++) {
+    char buf[64], expected[64];
+    ck_assert_int_eq(prctl(PR_SET_NAME, names[i]), 0);
+    snprintf(expected, sizeof(expected), "%s\n", names[i]);
+    ck_assert_int_eq(
+        proc_file_reread(&file, "/proc/self/comm", buf, sizeof(buf)), 0);
+    ck_assert_str_eq(buf, expected);
+  }
+  proc_file_close(&file);
+}
+END_TEST
+
 START_TEST(the_kernels_own_files_are_read) {
   struct utsname name;
   ck_assert_int_eq(uname(&name), 0);
@@ -295,6 +345,9 @@ int main(void) {
   tcase_add_test(tcase, a_symlink_loop_and_a_long_path_give_their_errno);
   tcase_add_test(tcase, a_file_that_comes_in_pieces_is_read_whole);
   tcase_add_test(tcase, no_descriptor_stays_open);
+  tcase_add_test(tcase, a_file_that_stays_open_is_read_anew);
+  tcase_add_test(tcase, after_an_error_it_is_opened_again);
+  tcase_add_test(tcase, the_kernels_own_files_are_read_anew);
   tcase_add_test(tcase, the_kernels_own_files_are_read);
   suite_add_tcase(suite, tcase);
   TCase *fixtures = tcase_create("fixtures");
