@@ -116,8 +116,10 @@ static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,
   struct plan_sums sums = snapshot_read_sums(reader, s);
   /* With groups, the preparation takes longer than reading the sums again. */
   bool fresh = group_index_num(&reader->index) == 0;
+  /* Where nothing is chosen by what a walk costs, the table does not matter. */
+  bool priced = !fresh || task.info;
   int64_t inuse = sums.inuse + sums.inuse6;
-  if (inuse > 0 && sums.alloc / 2 > inuse) {
+  if (priced && inuse > 0 && sums.alloc / 2 > inuse) {
     fresh = false;
     if (snapshot_has_own_table(reader))
       sums.alloc = PROC_UNKNOWN;
