@@ -137,6 +137,7 @@ void ages_start(struct ages *ages, bool info, uint64_t stuck_after) {
   }
   ages->finished = false;
   ages->lost = 0;
+  ages->waiting = false;
   ages->now = read_clock(ages);
   ages->info = info;
   ages->stuck_after = stuck_after;
@@ -249,7 +250,10 @@ uint64_t ages_meet(struct ages *ages, const struct diag_socket *socket) {
   else
     further_meeting(ages, slot, socket);
   slot->met = ages->generation % 4;
-  return age_of(ages, slot);
+  uint64_t age = age_of(ages, slot);
+  /* What is not sure is held at this. */
+  ages->waiting |= age == ages->stuck_after;
+  return age;
 }
 
 uint64_t ages_find(const struct ages *ages, const struct diag_socket *socket) {
@@ -279,8 +283,8 @@ void ages_finish(struct ages *ages) {
 }
 
 bool ages_need_info(const struct ages *ages) {
-  return ages->num < AGES_FEW || ages->lost > 0 ||
-         ages->without + 1 >= AGES_INFO_EVERY;
+  unsigned every = ages->waiting ? AGES_INFO_EVERY : AGES_INFO_SELDOM;
+  return ages->num < AGES_FEW || ages->lost > 0 || ages->without + 1 >= every;
 }
 
 void ages_free(struct ages *ages) {

@@ -10,10 +10,13 @@
 /* This many sockets are known at most, in 16 MiB. */
 #define AGES_MAX 1000000
 
-/* With this many sockets or more, tcp_info is asked for in one read of
- * AGES_INFO_EVERY: it makes a record three times as long. */
+/* With this many sockets or more, tcp_info is not asked for in each read: it
+ * makes a record three times as long. While an age waits for it, it is in one
+ * read of AGES_INFO_EVERY; else, to see whether data has come, in one of
+ * AGES_INFO_SELDOM. */
 #define AGES_FEW 500
 #define AGES_INFO_EVERY 10
+#define AGES_INFO_SELDOM 30
 
 /* One socket. Times are of CLOCK_MONOTONIC in units of 16 ms. */
 struct ages_slot {
@@ -34,6 +37,7 @@ struct ages {
   uint32_t met;  /* of them in this read */
   uint32_t lost; /* sockets of this read that are not known: there are AGES_MAX,
                     or there was no memory */
+  bool waiting;  /* an age of this read is held until there is tcp_info */
   uint64_t multiplier;
   int64_t (*clock)(void); /* set by tests; NULL: clock_ms() */
   unsigned generation;

@@ -3,7 +3,7 @@
 # allocates.
 # shellcheck shell=bash disable=SC2154 # what the scripts beside it set
 
-section cpu '1000 10000 1000000' 'server timewait closewait' '15 minutes, most of them at 1 M'
+section cpu '1000 10000 1000000' 'server timewait closewait' '20 minutes, most of them at 1 M'
 
 declare -A cpu_titles=(
   [server]='ESTABLISHED on one port: 95 %'

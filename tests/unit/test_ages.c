@@ -482,29 +482,70 @@ START_TEST(each_is_found_whatever_comes_and_goes) {
 }
 END_TEST
 
+/* Reads every 10 s; all sockets entered their state at DAY, and no data comes.
+ * Returns whether the read had tcp_info. */
+static bool read_as_needed(unsigned read, uint64_t num, uint64_t *oldest) {
+  uint64_t now = DAY + read * 10 * SECOND;
+  bool need = ages_need_info(&ages);
+  start_read(now, need, STUCK_AFTER);
+  struct truth truth = {1, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  for (uint64_t i = 0; i < num; i++, truth.cookie++) {
+    struct diag_socket socket = tell(&truth, now, need);
+    *oldest = ages_meet(&ages, &socket);
+  }
+  ages_finish(&ages);
+  return need;
+}
+
+/* 60 s after DAY their ages would be too high without tcp_info. */
 static const struct {
   uint64_t num;
-  unsigned every;
-} needs[] = {{0, 1},
-             {1, 1},
-             {AGES_FEW - 1, 1},
-             {AGES_FEW, AGES_INFO_EVERY},
-             {100000, AGES_INFO_EVERY}};
+  bool few;
+} needs[] = {{0, true},
+             {1, true},
+             {AGES_FEW - 1, true},
+             {AGES_FEW, false},
+             {100000, false}};
 
-START_TEST(tcp_info_is_asked_for_in_each_read_or_in_one_of_ten) {
-  ck_assert(ages_need_info(&ages));
-  read_many(1, needs[_i].num, 1, DAY);
-  for (unsigned read = 1; read < 45; read++) {
-    bool need = ages_need_info(&ages);
-    ck_assert_int_eq(need, read % needs[_i].every == 0);
-    start_read(DAY, need, STUCK_AFTER);
-    struct truth truth = {1, TCP_CLOSE_WAIT, DAY, DAY, DAY};
-    for (uint64_t i = 0; i < needs[_i].num; i++, truth.cookie++) {
-      struct diag_socket socket = tell(&truth, DAY, need);
-      ages_meet(&ages, &socket);
-    }
-    ages_finish(&ages);
+START_TEST(tcp_info_is_asked_for_when_an_age_waits_for_it_or_now_and_then) {
+  uint64_t oldest = 0;
+  for (unsigned read = 0; read < 100; read++) {
+    bool first = read == 0, waited = read == 10, later = read % 30 == 10;
+    bool had = read_as_needed(read, needs[_i].num, &oldest);
+    ck_assert_msg(had == (needs[_i].few || first || waited || later), "%u: %d",
+                  read, had);
+    if (needs[_i].num > 0 && read > 10)
+      check_age("confirmed", oldest, read * 10 * SECOND);
   }
+}
+END_TEST
+
+/* What comes when tcp_info was last asked for long ago does not wait. */
+START_TEST(a_new_age_that_waits_gets_tcp_info_in_the_next_read) {
+  uint64_t oldest = 0;
+  for (unsigned read = 0; read < 21; read++)
+    read_as_needed(read, AGES_FEW, &oldest);
+  uint64_t begin = ages.now + 9 * SECOND;
+  struct truth truth = {AGES_FEW + 9, TCP_CLOSE_WAIT, begin, begin, begin};
+  for (unsigned read = 21; read < 30; read++) {
+    uint64_t now = DAY + read * 10 * SECOND;
+    bool need = ages_need_info(&ages);
+    uint64_t age = 0;
+    ck_assert_int_eq(need, now - begin > STUCK_AFTER + 10 * SECOND);
+    start_read(now, need, STUCK_AFTER);
+    for (uint64_t i = 0; i < AGES_FEW; i++) {
+      struct truth known = {i + 1, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+      meet(&known, now, need);
+    }
+    age = meet(&truth, now, need);
+    ages_finish(&ages);
+    if (need) {
+      check_age("new", age, now - begin);
+      return;
+    }
+    ck_assert_uint_le(age, STUCK_AFTER);
+  }
+  ck_abort_msg("it was never asked for");
 }
 END_TEST
 
@@ -534,8 +575,10 @@ int main(void) {
   tcase_add_loop_test(tc, cookies_cannot_be_picked_to_meet_in_one_place, 0,
                       CASES(steps));
   tcase_add_loop_test(tc, each_is_found_whatever_comes_and_goes, 0, 3);
-  tcase_add_loop_test(tc, tcp_info_is_asked_for_in_each_read_or_in_one_of_ten,
-                      0, CASES(needs));
+  tcase_add_loop_test(
+      tc, tcp_info_is_asked_for_when_an_age_waits_for_it_or_now_and_then, 0,
+      CASES(needs));
+  tcase_add_test(tc, a_new_age_that_waits_gets_tcp_info_in_the_next_read);
   suite_add_tcase(suite, tc);
   return check_main(suite);
 }
