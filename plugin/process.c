@@ -3,8 +3,10 @@
 #include "process.h"
 
 #include "hash.h"
+#include "netns_sums.h"
 #include "number.h"
 #include "proc_file.h"
+#include "proc_walk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,6 +28,28 @@ struct process_socket {
 };
 
 _Static_assert(PROCESS_HOLDERS <= 16, "a bit for each");
+
+/* A process to search. */
+struct suspect {
+  uint32_t pid;
+  int clues; /* that it has some of the sockets, CLUES at most */
+};
+
+/* It is of a holder's service, and in the sockets' network namespace. */
+#define CLUES 2
+
+struct work {
+  const char *proc;
+  const struct process_sockets *sockets;
+  ino_t netns; /* of the sockets: this thread's; 0: not known */
+  struct suspect *suspects;
+  size_t suspects_num;
+  size_t suspects_size; /* for how many there is memory */
+  struct processes *holders;
+  size_t num; /* of the holders */
+  int left;   /* descriptors that may still be read */
+  struct process_search search;
+};
 
 /* What one process has. */
 struct found {
@@ -165,16 +189,23 @@ static void read_text(const char *proc, uint32_t pid, const char *file,
     buf[0] = '\0';
 }
 
-void process_describe(const char *proc, struct process *process) {
+/* The service of the process's own control group; "": not known. */
+static void read_service(const char *proc, uint32_t pid,
+                         char service[SERVICE_NAME_SIZE]) {
   /* "0::/PATH" is the line of cgroup v2, cgroups(7). */
   char text[4096];
-  read_text(proc, process->pid, "cgroup", text, sizeof(text));
+  read_text(proc, pid, "cgroup", text, sizeof(text));
   char *line = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
+  service[0] = '\0';
   if (line != NULL) {
     line += line[0] == '\n' ? 4 : 3;
     line[strcspn(line, "\n")] = '\0';
-    service_name(process->service, line);
+    service_name(service, line);
   }
+}
+
+void process_describe(const char *proc, struct process *process) {
+  read_service(proc, process->pid, process->service);
   char comm[128];
   read_text(proc, process->pid, "comm", comm, sizeof(comm));
   size_t len = 0;
@@ -196,48 +227,86 @@ void processes_add(struct processes *holder, const struct process *process) {
     holder->top[place] = *process;
 }
 
+static bool is_of_holder(const struct work *work, uint32_t pid) {
+  char service[SERVICE_NAME_SIZE];
+  read_service(work->proc, pid, service);
+  for (size_t i = 0; i < PROCESS_HOLDERS && service[0] != '\0'; i++)
+    if (strcmp(service, work->sockets->services[i]) == 0)
+      return true;
+  return false;
+}
+
+static bool is_in_netns(const struct work *work, uint32_t pid) {
+  char who[16];
+  ino_t netns;
+  snprintf(who, sizeof(who), "%u", pid);
+  return netns_sums_identify(work->proc, who, &netns) == 0 &&
+         netns == work->netns;
+}
+
+static int take_process(uint32_t pid, void *data) {
+  struct work *work = data;
+  if (work->suspects_num == work->suspects_size) {
+    size_t size = work->suspects_size == 0 ? 1024 : 2 * work->suspects_size;
+    struct suspect *grown = realloc(work->suspects, size * sizeof(*grown));
+    if (grown == NULL)
+      return -ENOMEM;
+    work->suspects = grown;
+    work->suspects_size = size;
+  }
+  work->suspects[work->suspects_num++] = (struct suspect){
+      pid, (int)is_of_holder(work, pid) + (int)is_in_netns(work, pid)};
+  return 0;
+}
+
+static void search_process(struct work *work, uint32_t pid) {
+  struct process_search *search = &work->search;
+  struct found found = {.sum = 0};
+  int max = work->left < PROCESS_DESCRIPTORS_EACH ? work->left
+                                                  : PROCESS_DESCRIPTORS_EACH;
+  int err =
+      read_descriptors(work->proc, pid, work->sockets, max, &found, search);
+  search->error = err == -ENOMEM ? err : search->error;
+  work->left -= err > 0 ? err : 0;
+  search->complete = search->complete && err < max;
+  search->found += found.sum;
+  if (found.sum == 0)
+    return;
+  struct process process = {.pid = pid};
+  process_describe(work->proc, &process);
+  for (size_t i = 0; i < work->num; i++) {
+    process.num = found.num[i];
+    process.listens = found.listens >> i & 1;
+    if (process.num > 0 || process.listens)
+      processes_add(&work->holders[i], &process);
+  }
+}
+
 struct process_search process_find(const char *proc,
                                    const struct process_sockets *sockets,
                                    struct processes *holders, size_t num) {
-  struct process_search search = {.complete = sockets->complete};
+  struct work work = {.proc = proc,
+                      .sockets = sockets,
+                      .holders = holders,
+                      .num = num,
+                      .left = PROCESS_DESCRIPTORS_MAX,
+                      .search = {.complete = sockets->complete}};
   memset(holders, 0, num * sizeof(*holders));
   for (size_t i = 0; i < sockets->size; i++)
     sockets->slots[i].pid = 0;
   if (sockets->num == 0)
-    return search;
-  DIR *dir = opendir(proc);
-  if (dir == NULL) {
-    search.error = -errno;
-    return search;
-  }
-  int left = PROCESS_DESCRIPTORS_MAX;
-  const struct dirent *entry;
-  while (left > 0 && (entry = process_read_entry(&search, dir)) != NULL) {
-    uint64_t pid;
-    const char *name = entry->d_name;
-    if (number_parse(name, strlen(name), INT32_MAX, &pid) != 0 || pid == 0)
-      continue;
-    struct found found = {.sum = 0};
-    int max = left < PROCESS_DESCRIPTORS_EACH ? left : PROCESS_DESCRIPTORS_EACH;
-    int err =
-        read_descriptors(proc, (uint32_t)pid, sockets, max, &found, &search);
-    search.error = err == -ENOMEM ? err : search.error;
-    left -= err > 0 ? err : 0;
-    search.complete = search.complete && err < max;
-    search.found += found.sum;
-    if (found.sum == 0)
-      continue;
-    struct process process = {.pid = (uint32_t)pid};
-    process_describe(proc, &process);
-    for (size_t i = 0; i < num; i++) {
-      process.num = found.num[i];
-      process.listens = found.listens >> i & 1;
-      if (process.num > 0 || process.listens)
-        processes_add(&holders[i], &process);
-    }
-  }
-  closedir(dir);
-  return search;
+    return work.search;
+  if (netns_sums_identify(proc, "thread-self", &work.netns) != 0)
+    work.netns = 0;
+  work.search.error = proc_walk(proc, take_process, &work);
+  if (work.search.error != 0)
+    work.suspects_num = 0;
+  for (int clues = CLUES; clues >= 0; clues--)
+    for (size_t i = 0; i < work.suspects_num && work.left > 0; i++)
+      if (work.suspects[i].clues == clues)
+        search_process(&work, work.suspects[i].pid);
+  free(work.suspects);
+  return work.search;
 }
 
 void process_explain(const struct process_search *search, char *text,

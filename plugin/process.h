@@ -30,6 +30,8 @@ struct process_sockets {
   size_t num;
   uint64_t multiplier;
   bool complete; /* no more than PROCESS_SOCKETS_MAX were added */
+  /* Of the holders: their processes are searched first. "": not known. */
+  char services[PROCESS_HOLDERS][SERVICE_NAME_SIZE];
 };
 
 /* A process with sockets of a holder. */
@@ -50,7 +52,7 @@ struct processes {
 
 /* How the search went. */
 struct process_search {
-  int error;        /* 0; -ENOMEM, or -errno of opendir(3): nothing was found */
+  int error;        /* 0; -ENOMEM, or that of proc_walk(): nothing was found */
   uint32_t found;   /* descriptors of these sockets */
   uint32_t refused; /* processes that it may not inspect */
   bool complete;    /* no descriptor is left that it has not read */
@@ -68,7 +70,9 @@ void process_sockets_add(struct process_sockets *sockets, uint32_t inode,
 void process_sockets_free(struct process_sockets *sockets);
 
 /* Finds the processes that have the sockets open, holder by holder: num of
- * them. proc is where procfs is mounted. Needs the right to inspect the
+ * them. Those in this thread's network namespace and those of the holders'
+ * services are searched first, those that are both before all others. proc is
+ * where procfs is mounted. Needs the right to inspect the
  * processes (CAP_SYS_PTRACE, or the same user). */
 struct process_search process_find(const char *proc,
                                    const struct process_sockets *sockets,

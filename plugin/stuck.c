@@ -169,6 +169,11 @@ static void gather(struct work *work) {
     work->stuck->no_processes = true;
     processes = false;
   }
+  for (size_t i = 0; i < work->due_num && processes; i++)
+    if (work->due[i].event == ALARM_WARNING &&
+        work->due[i].evidence.cgroup[0] != '\0')
+      memcpy(work->sockets.services[i], work->due[i].evidence.service,
+             SERVICE_NAME_SIZE);
   int err = diag_dump_run(work->read->dump, &request, gather_socket, work);
   const struct diag_request listeners = {.states = 1u << TCP_LISTEN};
   if (err == 0 && processes)

@@ -37,7 +37,7 @@ without() {
 host() {
   "${as_user[@]}" "$work/plugin_host" --types-db "$work/types.db" --config "$work/tcpstates.conf" \
     ${1:+--allow "${1//|/ }"} --values --reads 2 "$work/tcpstates.so" 2>"$work/messages" >"$work/values" || return
-  sed 's/(oldest [^)]*)//' "$work/messages" "$work/values" | grep -vE '_oldest |-machine/|unhashed sockets'
+  sed 's/(oldest [^)]*)//' "$work/messages" "$work/values" | grep -vE '_oldest |oldest_seconds |-machine/|unhashed sockets'
 }
 
 # check FEATURE CALLS PATTERN: CALLS are allowed beside those of FEATURE; a value

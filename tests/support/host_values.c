@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes the plugin's values and notifications: prints them, and checks them as
  * the daemon's contract and types.db demand. */
-#include "faults.h"
 #include "host.h"
 
 #include <stdatomic.h>
@@ -186,8 +185,8 @@ int plugin_dispatch_notification(const notification_t *notif) {
   print_name(notif->plugin, notif->plugin_instance, notif->type,
              notif->type_instance);
   printf(": %.*s\n", NOTIF_MAX_MSG_LEN, notif->message);
-  for (const notification_meta_t *meta = notif->meta;
-       faults_plan != NULL && meta != NULL; meta = meta->next)
+  for (const notification_meta_t *meta = notif->meta; meta != NULL;
+       meta = meta->next)
     if (meta->type == NM_TYPE_STRING)
       printf("# meta %s %s\n", meta->name, meta->nm_value.nm_string);
   pthread_mutex_unlock(&check_lock);

@@ -38,11 +38,15 @@ void *__wrap_calloc(size_t num, size_t size);
 void *__wrap_calloc(size_t num, size_t size) {
   return no_memory ? NULL : __real_calloc(num, size);
 }
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size) {
+  return no_memory ? NULL : __real_realloc(old, size);
+}
 
 /* This call fails so. */
-static enum { NONE, READDIR, READDIR_OF_PROCESS, READLINKAT, ENDED } failing;
+static enum { NONE, READDIR, READLINKAT, ENDED } failing;
 static int failure;
-static const DIR *outer; /* /proc, the first that a search reads */
 
 /* A descriptor 3 is there this many times more, in each process. */
 static int repeat;
@@ -51,8 +55,7 @@ static struct dirent *again;
 struct dirent *REAL_READDIR(DIR *dir);
 struct dirent *WRAP_READDIR(DIR *dir);
 struct dirent *WRAP_READDIR(DIR *dir) {
-  outer = outer == NULL ? dir : outer;
-  if (failing == (dir == outer ? READDIR : READDIR_OF_PROCESS)) {
+  if (failing == READDIR) {
     errno = failure;
     return NULL;
   }
@@ -240,7 +243,6 @@ START_TEST(what_is_called_like_a_socket_is_none) {
   open_fd(12, 3, no_sockets[_i]);
   /* What no process has for a name. */
   temp_tree_link(&proc, "/self/fd/5", "socket:[100]");
-  temp_tree_link(&proc, "/0/fd/5", "socket:[100]");
   temp_tree_link(&proc, "/12x/fd/5", "socket:[100]");
   hold(100, 1, 0);
   struct process_search result = search();
@@ -342,22 +344,16 @@ static const struct {
   int call, error;
   bool complete;
 } failures[] = {
-    {READDIR, EIO, false},
-    {READDIR_OF_PROCESS, EIO, false},
-    {READDIR_OF_PROCESS, ENOENT, true}, /* it has ended */
-    {READLINKAT, EACCES, false},
-    {READLINKAT, ENOMEM, false},
-    {READLINKAT, EIO, false},
-    {READLINKAT, ENOENT, true}, /* it was closed */
-    {READLINKAT, ESRCH, true},
-    {ENDED, EACCES, true},
+    {READDIR, EIO, false},       {READDIR, ENOENT, true}, /* it has ended */
+    {READLINKAT, EACCES, false}, {READLINKAT, ENOMEM, false},
+    {READLINKAT, EIO, false},    {READLINKAT, ENOENT, true}, /* it was closed */
+    {READLINKAT, ESRCH, true},   {ENDED, EACCES, true},
 };
 
 START_TEST(what_cannot_be_read_is_not_complete) {
   make_process(80, "nginx\n", NULL);
   open_sockets(80, 100, 1);
   hold(100, 1, 0);
-  outer = NULL;
   failing = failures[_i].call;
   failure = failures[_i].error;
   struct process_search result = search();
@@ -387,8 +383,13 @@ START_TEST(without_proc_nothing_is_found) {
 END_TEST
 
 START_TEST(without_memory_nothing_is_looked_for) {
-  process_sockets_free(&sockets);
+  make_process(80, "nginx\n", NULL);
+  open_sockets(80, 100, 1);
+  hold(100, 1, 0);
   no_memory = true;
+  ck_assert_int_eq(search().error, -ENOMEM);
+  ck_assert_uint_eq(found[0].num, 0);
+  process_sockets_free(&sockets);
   ck_assert_int_eq(process_sockets_init(&sockets), -ENOMEM);
   no_memory = false;
   process_sockets_add(&sockets, 100, 0, false);
@@ -422,6 +423,55 @@ START_TEST(one_process_cannot_hide_the_others) {
   repeat = PROCESS_DESCRIPTORS_MAX;
   ck_assert(!search().complete);
   ck_assert_uint_eq(found[0].num, 2);
+}
+END_TEST
+
+/* A process in a network namespace of this name. */
+static void make_process_in(unsigned pid, const char *netns,
+                            const char *cgroup) {
+  char path[64], target[64];
+  make_process(pid, "process\n", cgroup);
+  snprintf(path, sizeof(path), "/%u/net", pid);
+  snprintf(target, sizeof(target), "../%s", netns);
+  temp_tree_link(&proc, path, target);
+}
+
+/* This thread is in the namespace "here". */
+static const struct {
+  const char *service; /* of the sockets' holder */
+  const char *crowd_netns, *crowd_cgroup;
+  const char *netns, *cgroup; /* of the process with the socket */
+  bool found;
+} crowds[] = {
+    {"", "there", NULL, "here", NULL, true},
+    {"", "there", "0::/api.service\n", "here", "0::/api.service\n", true},
+    {"api.service", "here", "0::/proxy.service\n", "here",
+     "0::/system.slice/api.service/worker\n", true},
+    {"api.service", "there", "0::/api.service\n", "here", "0::/api.service\n",
+     true},
+    {"api.service", "there", "0::/proxy.service\n", "here",
+     "0::/heir.service\n", true},
+    {"api.service", "here", NULL, "there", NULL, false},
+};
+
+START_TEST(a_crowd_elsewhere_does_not_hide_the_holder) {
+  temp_tree_file(&proc, "/here/sockstat", "");
+  temp_tree_file(&proc, "/there/sockstat", "");
+  temp_tree_link(&proc, "/thread-self/net", "../here");
+  /* What was made first comes last in tmpfs. */
+  make_process_in(4711, crowds[_i].netns, crowds[_i].cgroup);
+  open_fd(4711, 4, "socket:[100]");
+  for (unsigned pid = 10; pid < 15; pid++) {
+    make_process_in(pid, crowds[_i].crowd_netns, crowds[_i].crowd_cgroup);
+    open_fd(pid, 3, "/dev/null");
+  }
+  repeat = 60000;
+  hold(100, 1, 2);
+  snprintf(sockets.services[2], SERVICE_NAME_SIZE, "%s", crowds[_i].service);
+  ck_assert(!search().complete);
+  ck_assert_uint_eq(found[2].num, crowds[_i].found);
+  if (crowds[_i].found)
+    check_process(2, 0, 4711, "process", 1);
 }
 END_TEST
 
@@ -477,6 +527,8 @@ int main(void) {
   tcase_add_test(tc, without_memory_nothing_is_looked_for);
   tcase_add_test(tc, beyond_their_bound_sockets_are_not_looked_for);
   tcase_add_test(tc, one_process_cannot_hide_the_others);
+  tcase_add_loop_test(tc, a_crowd_elsewhere_does_not_hide_the_holder, 0,
+                      CASES(crowds));
   tcase_add_test(tc, the_real_proc_shows_a_real_socket);
   suite_add_tcase(suite, tc);
   return check_main(suite);

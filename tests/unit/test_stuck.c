@@ -324,6 +324,19 @@ START_TEST(processes_are_counted_when_asked_for) {
 }
 END_TEST
 
+START_TEST(the_service_s_own_processes_are_searched_first) {
+  settings.notify_processes = true;
+  make_process("80", "nginx\n", 1000, 5);
+  make_process("4711", "curl\n", 1005, 5);
+  temp_tree_file(&proc, "/4711/cgroup", "0::/api.service\n");
+  add(TCP_CLOSE_WAIT, 1, 10);
+  read_all();
+  ck_assert_uint_eq(read_all(), 1);
+  ck_assert_str_eq(meta(find_notice("api.service", ALARM_WARNING), "processes"),
+                   "curl[4711] (5), nginx[80] (5)");
+}
+END_TEST
+
 START_TEST(of_what_is_not_accepted_the_listener_is_named) {
   settings.notify_processes = true;
   make_process("4711", "hang\n", 77, 1);
@@ -442,6 +455,7 @@ int main(void) {
   tcase_add_test(tc, several_control_groups_of_one_name_are_one_holder);
   tcase_add_test(tc, eight_are_told_in_a_read_and_the_others_in_the_next);
   tcase_add_loop_test(tc, processes_are_counted_when_asked_for, 0, 2);
+  tcase_add_test(tc, the_service_s_own_processes_are_searched_first);
   tcase_add_test(tc, of_what_is_not_accepted_the_listener_is_named);
   tcase_add_test(tc, peers_are_told_when_asked_for);
   tcase_add_loop_test(tc, what_the_second_dump_does_not_have_is_told_by_number,
