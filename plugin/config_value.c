@@ -244,6 +244,8 @@ const char *config_name_fault(const char *name) {
     return "is empty";
   if (strlen(name) > CONFIG_NAME_MAX_LEN)
     return "is longer than 63 characters";
+  if (!printable_is_utf8(name))
+    return "is not UTF-8";
   return config_has_control(name) || strpbrk(name, "/@") != NULL
              ? "has a control character, \"/\" or \"@\" in it"
              : NULL;

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <iconv.h>
 #include <liboconfig/oconfig.h>
 #include <limits.h>
 #include <netdb.h>
@@ -229,14 +230,31 @@ static void free_item(oconfig_item_t *item) {
   free(item->key);
 }
 
-/* Is there an item whose key the text names? A long one may be cut. */
+/* iconv(3) is strict in this conversion. */
+static void check_utf8(const char *text) {
+  static iconv_t to_utf32;
+  if (to_utf32 == NULL)
+    to_utf32 = iconv_open("UTF-32LE", "UTF-8");
+  char copy[2048], out[8192], *from = copy, *to = out;
+  size_t left = strlen(text), room = sizeof(out);
+  NEED(left < sizeof(copy), "%zu characters", left);
+  memcpy(copy, text, left);
+  NEED(iconv(to_utf32, &from, &left, &to, &room) == 0, "%s", text);
+}
+
+/* What is no plain character is a question mark, or stays if it is UTF-8. */
+static void fold(char *text) {
+  for (; *text != '\0'; text++)
+    if (*text < ' ' || *text > '~')
+      *text = '?';
+}
+
+/* Is there an item whose key the folded text names? A long one may be cut. */
 static bool names_an_item(const char *text, const oconfig_item_t *item) {
   for (int i = 0; i < item->children_num; i++) {
     char key[61];
     snprintf(key, sizeof(key), "%s", item->children[i].key);
-    for (char *c = key; *c != '\0'; c++)
-      if (iscntrl((unsigned char)*c))
-        *c = '?';
+    fold(key);
     if (strstr(text, key) != NULL || names_an_item(text, &item->children[i]))
       return true;
   }
@@ -254,7 +272,10 @@ static void check_error(const struct config_error *error, int err,
     NEED(strstr(error->text, "out of memory") != NULL, "%s", error->text);
     return;
   }
-  NEED(names_an_item(error->text, block), "%s", error->text);
+  check_utf8(error->text);
+  struct config_error folded = *error;
+  fold(folded.text);
+  NEED(names_an_item(folded.text, block), "%s", error->text);
   /* What to do instead is at its end, so the line must not be cut. */
   NEED(strstr(error->text, "write") != NULL, "%s", error->text);
   NEED(len < sizeof(error->text) - 1, "%s", error->text);
@@ -264,6 +285,7 @@ static void check_name(const char *name) {
   NEED(name[0] != '\0' && strlen(name) < 64, "%s", name);
   for (const char *c = name; *c != '\0'; c++)
     NEED(!iscntrl((unsigned char)*c) && *c != '/' && *c != '@', "%s", name);
+  check_utf8(name);
 }
 
 static void check_ports(const struct port_set *set) {

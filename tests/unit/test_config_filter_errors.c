@@ -67,6 +67,7 @@ static const struct {
     {"db@blue", "has a control character, \"/\" or \"@\" in it; " NAME_HELP},
     {"a\nb", "has a control character, \"/\" or \"@\" in it; " NAME_HELP},
     {"a\x7f", "has a control character, \"/\" or \"@\" in it; " NAME_HELP},
+    {"d\xfc\x62", "is not UTF-8; " NAME_HELP},
     {"all", "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"machine", "belongs to a group that the plugin makes itself; " NAME_HELP},
     {"80-local", "belongs to a group that the plugin makes itself; " NAME_HELP},
@@ -95,7 +96,7 @@ START_TEST(bad_name_is_refused) {
   snprintf(expected, sizeof(expected), "<Filter \"%s\">: the name %s", name,
            bad_names[_i].fault);
   for (char *c = expected; *c != '\0'; c++)
-    *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+    *c = *c < ' ' || *c > '~' ? '?' : *c;
   check_refused(name, &block, expected);
 }
 END_TEST

@@ -110,6 +110,8 @@ static struct {
      "<Namespace \"\">: the name is empty; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT("/a\nb"), OPTION("Name", TEXT("b"))),
      "<Namespace \"/a?b\">: has a control character in it; " NAMESPACE_HELP},
+    {NAMED_BLOCK("Namespace", TEXT("/run/x"), OPTION("Name", TEXT("d\xfc"))),
+     "<Namespace \"d?\">: the name is not UTF-8; " NAME_HELP},
     {NAMED_BLOCK("Namespace", TEXT("a/b"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"a/b\">: neither a name nor an absolute "
      "path; " NAMESPACE_HELP},
