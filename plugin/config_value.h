@@ -14,7 +14,7 @@ struct settings_namespace;
 
 /* Why a configuration is refused: one line, without the plugin's name. */
 struct config_error {
-  char text[512];
+  char text[640]; /* the longest lists all options */
 };
 
 /* What to write for a port. */

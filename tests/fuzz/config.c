@@ -277,7 +277,9 @@ static void check_error(const struct config_error *error, int err,
   fold(folded.text);
   NEED(names_an_item(folded.text, block), "%s", error->text);
   /* What to do instead is at its end, so the line must not be cut. */
-  NEED(strstr(error->text, "write") != NULL, "%s", error->text);
+  NEED(strstr(error->text, "write") != NULL ||
+           strstr(error->text, "goes into") != NULL,
+       "%s", error->text);
   NEED(len < sizeof(error->text) - 1, "%s", error->text);
 }
 

@@ -34,7 +34,7 @@ static void tear_down(void) { settings_free(&settings); }
 
 static void check_accepted(const char *name, const oconfig_item_t *block) {
   int err = config_block(&settings, block, &error);
-  ck_assert_msg(err == 0, "%s: %d, %.512s", name, err, error.text);
+  ck_assert_msg(err == 0, "%s: %d, %.640s", name, err, error.text);
 }
 
 /* The error line is ended, printable and the expected one. */
@@ -335,7 +335,7 @@ START_TEST(a_boolean_changes_its_own_option_and_no_other) {
       settings.report = before ? ALL_REPORTS : 0;
       settings.all_ports_summary = settings.listening_ports = CHOICE_DEFAULT;
       int err = configure(switches[_i].key, &booleans[i].value);
-      ck_assert_msg(err == 0, "%s %s: %d, %.512s", switches[_i].key,
+      ck_assert_msg(err == 0, "%s %s: %d, %.640s", switches[_i].key,
                     booleans[i].name, err, error.text);
 
       bool value = booleans[i].expected;

@@ -24,7 +24,7 @@ static void tear_down(void) { settings_free(&settings); }
 
 static void check_accepted(const char *name, const oconfig_item_t *block) {
   int err = config_block(&settings, block, &error);
-  ck_assert_msg(err == 0, "%s: %d, %.512s", name, err, error.text);
+  ck_assert_msg(err == 0, "%s: %d, %.640s", name, err, error.text);
 }
 
 /* A filter as text, its conditions in the order of the documentation:

@@ -96,6 +96,16 @@ END_TEST
   "write names under /run/netns or paths, such as <Namespace \"blue\">"
 #define NAME_64                                                                \
   "0123456789012345678901234567890123456789012345678901234567890123"
+#define NAME_60 "012345678901234567890123456789012345678901234567890123456789"
+#define KNOWN                                                                  \
+  "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "         \
+  "ServicesMax, ServiceNames, ReportByState, "                                 \
+  "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
+  "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
+  "NotifyPeers, "                                                              \
+  "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "  \
+  "Counting, Filter, Name, "                                                   \
+  "NamespaceBudget"
 
 static struct {
   oconfig_item_t item;
@@ -143,15 +153,12 @@ static struct {
     {NAMED_BLOCK(
          "Namespace", TEXT("red"),
          NAMED_BLOCK("Namespace", TEXT("in"), OPTION("LocalPort", NUMBER(1)))),
-     "Namespace \"red\": unknown option \"Namespace\"; write one of "
-     "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "
-     "ServicesMax, ServiceNames, ReportByState, "
-     "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "
-     "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "
-     "NotifyPeers, "
-     "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "
-     "Counting, Filter, Name, "
-     "NamespaceBudget"},
+     "Namespace \"red\": unknown option \"Namespace\"; write one of " KNOWN},
+    {NAMED_BLOCK("Namespace",
+                 TEXT("/" NAME_64 "/a/path/of/a/hundred/letters/abcd"),
+                 OPTION(NAME_60, NUMBER(1))),
+     "Namespace \"/" NAME_64 "/a/path/of/a/hundred/letters/abcd\": unknown "
+     "option \"" NAME_60 "\"; write one of " KNOWN},
     {NAMED_BLOCK("Namespace", TEXT("cni-*"), OPTION("LocalPort", NUMBER(1))),
      "<Namespace \"cni-*\">: a path needs a short name for its groups, and so "
      "do several; " NAME_HELP},

@@ -66,7 +66,7 @@ static const struct {
 
 START_TEST(a_number_is_taken_with_and_without_quotes) {
   int err = configure(numbers[_i].option);
-  ck_assert_msg(err == 0, "%.512s", error.text);
+  ck_assert_msg(err == 0, "%.640s", error.text);
   ck_assert_uint_eq(settings.stuck_after, numbers[_i].stuck_after);
   ck_assert_uint_eq(settings.notify_stuck, numbers[_i].notify_stuck);
   ck_assert(!settings.notify_processes);
