@@ -30,12 +30,9 @@ static void note(const char *event) {
   machine.events[machine.events_num++] = event;
 }
 
-/* What the tests delete must not stay open. */
-int __wrap_proc_file_reread(struct proc_file *file, const char *path, char *buf,
-                            size_t size);
-int __wrap_proc_file_reread(struct proc_file *file, const char *path, char *buf,
-                            size_t size) {
-  (void)file;
+int __real_proc_file_read(const char *path, char *buf, size_t size);
+int __wrap_proc_file_read(const char *path, char *buf, size_t size);
+int __wrap_proc_file_read(const char *path, char *buf, size_t size) {
   static const char *const files[] = {SOCKSTAT,    SOCKSTAT6,      FIN_TIMEOUT,
                                       MAX_ORPHANS, MAX_TW_BUCKETS, MEM};
   for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
@@ -45,7 +42,16 @@ int __wrap_proc_file_reread(struct proc_file *file, const char *path, char *buf,
   if (sums && machine.sums_lost_after > 0 &&
       machine.sums_read++ == machine.sums_lost_after)
     fake_machine_spoil(SOCKSTAT6);
-  return proc_file_read(path, buf, size);
+  return __real_proc_file_read(path, buf, size);
+}
+
+/* What the tests delete must not stay open. */
+int __wrap_proc_file_reread(struct proc_file *file, const char *path, char *buf,
+                            size_t size);
+int __wrap_proc_file_reread(struct proc_file *file, const char *path, char *buf,
+                            size_t size) {
+  (void)file;
+  return __wrap_proc_file_read(path, buf, size);
 }
 
 int __wrap_diag_dump_run(struct diag_dump *dump,

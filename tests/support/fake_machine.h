@@ -2,7 +2,8 @@
 /* A machine made up for snapshot.c: the files of its /proc, its kernel's
  * release, and what its dumps answer. The functions below __wrap_ take the
  * place of others; link with
- * -Wl,--wrap=diag_dump_run,--wrap=proc_file_reread,--wrap=uname */
+ * -Wl,--wrap=diag_dump_run,--wrap=proc_file_read,--wrap=proc_file_reread
+ * -Wl,--wrap=uname */
 #ifndef TCPSTATES_FAKE_MACHINE_H
 #define TCPSTATES_FAKE_MACHINE_H
 
