@@ -12,6 +12,7 @@
 #include "notice.h"
 #include "proc_file.h"
 #include "proc_text.h"
+#include "proc_walk.h"
 #include "process.h"
 #include "socket_random.h"
 
@@ -192,12 +193,12 @@ static void fuzz_release(const char *text, unsigned major, unsigned minor) {
 #define PROC "/a/fake/proc"
 #define LINES_MAX 64
 
+/* The fd of a process. */
 static struct fake_dir {
   bool used;
-  bool process; /* it is the fd of lines[next - 1] */
-  size_t next;
+  size_t next; /* line */
   struct dirent entry;
-} dirs[2];
+} fds;
 
 static struct {
   bool active;
@@ -235,16 +236,13 @@ DIR *__wrap_opendir(const char *path);
 DIR *__wrap_opendir(const char *path) {
   if (!proc.active)
     return __real_opendir(path);
-  bool process = strcmp(path, PROC) != 0;
-  size_t line = process ? find_path(path, "/fd") : 0;
+  size_t line = find_path(path, "/fd");
   errno = ENOENT;
   if (line == proc.num)
     return NULL;
-  struct fake_dir *dir = &dirs[process];
-  NEED(!dir->used, "%s is open", path);
-  *dir = (struct fake_dir){
-      .used = true, .process = process, .next = process ? line + 1 : 0};
-  return (void *)dir;
+  NEED(!fds.used, "%s is open", path);
+  fds = (struct fake_dir){.used = true, .next = line + 1};
+  return (void *)&fds;
 }
 
 struct dirent *__real_readdir(DIR *dir);
@@ -252,21 +250,11 @@ struct dirent *__wrap_readdir(DIR *dir);
 struct dirent *__wrap_readdir(DIR *dir) {
   if (!proc.active)
     return __real_readdir(dir);
-  struct fake_dir *fake = (void *)dir;
-  while (fake->next < proc.num) {
-    const char *line = proc.lines[fake->next++];
-    if (fake->process && line[0] == 'P')
-      break;
-    if (line[0] != (fake->process ? 'L' : 'P'))
-      continue;
-    if (fake->process)
-      snprintf(fake->entry.d_name, sizeof(fake->entry.d_name), "%zu",
-               fake->next - 1);
-    else
-      snprintf(fake->entry.d_name, sizeof(fake->entry.d_name), "%s", line + 1);
-    return &fake->entry;
-  }
-  fake->next = proc.num;
+  for (; fds.next < proc.num && proc.lines[fds.next][0] != 'P'; fds.next++)
+    if (proc.lines[fds.next][0] == 'L') {
+      snprintf(fds.entry.d_name, sizeof(fds.entry.d_name), "%zu", fds.next++);
+      return &fds.entry;
+    }
   return NULL;
 }
 
@@ -281,15 +269,14 @@ int __wrap_closedir(DIR *dir);
 int __wrap_closedir(DIR *dir) {
   if (!proc.active)
     return __real_closedir(dir);
-  struct fake_dir *fake = (void *)dir;
-  NEED(fake->used, "closed twice");
-  fake->used = false;
+  NEED(fds.used, "closed twice");
+  fds.used = false;
   return 0;
 }
 
 int __wrap_dirfd(DIR *dir);
 int __wrap_dirfd(DIR *dir) {
-  NEED(proc.active && ((struct fake_dir *)(void *)dir)->process, "dirfd");
+  NEED(proc.active && dir == (void *)&fds, "dirfd");
   return -4711;
 }
 
@@ -319,6 +306,21 @@ int __wrap_proc_file_read(const char *path, char *buf, size_t size) {
   return 0;
 }
 
+static bool model_pid(const char *name, uint64_t *pid) {
+  return model_number(name, strlen(name), "2147483647", pid) && *pid > 0;
+}
+
+int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data);
+int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data) {
+  NEED(strcmp(path, PROC) == 0, "%s", path);
+  int err = proc.num == 0 ? -ENOENT : 0;
+  uint64_t pid;
+  for (size_t i = 0; err == 0 && i < proc.num; i++)
+    if (proc.lines[i][0] == 'P' && model_pid(proc.lines[i] + 1, &pid))
+      err = cb((uint32_t)pid, data);
+  return err;
+}
+
 /* What is looked for: of the first holder, and of the second. */
 static const uint32_t wanted[2][2] = {{1, 10}, {10, UINT32_MAX}};
 #define LISTENER 7 /* of the second */
@@ -344,7 +346,7 @@ static bool model_has(size_t line, uint32_t inode) {
 /* The process of the entry, by the number that its name is; num: none. */
 static size_t model_process(const char *name) {
   uint64_t pid;
-  if (!model_number(name, strlen(name), "2147483647", &pid) || pid == 0)
+  if (!model_pid(name, &pid))
     return proc.num;
   char plain[32];
   int len = snprintf(plain, sizeof(plain), "%u", (unsigned)pid);
@@ -403,7 +405,7 @@ static void fuzz_process(const uint8_t *data, size_t size) {
   proc.active = true;
   struct process_search search = process_find(PROC, &sockets, found, 2);
   proc.active = false;
-  NEED(!dirs[0].used && !dirs[1].used, "a directory is left open");
+  NEED(!fds.used, "a directory is left open");
   NEED(search.error == (proc.num == 0 ? -ENOENT : 0) && search.complete, "%d",
        search.error);
   check_found(&found[0], 0);
