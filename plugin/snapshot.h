@@ -22,7 +22,7 @@ struct snapshot {
   const struct group_index *index;
   const struct tally *tally;
   const struct services *services; /* NULL: not asked for, or not known */
-  const struct stuck *stuck;       /* its notices; NULL: there can be none */
+  struct stuck *stuck;             /* its notices; NULL: there can be none */
   const struct mptcp *mptcp;       /* NULL: not asked for */
   int mptcp_error; /* 0, or -errno: mptcp has no counts, see mptcp_strerror() */
   bool ages_lost;  /* of some stuck sockets only tcp_info's age is known */

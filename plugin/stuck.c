@@ -191,7 +191,8 @@ static void gather(struct work *work) {
 void stuck_update(struct stuck *stuck, const struct stuck_read *read) {
   struct work work = {
       .stuck = stuck, .read = read, .limit = read->settings->notify_stuck};
-  stuck_free(stuck);
+  if (stuck->notices_num > 0)
+    return;
   stuck->no_cgroups = stuck->no_processes = false;
   /* Without memory for it, it is said after the next read. */
   bool enough = false;

@@ -18,7 +18,7 @@ struct stuck {
   struct whose whose;
   struct holders holders; /* of this read */
   struct alarms alarms;
-  struct notice *notices; /* what is to be said after this read */
+  struct notice *notices; /* what is to be said; stuck_free() once it is */
   size_t notices_num;
   /* What the notices of this read should name and do not */
   bool no_cgroups;
@@ -35,10 +35,12 @@ struct stuck_read {
 };
 
 /* Takes the counts of one more complete read, and makes the notices for it.
- * Dumps and searches only when a WARNING is due.
+ * Dumps and searches only when a WARNING is due. Where there are still notices,
+ * because the read that made them was given up, it leaves them, and makes none.
  */
 void stuck_update(struct stuck *stuck, const struct stuck_read *read);
 
+/* Frees the notices. */
 void stuck_free(struct stuck *stuck);
 
 #endif

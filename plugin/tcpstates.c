@@ -108,8 +108,11 @@ static void notify(const struct snapshot *snapshot, struct view *view) {
   char text[512];
   while (remarks_next(&view->remarks, snapshot, text, sizeof(text)))
     P_INFO("%s%s.", view->label, text);
-  for (size_t i = 0; snapshot->stuck && i < snapshot->stuck->notices_num; i++)
+  if (snapshot->stuck == NULL)
+    return;
+  for (size_t i = 0; i < snapshot->stuck->notices_num; i++)
     submit_notice(&snapshot->stuck->notices[i], view->name, reading.time);
+  stuck_free(snapshot->stuck);
 }
 
 /* Submits what a read has found. */

@@ -119,7 +119,7 @@ static void add(uint8_t state, uint64_t cgroup_id, uint32_t num) {
 static void remove_last(size_t num) { sockets_num -= num; }
 
 /* One read. Returns how many notices there are. */
-static size_t read_all(void) {
+static size_t read_again(void) {
   ages_start(&ages, true, AFTER * 1000);
   whose_start(&stuck.whose);
   holders_reset(&stuck.holders);
@@ -135,6 +135,12 @@ static size_t read_all(void) {
   const struct stuck_read read = {&settings, &ages, &dump, proc.root};
   stuck_update(&stuck, &read);
   return stuck.notices_num;
+}
+
+/* The same once those of the read before are told. */
+static size_t read_all(void) {
+  stuck_free(&stuck);
+  return read_again();
 }
 
 /* The read's notice of this holder; fails when there is none. */
@@ -324,6 +330,21 @@ START_TEST(processes_are_counted_when_asked_for) {
 }
 END_TEST
 
+START_TEST(what_a_read_that_was_given_up_found_is_told_after_the_next) {
+  add(TCP_CLOSE_WAIT, 1, 10);
+  read_all();
+  ck_assert_uint_eq(read_all(), 1);
+  add(TCP_CLOSE_WAIT, 2, 10);
+  for (int i = 0; i < 3; i++) {
+    ck_assert_uint_eq(read_again(), 1);
+    find_notice("api.service", ALARM_WARNING);
+  }
+  ck_assert_uint_eq(read_all(), 0);
+  ck_assert_uint_eq(read_all(), 1);
+  find_notice("web.service", ALARM_WARNING);
+}
+END_TEST
+
 START_TEST(the_service_s_own_processes_are_searched_first) {
   settings.notify_processes = true;
   make_process("80", "nginx\n", 1000, 5);
@@ -455,6 +476,8 @@ int main(void) {
   tcase_add_test(tc, several_control_groups_of_one_name_are_one_holder);
   tcase_add_test(tc, eight_are_told_in_a_read_and_the_others_in_the_next);
   tcase_add_loop_test(tc, processes_are_counted_when_asked_for, 0, 2);
+  tcase_add_test(tc,
+                 what_a_read_that_was_given_up_found_is_told_after_the_next);
   tcase_add_test(tc, the_service_s_own_processes_are_searched_first);
   tcase_add_test(tc, of_what_is_not_accepted_the_listener_is_named);
   tcase_add_test(tc, peers_are_told_when_asked_for);
