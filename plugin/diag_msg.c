@@ -87,8 +87,11 @@ int diag_msg_request(void *buf, const struct diag_request *request,
   return 0;
 }
 
-static uint64_t cookie_of(const struct inet_diag_msg *msg) {
-  return (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0];
+/* Of an idiag_cookie at any alignment. */
+static uint64_t cookie_of(const void *halves) {
+  uint32_t half[2];
+  memcpy(half, halves, sizeof(half));
+  return (uint64_t)half[1] << 32 | half[0];
 }
 
 static struct address decode_address(uint8_t family, const uint32_t *words) {
@@ -181,18 +184,17 @@ static int decode_attributes(const char *pos, size_t left,
 
 /* Most records have the same length: this is the cookie of a later one. */
 static uint64_t look_ahead(const struct nlmsghdr *nlh, size_t left) {
-  struct inet_diag_msg msg;
   size_t at = (size_t)RECORDS_AHEAD * nlh->nlmsg_len + MNL_NLMSG_HDRLEN;
-  if (at + sizeof(msg) > left)
+  if (at + sizeof(struct inet_diag_msg) > left)
     return 0;
-  memcpy(&msg.id, (const char *)nlh + at + offsetof(struct inet_diag_msg, id),
-         sizeof(msg.id));
-  return cookie_of(&msg);
+  return cookie_of((const char *)nlh + at +
+                   offsetof(struct inet_diag_msg, id.idiag_cookie));
 }
 
 static int decode_socket(const struct nlmsghdr *nlh, size_t left,
                          diag_socket_cb cb, void *data) {
-  if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct inet_diag_msg))
+  size_t len = mnl_nlmsg_get_payload_len(nlh);
+  if (len < sizeof(struct inet_diag_msg))
     return -EBADMSG;
   const struct inet_diag_msg *msg = mnl_nlmsg_get_payload(nlh);
   /* We get only the states that we ask for: anything else is no answer. */
@@ -205,7 +207,7 @@ static int decode_socket(const struct nlmsghdr *nlh, size_t left,
       .minisocket = msg->idiag_timer == TIMER_TIME_WAIT,
       .request_sock = msg->idiag_state == TCP_SYN_RECV,
       .inode = msg->idiag_inode,
-      .cookie = cookie_of(msg),
+      .cookie = cookie_of(msg->id.idiag_cookie),
       .ahead = look_ahead(nlh, left),
       .has_age = false,
       .age = 0,
@@ -218,11 +220,11 @@ static int decode_socket(const struct nlmsghdr *nlh, size_t left,
       .local_address = decode_address(msg->idiag_family, msg->id.idiag_src),
       .remote_address = decode_address(msg->idiag_family, msg->id.idiag_dst),
   };
-  int err = decode_attributes(
-      (const char *)(msg + 1), mnl_nlmsg_get_payload_len(nlh) - sizeof(*msg),
-      nlh->nlmsg_type == TCPDIAG_GETSOCK ? &tcp_info_format
-                                         : &mptcp_info_format,
-      &socket);
+  int err =
+      decode_attributes((const char *)(msg + 1), len - sizeof(*msg),
+                        nlh->nlmsg_type == TCPDIAG_GETSOCK ? &tcp_info_format
+                                                           : &mptcp_info_format,
+                        &socket);
   return err != 0 ? err : cb(&socket, data);
 }
 
