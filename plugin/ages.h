@@ -49,9 +49,13 @@ struct ages {
   uint64_t stuck_after; /* ms */
 };
 
-/* The slot that the socket is in, or one of the next is. size > 0. */
+/* The slot that the socket is in, or one of the next is. size > 0. The kernel
+ * counts cookies, and one multiplication of 25 puts numbers in sequence close
+ * together; two do not. */
 static inline uint32_t ages_home(const struct ages *ages, uint64_t cookie) {
-  return (uint32_t)((cookie * ages->multiplier >> 32) * ages->size >> 32);
+  uint64_t hash = cookie * ages->multiplier;
+  hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+  return (uint32_t)((hash >> 32) * ages->size >> 32);
 }
 
 /* Can it be stuck? In FIN_WAIT1 and FIN_WAIT2 with an owner, in CLOSE_WAIT

@@ -442,6 +442,36 @@ START_TEST(cookies_cannot_be_picked_to_meet_in_one_place) {
 }
 END_TEST
 
+/* Whatever the number that others do not know: one of few bits, or such that
+ * each 1024th product is nearly the same. */
+static const uint64_t multipliers[] = {
+    1,
+    3,
+    (UINT64_C(1) << 32) + 1,
+    (UINT64_C(1) << 54) + 1,
+    UINT64_MAX,
+    UINT64_C(0x9e3779b97f4a7c15),
+};
+
+START_TEST(cookies_in_sequence_are_found_in_a_few_steps) {
+  static bool taken[100000];
+  for (uint64_t step = 1; step <= 64; step *= 2) {
+    memset(taken, 0, sizeof(taken));
+    ages.multiplier = multipliers[_i];
+    ages.size = CASES(taken);
+    uint64_t steps = 0, num = 70000;
+    for (uint64_t i = 0; i < num; i++) {
+      size_t slot = ages_home(&ages, 100000 + i * step);
+      for (; taken[slot] && steps <= 5 * num; steps++)
+        slot = (slot + 1) % CASES(taken);
+      taken[slot] = true;
+    }
+    ck_assert_uint_le(steps, 5 * num);
+  }
+  ages.size = 0;
+}
+END_TEST
+
 START_TEST(each_is_found_whatever_comes_and_goes) {
   enum { NUM = 5000 };
   static uint64_t since[NUM];
@@ -575,6 +605,8 @@ int main(void) {
   tcase_add_loop_test(tc, cookies_cannot_be_picked_to_meet_in_one_place, 0,
                       CASES(steps));
   tcase_add_loop_test(tc, each_is_found_whatever_comes_and_goes, 0, 3);
+  tcase_add_loop_test(tc, cookies_in_sequence_are_found_in_a_few_steps, 0,
+                      CASES(multipliers));
   tcase_add_loop_test(
       tc, tcp_info_is_asked_for_when_an_age_waits_for_it_or_now_and_then, 0,
       CASES(needs));
