@@ -27,14 +27,15 @@ int64_t netns_cpu_time(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void read_inside(struct netns *netns) {
-  int64_t begun = netns_cpu_time();
+static void read_inside(struct netns_worker *worker, struct netns *netns) {
   netns->error = enter(netns->path);
   if (netns->error == 0)
     snapshot_read(&netns->reader, &netns->snapshot);
   /* An open netlink socket would keep the namespace after its deletion. */
   diag_dump_disconnect(&netns->reader.dump);
-  netns->cpu = netns_cpu_time() - begun;
+  int64_t used = netns_cpu_time();
+  netns->cpu = used - worker->used;
+  worker->used = used;
 }
 
 /* The next in turn; NULL: none waits. */
@@ -66,12 +67,13 @@ static void *work(void *data) {
     }
     begin(worker, netns);
     pthread_mutex_unlock(&set->lock);
-    read_inside(netns);
+    read_inside(worker, netns);
     pthread_mutex_lock(&set->lock);
     if (!worker->late)
       netns->state = NETNS_ENDED;
     worker->netns = NULL;
-    pthread_cond_signal(&set->done);
+    if (find_waiting(set) == NULL) /* else it goes on, and nobody need wake */
+      pthread_cond_signal(&set->done);
   }
   worker->ended = true;
   pthread_mutex_unlock(&set->lock);
@@ -172,14 +174,12 @@ void netns_start(struct netns_set *set) {
       set->workers[i].netns->state = NETNS_LATE;
   set->first = set->next;
   set->stop = set->full = false;
-  pthread_cond_broadcast(&set->work);
   pthread_mutex_unlock(&set->lock);
 }
 
 void netns_add(struct netns_set *set, struct netns *slot) {
   pthread_mutex_lock(&set->lock);
   slot->state = NETNS_WAITING;
-  pthread_cond_signal(&set->work);
   pthread_mutex_unlock(&set->lock);
 }
 
@@ -210,45 +210,47 @@ static struct netns_worker *find_free(struct netns_set *set) {
   return NULL;
 }
 
-/* Begins threads for those that wait. Returns whether any thread reads, or is
- * about to. */
-static bool add_workers(struct netns_set *set) {
-  size_t waiting = 0, idle = 0, reading = 0;
-  for (size_t i = 0; i < set->num; i++)
-    waiting += set->netns[i].state == NETNS_WAITING;
+/* Has one more thread read those that wait, unless one that reads is quick.
+ * Returns whether any does, or is about to. */
+static bool add_worker(struct netns_set *set) {
+  size_t idle = 0, reading = 0;
+  bool quick = false;
+  int64_t now = clock_ms();
   for (size_t i = 0; i < NETNS_THREADS; i++) {
     const struct netns_worker *worker = &set->workers[i];
     bool usable = worker->joinable && !worker->late;
-    idle += usable && worker->netns == NULL;
-    reading += usable && worker->netns != NULL;
+    bool reads = worker->netns != NULL;
+    idle += usable && !reads;
+    reading += usable && reads;
+    quick = quick || (usable && reads && now - worker->begun < NETNS_QUICK);
   }
-  while (waiting > idle && idle + reading < NETNS_PARALLEL) {
-    struct netns_worker *worker = find_free(set);
-    int err = worker == NULL
-                  ? EBUSY
-                  : pthread_create(&worker->thread, NULL, work, worker);
-    if (err == 0) {
-      worker->joinable = true;
-      idle++;
-      continue;
-    }
-    if (idle + reading > 0)
-      break;
-    set->full = worker == NULL;
-    if (set->full)
-      return false;
-    struct netns *netns = find_waiting(set);
-    netns->error = -err;
-    netns->state = NETNS_ENDED;
-    break;
+  struct netns *waiting = find_waiting(set);
+  if (waiting == NULL || quick || reading == NETNS_PARALLEL)
+    return reading > 0;
+  if (idle > 0) {
+    pthread_cond_signal(&set->work);
+    return true;
   }
-  return reading > 0 || (waiting > 0 && idle > 0);
+  struct netns_worker *worker = find_free(set);
+  int err = worker == NULL
+                ? EBUSY
+                : pthread_create(&worker->thread, NULL, work, worker);
+  if (err == 0)
+    worker->joinable = true;
+  if (err == 0 || reading > 0)
+    return true;
+  set->full = worker == NULL;
+  if (!set->full) {
+    waiting->error = -err;
+    waiting->state = NETNS_ENDED;
+  }
+  return false;
 }
 
 /* Gives up those that take too long, all at the deadline. Returns when that may
- * happen next. */
+ * happen next, or when it may be time for another thread. */
 static int64_t give_up(struct netns_set *set, int64_t deadline) {
-  int64_t now = clock_ms(), next = now + set->patience; /* of the idle */
+  int64_t now = clock_ms(), next = now + NETNS_QUICK;
   if (next > deadline)
     next = deadline;
   for (size_t i = 0; i < NETNS_THREADS; i++) {
@@ -286,19 +288,17 @@ static struct netns *find_ended(struct netns_set *set) {
 
 struct netns *netns_next(struct netns_set *set, int64_t deadline) {
   pthread_mutex_lock(&set->lock);
-  struct netns *netns;
   while (1) {
     if (clock_ms() >= deadline)
       stop(set);
     int64_t until = give_up(set, deadline);
-    bool more = !set->stop && add_workers(set);
-    netns = find_ended(set);
-    if (netns != NULL || !more)
+    if (find_ended(set) != NULL || set->stop || !add_worker(set))
       break;
     const struct timespec time = {.tv_sec = (time_t)(until / 1000),
                                   .tv_nsec = (long)(until % 1000) * 1000000};
     pthread_cond_timedwait(&set->done, &set->lock, &time);
   }
+  struct netns *netns = find_ended(set);
   if (netns != NULL)
     netns->state = NETNS_IDLE;
   else

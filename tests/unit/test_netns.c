@@ -218,11 +218,43 @@ START_TEST(what_cannot_be_entered_is_not_read) {
 }
 END_TEST
 
-START_TEST(few_are_read_at_a_time) {
+START_TEST(those_that_are_quick_are_read_by_one_thread) {
   open_set(MANY);
   netns_start(&set);
   ck_assert_uint_eq(next_ones(MANY), (UINT64_C(1) << MANY) - 1);
   ck_assert_ptr_null(netns_next(&set, in_an_hour));
+  ck_assert_int_eq(most_threads, 1);
+  close_set();
+}
+END_TEST
+
+START_TEST(beside_one_that_is_slow_another_thread_reads) {
+  open_set(MANY);
+  set.patience = in_an_hour;
+  hang(0, true);
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(MANY - 1), (UINT64_C(1) << MANY) - 2);
+  ck_assert_int_eq(set.netns[0].state, NETNS_READING); /* not given up */
+  ck_assert_int_eq(most_threads, 2);
+  hang(0, false);
+  ck_assert_uint_eq(next_ones(1), 1);
+  close_set();
+}
+END_TEST
+
+START_TEST(few_are_read_at_a_time) {
+  open_set(MANY);
+  for (size_t i = 0; i < MANY; i++)
+    hang(i, true);
+  netns_start(&set);
+  ck_assert_ptr_null(netns_next(&set, in_an_hour));
+  ck_assert_int_eq(most_reading, NETNS_THREADS);
+  for (size_t i = 0; i < MANY; i++)
+    hang(i, false);
+  netns_clock_await_threads(0);
+  most_reading = 0;
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(MANY), (UINT64_C(1) << MANY) - 1);
   ck_assert_int_le(most_reading, NETNS_PARALLEL);
   close_set();
 }
@@ -401,6 +433,8 @@ int main(void) {
   tcase_add_test(tcase, one_that_hangs_is_missing_and_the_others_are_not);
   tcase_add_test(tcase, one_that_hangs_in_a_later_read_is_missing_there);
   tcase_add_test(tcase, what_cannot_be_entered_is_not_read);
+  tcase_add_test(tcase, those_that_are_quick_are_read_by_one_thread);
+  tcase_add_test(tcase, beside_one_that_is_slow_another_thread_reads);
   tcase_add_test(tcase, few_are_read_at_a_time);
   tcase_add_test(tcase,
                  as_many_that_hang_do_not_keep_the_others_from_beginning);
