@@ -67,10 +67,30 @@ patterns_empty() {
   sample patterns_empty "$1" 'a read' "$ns"
 }
 
+# patterns_each CONFIGURATION NUMBER NS: all of these are read in each read, which takes NS without them.
+patterns_each() {
+  plugin "$tcpstates" "${1/Budget 2/Budget 90}"
+  sample patterns_each pattern 'a namespace' $(((ns - $3) / $2))
+}
+
 # patterns_interval ROW NS
 patterns_interval() {
   sample patterns "$1" 'in 10 s' "$2"
   sample patterns_share "$1" 'of a core' "$(awk -v ns="$2" 'BEGIN { print ns / 1e8 }')"
+}
+
+# patterns_walk: in a namespace of a few sockets.
+patterns_walk() {
+  into 1
+  bare_walk
+  into 0
+}
+
+# patterns_floor NUMBER: what as many walks take, whoever asks for them.
+patterns_floor() {
+  patterns_walk
+  sample patterns_share walk 'of a core' "$(awk -v ns="$ns" -v num="$1" 'BEGIN { print num * ns / 60e7 }')"
+  sample patterns_age walk oldest "$(awk -v ns="$ns" -v num="$1" 'BEGIN { print num * ns / 2e7 }')"
 }
 
 # The pattern is read for 130 s, and its sums are of how old parts.
@@ -81,6 +101,10 @@ patterns_read() {
   # All are read for the first time in the first intervals.
   awk '/all@pods.*duration-namespaces_age/ && $NF + 0 > oldest { oldest = $NF } END { print oldest + 0 }' "$work/measured" >"$work/oldest"
   sample patterns_age pattern oldest "$(<"$work/oldest")"
+  # What of it is not the pattern's: the host, and reads of this namespace, which has no socket.
+  configure "$tcpstates" ''
+  cpu_total "$build/plugin_host" --config "$work/host.conf" --reads 13 --values "$tcpstates"
+  patterns_interval host $((ns / 13))
 }
 
 # The methods of others are measured in a build without patterns, too.
@@ -112,11 +136,22 @@ NamespaceBudget 2
     row "$i" proc '' 'cat /proc/PID/net/tcp, tcp6 of each'
     row "$i" ss '' 'ss -N of each'
   done
+  table patterns_each ms walk "The same, one of 9 that are all read each time: CPU time (as a multiple of the bare walk)"
+  row patterns_each pattern '' 'tcpstates, a Namespace pattern'
+  row patterns_each walk '' 'bare walk'
+  for i in patterns patterns_share; do row "$i" host '' 'of this not the pattern'; done
+  row patterns_share walk '' "$num bare walks in 60 s"
+  row patterns_age walk '' "$num bare walks at 2 % of a core"
   for ((round = 0; round < rounds; round++)); do
+    patterns_walk
+    sample patterns_each walk 'a namespace' "$ns"
     plugin "$tcpstates" ''
     patterns_interval none "$ns"
     sample patterns_empty none 'a read' "$ns"
-    if supports "$pattern"; then patterns_empty pattern "${pattern/netns/netns/empty}"; fi
+    if supports "$pattern"; then
+      patterns_each "${pattern/n\*/n[1-9]}" 9 "$ns"
+      patterns_empty pattern "${pattern/netns/netns/empty}"
+    fi
     cpu_total cat "${files[@]}"
     patterns_interval proc "$ns"
     # shellcheck disable=SC2016 # the inner shell's
@@ -124,7 +159,10 @@ NamespaceBudget 2
     patterns_interval ss "$ns"
   done
   if supports "$pattern"; then
+    # The number of other sockets may change meanwhile.
+    patterns_floor "$num"
     patterns_read "$pattern"
+    patterns_floor "$num"
   else
     say 'skipped: Namespace patterns: this build has none'
     text patterns 'Skipped: this build has no Namespace patterns.'
@@ -134,5 +172,6 @@ NamespaceBudget 2
 patterns_finish() {
   target 2 '100 namespaces at Interval 10: percent of a core' 'patterns_share:pattern:of a core'
   target 60 'their oldest part, seconds' 'patterns_age:pattern:oldest'
+  target 1.05 'one of them: of the bare walk' 'patterns_each:pattern:a namespace/patterns_each:walk:a namespace'
   target 1.2 '100 empty namespaces: of none' 'patterns_empty:pattern:a read/patterns_empty:none:a read'
 }
