@@ -211,11 +211,6 @@ sockets release close-wait-unaccepted ipv4 18010
 sockets release close-wait-unaccepted ipv6 18011
 await $key OKAY "none"
 
-# limit_is NAME NUMBER...: becomes it at once: collectd may be reading the file.
-limit_is() {
-  echo "${*:2}" >"$work/limit"
-  mv -- "$work/limit" "$work/limits/$1"
-}
 # traffic KIND ARGUMENT...: see tests/fleet/traffic.py; its process id is $traffic.
 traffic() {
   python3 "$top/tests/fleet/traffic.py" "$@" >"$work/traffic" &

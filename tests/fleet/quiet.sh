@@ -55,11 +55,6 @@ traffic() {
   traffic=${pids[-1]}
   wait_until 60 "${*:2} is ready" grep -q ready "$work/$name.log"
 }
-# limit_is NAME NUMBER...: becomes it at once: collectd may be reading the file.
-limit_is() {
-  echo "${*:2}" >"$work/limit"
-  mv -- "$work/limit" "$work/limits/$1"
-}
 stop() {
   kill "$@"
   wait "$@" 2>/dev/null || true

@@ -327,12 +327,18 @@ wanted() {
 machine_limits() {
   mkdir "$work/ipv4" "$work/limits"
   ln -s "$work/ipv4/"{tcp_fin_timeout,tcp_max_tw_buckets,ip_local_port_range,ip_local_reserved_ports} "$work/limits/"
-  echo "${1-1000000}" >"$work/limits/tcp_max_orphans"
-  echo "${2-1000000 2000000 3000000}" >"$work/limits/tcp_mem"
+  limit_is tcp_max_orphans "${1-1000000}"
+  limit_is tcp_mem "${2-1000000 2000000 3000000}"
   # shellcheck disable=SC2016 # for sh
   as_machine=(unshare --mount sh -c
     'mount --bind /proc/sys/net/ipv4 "$0/ipv4" && mount --bind "$0/limits" /proc/sys/net/ipv4 && exec "$@"' "$work")
   "${as_machine[@]}" true 2>"$work/mount" || skip_all "no mount namespace: $(<"$work/mount")"
+}
+
+# limit_is tcp_max_orphans|tcp_mem NUMBER...: becomes it at once, and in the file that a
+# running collectd has open, as a sysctl does.
+limit_is() {
+  printf '%-60s\n' "${*:2}" 1<>"$work/limits/$1"
 }
 
 # sockstat NAME: what the kernel counts under it, machine-wide: orphan, mem.
@@ -343,10 +349,11 @@ sockstat() {
 # limit_at tcp_max_orphans|tcp_mem PERCENT: is set so that this much of it is used.
 # Other programs' sockets count, too: repeat it until there are none.
 limit_at() {
-  local used
-  if [[ $1 == tcp_mem ]]; then used=$(sockstat mem); else used=$(sockstat orphan); fi
-  printf '1 1 %s\n' $((used * 100 / $2)) | if [[ $1 == tcp_mem ]]; then cat; else cut -d' ' -f3; fi >"$work/limit"
-  mv -- "$work/limit" "$work/limits/$1"
+  if [[ $1 == tcp_mem ]]; then
+    limit_is tcp_mem 1 1 $(($(sockstat mem) * 100 / $2))
+  else
+    limit_is tcp_max_orphans $(($(sockstat orphan) * 100 / $2))
+  fi
 }
 
 # memory_take PORT: a connection to a listener that does not read; it takes
