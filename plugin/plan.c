@@ -1,41 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Chooses what to ask the kernel for; snapshot.c asks. */
-#include "plan.h"
+#include "plan_cost.h"
 
 #include <stdio.h>
 
-/* What one socket costs, in nanoseconds on Linux 6.18; only the proportions
- * matter. */
-#define COST_WALK 100    /* to pass it, in any namespace */
-#define COST_COPY 770    /* to copy it out, and to count it */
-#define COST_INFO 300    /* with tcp_info, on top of that */
-#define COST_FILTER 25   /* to start a bytecode program for it */
-#define COST_OPERATION 5 /* to run an operation of the program */
-#define COST_AUDIT 1     /* a step of the program's audit, once a dump */
-
 static const char first_time[] = "this is the first read of the groups";
-
-static uint64_t subtract(uint64_t from, uint64_t number) {
-  return from > number ? from - number : 0;
-}
-
-/* How many sockets the method copies out in its first request, and in all. */
-static uint64_t count_copied(const struct plan *plan, enum plan_method method) {
-  uint64_t rare = plan->found.rare;
-  uint64_t common = subtract(plan->sockets, rare);
-  return method == PLAN_ALL ? plan->sockets
-                            : rare + common * plan->found.share / 1000;
-}
-
-static uint64_t count_cost(const struct plan *plan, enum plan_method method) {
-  uint64_t filter = COST_FILTER + COST_OPERATION * plan->program.code.cost;
-  uint64_t walks = method == PLAN_SUMS ? 2 : 1;
-  uint64_t cost = COST_WALK * walks * plan->machine +
-                  COST_COPY * count_copied(plan, method);
-  if (method != PLAN_ALL)
-    cost += filter * plan->sockets + COST_AUDIT * plan->program.code.audit;
-  return cost;
-}
 
 /* Why there is nothing to choose, and every socket is dumped; or NULL. */
 static const char *find_reason(const struct plan *plan,
@@ -60,28 +29,6 @@ static const char *find_reason(const struct plan *plan,
   return groups && !plan->found.known ? first_time : NULL;
 }
 
-/* Makes the program of the groups, and weighs it. Sets the method, and why it
- * is PLAN_ALL. Returns 0 or -ENOMEM. */
-static int choose_by_cost(struct plan *plan, const struct plan_task *task,
-                          bool sums_known) {
-  int err = group_program_make(&plan->program, task->index,
-                               sums_known ? plan->found.complement : 0);
-  uint32_t complement = plan->program.complement;
-  bool sums_help =
-      task->all || group_index_number(task->index, complement) != NO_GROUP;
-  enum plan_method method = sums_help ? PLAN_SUMS : PLAN_GROUPS;
-  /* A change has to be worth it. */
-  uint64_t percent = plan->method == method ? 100 : 80;
-  if (plan->program.code.len == 0)
-    plan->why = "there are too many groups for a filter in the kernel";
-  else if (count_cost(plan, method) * 100 >=
-           count_cost(plan, PLAN_ALL) * percent)
-    plan->why = "filtering them would cost more";
-  if (err == 0)
-    plan->method = plan->why == NULL ? method : PLAN_ALL;
-  return err;
-}
-
 /* Sets the method and why. Returns 1: it has changed; 0: it is the same; or
  * -ENOMEM. */
 static int choose(struct plan *plan, const struct plan_task *task,
@@ -95,7 +42,7 @@ static int choose(struct plan *plan, const struct plan_task *task,
   else if (group_index_num(task->index) == 0)
     plan->method = PLAN_SUMS;
   else
-    err = choose_by_cost(plan, task, sums_known);
+    err = plan_cost_choose(plan, task, sums_known);
   if (err != 0)
     return err;
   bool same = plan->told && plan->method == method &&
@@ -125,16 +72,6 @@ static void ask(struct plan *plan, uint32_t states,
   }
 }
 
-/* Would tcp_info of all sockets of the first request cost more than a further
- * walk for those that need it? */
-static bool info_is_dear(const struct plan *plan, uint32_t states) {
-  uint64_t copied = states & STATES_COMMON ? count_copied(plan, plan->method)
-                                           : plan->found.rare;
-  uint64_t others = subtract(copied, plan->found.aged);
-  return others > plan->threshold &&
-         COST_INFO * others > COST_WALK * plan->machine;
-}
-
 int plan_make(struct plan *plan, const struct plan_task *task,
               const struct plan_sums *sums) {
   bool known = plan_sums_known(sums);
@@ -159,7 +96,7 @@ int plan_make(struct plan *plan, const struct plan_task *task,
   const struct bytecode *groups = &plan->program.code;
   const struct bytecode *filter = plan->method == PLAN_GROUPS ? groups : NULL;
   bool apart = (filter != NULL && task->all_aged) ||
-               (task->info && info_is_dear(plan, states & ~common));
+               (task->info && plan_cost_info_is_dear(plan, states & ~common));
   plan->requests_num = 0;
   ask(plan, states & ~common & ~(apart ? aged : 0), filter,
       task->info && aged != 0 && !apart);
@@ -196,7 +133,7 @@ void plan_complete(struct plan *plan, const struct plan_task *task,
   }
   const struct plan_found_read read = {
       .common = plan->method == PLAN_GROUPS
-                    ? subtract(plan->sockets, rare)
+                    ? plan_subtract(plan->sockets, rare)
                     : tally_counts_sum(all, STATES_COMMON),
       .destinations = task->destinations,
       .dump = task->dump,

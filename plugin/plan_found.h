@@ -9,6 +9,10 @@
 /* The states that nearly all sockets are in where there are many. */
 #define STATES_COMMON (1u << TCP_ESTABLISHED | 1u << TCP_TIME_WAIT)
 
+static inline uint64_t plan_subtract(uint64_t from, uint64_t number) {
+  return from > number ? from - number : 0;
+}
+
 /* Nothing is known when zero-initialised. */
 struct plan_found {
   bool known;
