@@ -6,6 +6,9 @@
 #include <netinet/tcp.h>
 #include <stdint.h>
 
+/* The states that nearly all sockets are in where there are many. */
+#define STATES_COMMON (1u << TCP_ESTABLISHED | 1u << TCP_TIME_WAIT)
+
 /* The sockets of one group. 64 bits: sums of the kernel's 32-bit numbers. */
 struct tally_counts {
   uint64_t state[TCP_CLOSING + 1]; /* by TCP_ESTABLISHED and so on; TCP_CLOSE:

@@ -22,9 +22,20 @@ static int compile(struct group_program *program,
       ports[i].local_ports = (struct port_set){&ranges[i], 1};
       filters[index->groups_num + i] = &ports[i];
     }
-    size_t complement = group_index_number(index, program->complement);
-    if (complement != NO_GROUP)
+    const struct complement *left_out = &program->complement;
+    size_t complement = group_index_number(index, left_out->group);
+    struct port_range local = {left_out->local_port, left_out->local_port};
+    struct port_range remote = {left_out->remote_port, left_out->remote_port};
+    struct filter narrowed;
+    if (complement != NO_GROUP) {
+      narrowed = *filters[complement];
+      if (local.first != 0)
+        narrowed.local_ports = (struct port_set){&local, 1};
+      if (remote.first != 0)
+        narrowed.remote_ports = (struct port_set){&remote, 1};
+      filters[complement] = &narrowed;
       inverted[complement] = true;
+    }
     err = bytecode_compile(&program->code, filters, index->cgroup_ids, inverted,
                            num);
   }
@@ -36,11 +47,15 @@ static int compile(struct group_program *program,
 }
 
 int group_program_make(struct group_program *program,
-                       const struct group_index *index, uint32_t complement) {
+                       const struct group_index *index,
+                       const struct complement *complement) {
+  const struct complement *last = &program->complement;
   if (program->compiled && program->generation == index->generation &&
-      program->complement == complement)
+      last->group == complement->group &&
+      last->local_port == complement->local_port &&
+      last->remote_port == complement->remote_port)
     return 0;
-  program->complement = complement;
+  program->complement = *complement;
   program->generation = index->generation;
   int err = compile(program, index);
   if (err == -EMSGSIZE) {

@@ -34,7 +34,7 @@ static const char *find_reason(const struct plan *plan,
 static int choose(struct plan *plan, const struct plan_task *task,
                   bool sums_known, uint32_t states) {
   enum plan_method method = plan->method;
-  uint32_t complement = plan->program.complement;
+  uint32_t complement = plan->programs[0].complement.group;
   plan->why = find_reason(plan, task, sums_known, states);
   int err = 0;
   if (plan->why != NULL)
@@ -45,8 +45,9 @@ static int choose(struct plan *plan, const struct plan_task *task,
     err = plan_cost_choose(plan, task, sums_known);
   if (err != 0)
     return err;
-  bool same = plan->told && plan->method == method &&
-              (method != PLAN_SUMS || plan->program.complement == complement);
+  bool same =
+      plan->told && plan->method == method &&
+      (method != PLAN_SUMS || plan->programs[0].complement.group == complement);
   plan->told = plan->why != first_time;
   return !same;
 }
@@ -93,7 +94,7 @@ int plan_make(struct plan *plan, const struct plan_task *task,
     states &= 1u << DIAG_STATE_BOUND_INACTIVE;
   uint32_t common = plan->method == PLAN_SUMS ? states & STATES_COMMON : 0;
   uint32_t aged = states & SETTINGS_STATES_AGED;
-  const struct bytecode *groups = &plan->program.code;
+  const struct bytecode *groups = &plan_program(plan)->code;
   const struct bytecode *filter = plan->method == PLAN_GROUPS ? groups : NULL;
   bool apart = (filter != NULL && task->all_aged) ||
                (task->info && plan_cost_info_is_dear(plan, states & ~common));
@@ -120,9 +121,10 @@ void plan_complete(struct plan *plan, const struct plan_task *task,
     return;
   const struct tally_counts *all = &tally->all;
   uint64_t rare = tally_counts_sum(all, ~STATES_COMMON);
+  uint64_t dumped = tally_counts_sum(all, STATES_COMMON);
+  struct complement left_out = {0};
   if (plan_uses_sums(plan)) {
-    size_t complement =
-        group_index_number(task->index, plan->program.complement);
+    size_t complement = plan_complement(plan, task);
     /* Neither sum holds bound-only sockets and request socks. */
     uint64_t full = rare - all->state[TCP_CLOSE] - all->request_socks -
                     all->fin_wait2_minisockets;
@@ -130,11 +132,14 @@ void plan_complete(struct plan *plan, const struct plan_task *task,
                     sums->inuse + sums->inuse6 - (int64_t)full);
     tally_set_total(tally, complement, TCP_TIME_WAIT,
                     sums->tw - (int64_t)all->fin_wait2_minisockets);
+    left_out = plan_program(plan)->complement;
   }
+  uint64_t common = tally_counts_sum(all, STATES_COMMON);
   const struct plan_found_read read = {
-      .common = plan->method == PLAN_GROUPS
-                    ? plan_subtract(plan->sockets, rare)
-                    : tally_counts_sum(all, STATES_COMMON),
+      .common = plan->method == PLAN_GROUPS ? plan_subtract(plan->sockets, rare)
+                                            : common,
+      .complement = left_out,
+      .left_out = plan_subtract(common, dumped),
       .destinations = task->destinations,
       .dump = task->dump,
   };
@@ -143,7 +148,7 @@ void plan_complete(struct plan *plan, const struct plan_task *task,
 
 void plan_describe(const struct plan *plan, const struct plan_task *task,
                    char *buf, size_t size) {
-  size_t complement = group_index_number(task->index, plan->program.complement);
+  size_t complement = plan_complement(plan, task);
   char name[GROUP_INDEX_NAME_SIZE];
   if (plan->method == PLAN_ALL)
     snprintf(buf, size, "counting: every socket is dumped: %s", plan->why);
@@ -162,7 +167,8 @@ void plan_describe(const struct plan *plan, const struct plan_task *task,
 }
 
 void plan_free(struct plan *plan) {
-  group_program_free(&plan->program);
+  group_program_free(&plan->programs[0]);
+  group_program_free(&plan->programs[1]);
   bytecode_free(&plan->outside);
   *plan = (struct plan){0};
 }

@@ -60,14 +60,29 @@ struct plan {
   struct diag_request requests[3]; /* one after the other; states disjoint */
   size_t requests_num;
 
-  /* The rest is plan.c's own. */
+  /* The rest is plan.c's and plan_cost.c's own. */
   uint64_t sockets; /* in the namespace, as far as is known */
   uint64_t machine; /* those that a walk passes */
   bool told;        /* the method and a reason that lasts */
-  struct group_program program;
+  /* That leave out the whole complement, and only the ports of it that most of
+   * its sockets have. */
+  struct group_program programs[2];
+  bool by_port;            /* the latter is used */
   struct bytecode outside; /* of the largest service */
   struct plan_found found; /* by the last read */
 };
+
+/* The one that is used. */
+static inline const struct group_program *
+plan_program(const struct plan *plan) {
+  return &plan->programs[plan->by_port];
+}
+
+/* The number of the group that is counted by its complement; or NO_GROUP. */
+static inline size_t plan_complement(const struct plan *plan,
+                                     const struct plan_task *task) {
+  return group_index_number(task->index, plan->programs[0].complement.group);
+}
 
 /* Fills plan->requests, by sums that may be a little old. Allocates only when
  * the groups or the complement have changed. Returns 1: the method is another

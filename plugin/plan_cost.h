@@ -5,8 +5,8 @@
 
 #include "plan.h"
 
-/* Makes the program of the groups, and weighs it. Sets the method, and why it
- * is PLAN_ALL. Returns 0 or -ENOMEM. */
+/* Makes the programs of the groups, and weighs them. Sets the method, and why
+ * it is PLAN_ALL. Returns 0 or -ENOMEM. */
 int plan_cost_choose(struct plan *plan, const struct plan_task *task,
                      bool sums_known);
 

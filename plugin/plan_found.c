@@ -39,19 +39,73 @@ static uint32_t find_largest(uint32_t before, const struct tally *tally,
   return largest;
 }
 
+/* The port that most of the sockets have, if a filter for it is shorter than
+ * one for the set; else 0. Adds to rest how many may have another one. */
+static uint16_t find_port(const struct port_set *set,
+                          const struct port_vote *vote, uint64_t common,
+                          uint64_t *rest) {
+  bool has = false;
+  for (size_t i = 0; i < set->num; i++)
+    has = has || (set->ranges[i].first <= vote->port &&
+                  set->ranges[i].last >= vote->port);
+  if (set->num < 2 || !has || vote->votes <= common / 4)
+    return 0;
+  *rest += plan_subtract(common, vote->votes);
+  return vote->port;
+}
+
+/* Which ports most sockets of the group have. Returns how many sockets are
+ * outside it, or have others, at most. */
+static uint64_t find_ports(struct complement *complement, size_t group,
+                           const struct tally *tally,
+                           const struct plan_found_read *read) {
+  bool same = complement->group == read->complement.group;
+  uint64_t kept = plan_subtract(read->common, same ? read->left_out : 0);
+  uint64_t rest =
+      plan_subtract(read->common, count_common(&tally->groups[group]));
+  const struct filter *filter = &tally->index->groups[group].filter;
+  struct complement now = {
+      .group = complement->group,
+      .local_port = find_port(&filter->local_ports, &tally->local_vote,
+                              read->common, &rest),
+      .remote_port = find_port(&filter->remote_ports, &tally->remote_vote,
+                               read->common, &rest),
+  };
+  if (kept < read->common && (!complement_has_port(&now) || kept <= rest))
+    return kept;
+  *complement = now;
+  return rest;
+}
+
+static uint64_t find_share(const struct plan_found_read *read,
+                           uint64_t dumped) {
+  return dumped < read->common ? dumped * 1000 / read->common : 1000;
+}
+
 void plan_found_learn(struct plan_found *found, const struct tally *tally,
                       const struct plan_found_read *read) {
   const struct group_index *index = tally->index;
-  uint64_t common = read->common, dumped = 0;
+  struct complement *complement = &found->complement;
   found->known = true;
   found->rare = tally_counts_sum(&tally->all, ~STATES_COMMON);
   found->aged = tally_counts_sum(&tally->all, SETTINGS_STATES_AGED);
   if (!read->dump)
-    found->complement = find_largest(found->complement, tally, read);
-  size_t complement = group_index_number(index, found->complement);
+    complement->group = find_largest(complement->group, tally, read);
+  size_t group = group_index_number(index, complement->group);
+  uint64_t needed = 0, outside = 0;
   for (size_t i = 0; i < group_index_num(index); i++) {
     uint64_t num = count_common(&tally->groups[i]);
-    dumped += i != complement ? num : common > num ? common - num : 0;
+    if (i == group)
+      outside = plan_subtract(read->common, num);
+    else
+      needed += num;
   }
-  found->share = dumped < common ? dumped * 1000 / common : 1000;
+  found->share = find_share(read, needed + outside);
+  bool unseen = complement->group == read->complement.group &&
+                !complement_has_port(&read->complement);
+  if (group >= index->groups_num)
+    complement->local_port = complement->remote_port = 0;
+  else if (!unseen)
+    found->port_share =
+        find_share(read, needed + find_ports(complement, group, tally, read));
 }

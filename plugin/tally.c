@@ -17,6 +17,7 @@ int tally_reset(struct tally *tally, const struct group_index *index) {
   }
   tally->index = index;
   memset(&tally->all, 0, sizeof(tally->all));
+  tally->local_vote = tally->remote_vote = (struct port_vote){0};
   if (tally->holders != NULL)
     holders_reset(tally->holders);
   if (tally->services != NULL)
@@ -130,8 +131,13 @@ int tally_socket(const struct diag_socket *socket, void *data) {
           : services_find(tally->services, socket->cgroup_id);
   if (service != NULL)
     count_all(service, &c);
-  if (group_index_num(tally->index) > 0)
-    group_index_find(tally->index, socket, count_group, &c);
+  if (group_index_num(tally->index) == 0)
+    return 0;
+  group_index_find(tally->index, socket, count_group, &c);
+  if (1u << socket->state & STATES_COMMON) {
+    port_vote_add(&tally->local_vote, socket->local_port);
+    port_vote_add(&tally->remote_vote, socket->remote_port);
+  }
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "ephemeral.h"
 #include "group_index.h"
 #include "holders.h"
+#include "port_vote.h"
 #include "services.h"
 #include "whose.h"
 
@@ -21,6 +22,8 @@ struct tally {
   struct ephemeral *ephemeral; /* likewise, of groups with destinations */
   const struct group_index *index;
   struct tally_counts all;     /* every socket */
+  struct port_vote local_vote; /* of those in STATES_COMMON, with groups */
+  struct port_vote remote_vote;
   struct tally_counts *groups; /* group_index_num() of them */
   size_t size;                 /* for how many groups there is memory */
 };

@@ -12,7 +12,8 @@ ports_read() {
     many_*) plugin "${!name}" "$both"$'\n'"$(scattered_ports 1000)" ;;
     most_*) plugin "${!name}" "$both"$'\n'"$(scattered_ports 3000)" ;;
     filter_one_*) plugin "$tcpstates" "$both"$'\n'"$(filter_of 8500)" ;;
-    # What the kernel's check of a long program costs: one group's values are nearly nothing.
+    # The kernel's check of a program for all these ports would cost as much as the sockets. One
+    # group's values are nearly nothing.
     filter_most_*) plugin "$tcpstates" "$both"$'\n'"$(filter_of $(seq 8000 2 13998))" ;;
     # Without sockets: what it takes to make and submit the values.
     values_*)

@@ -47,17 +47,23 @@ static struct reader reader;
 #define PICK(array)                                                            \
   array[random_below(&source, sizeof(array) / sizeof(*(array)))]
 
-/* More of them than a program can hold. */
+/* Up to more of them than a program can hold; of most only one port can be left
+ * out. Most sockets may have one. */
 static void add_many_ports(void) {
+  static const unsigned ends[] = {600, 3000, 8000};
   struct filter *filter = reader_add_group(&reader, "odd");
-  for (unsigned port = 1; port < 8000; port += 2) {
-    struct port_range range = {(uint16_t)port, (uint16_t)port};
-    NEED(port_set_add(&filter->local_ports, range) == 0, "no memory");
-  }
+  if (random_below(&source, 2) == 0)
+    *filter = random_filter(&source, &fake_pool);
+  unsigned end = PICK(ends);
+  reader.kernel.remote = random_below(&source, 3) == 1;
+  if (!reader.kernel.remote || random_below(&source, 4) == 1)
+    reader_add_odd_ports(&filter->local_ports, end);
+  if (reader.kernel.remote)
+    reader_add_odd_ports(&filter->remote_ports, end);
 }
 
 static void add_group(unsigned number) {
-  if (random_below(&source, 128) == 1) {
+  if (random_below(&source, 128) / 8 == 0) {
     add_many_ports();
     return;
   }
@@ -119,8 +125,11 @@ static void change(void) {
     change_listening();
   if (random_below(&source, 5) == 0)
     change_cgroups();
-  if (random_below(&source, 16) == 1)
+  unsigned what = random_below(&source, 16);
+  if (what == 1)
     reader.plan.no_bytecode = true;
+  if (what == 2 || what == 3)
+    reader.kernel.port = what == 2 ? 599 : 443;
 }
 
 /* The sums are right, or not known, or off by what has changed between the two

@@ -44,7 +44,8 @@ static struct diag_socket new_socket(const struct fake_kernel *kernel,
                                  TCP_CLOSE_WAIT, TCP_LAST_ACK,  TCP_CLOSING};
   struct diag_socket socket = random_socket(source, &fake_pool);
   if (random_below(source, 100) < kernel->server)
-    socket.local_port = 443;
+    *(kernel->remote ? &socket.remote_port : &socket.local_port) =
+        kernel->port == 0 ? 443 : kernel->port;
   socket.state = random_below(source, 100) < kernel->common
                      ? common[random_below(source, NUM(common))]
                      : rare[random_below(source, NUM(rare))];

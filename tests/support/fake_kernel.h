@@ -18,7 +18,9 @@ struct fake_kernel {
   size_t num;
   /* What new sockets are like, in percent: */
   unsigned common;      /* in ESTABLISHED and TIME_WAIT */
-  unsigned server;      /* on the local port 443 */
+  unsigned server;      /* on one local port */
+  uint16_t port;        /* which one; 0: 443 */
+  bool remote;          /* it is their remote port */
   uint32_t stuck_after; /* ms: what is held for longer counts as stuck */
   uint32_t others;      /* full sockets of other namespaces */
 };

@@ -55,6 +55,13 @@ void reader_add_port(struct reader *r, uint16_t port) {
       port_set_add(&filter->local_ports, (struct port_range){port, port}), 0);
 }
 
+void reader_add_odd_ports(struct port_set *set, unsigned end) {
+  for (unsigned port = 1; port < end; port += 2)
+    ck_assert_int_eq(
+        port_set_add(set, (struct port_range){(uint16_t)port, (uint16_t)port}),
+        0);
+}
+
 void reader_begin(struct reader *r, bool all) {
   ck_assert_int_eq(
       group_index_init(&r->index, r->settings.groups, r->settings.groups_num),
@@ -78,7 +85,7 @@ static void check_change(struct reader *r, int changed) {
   }
   bool same = r->before.known && r->before.method == r->plan.method &&
               (r->plan.method != PLAN_SUMS ||
-               r->before.complement == r->plan.program.complement);
+               r->before.complement == r->plan.programs[0].complement.group);
   /* The first read's reason passes; then the log has to have the lasting one.
    */
   bool first_time = r->plan.why != NULL && strstr(r->plan.why, "first") != NULL;
@@ -91,7 +98,7 @@ static void check_change(struct reader *r, int changed) {
   r->before.failed = false;
   r->before.method = r->plan.method;
   r->before.first_time = first_time;
-  r->before.complement = r->plan.program.complement;
+  r->before.complement = r->plan.programs[0].complement.group;
 }
 
 /* It is a line of the log. */

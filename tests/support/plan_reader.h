@@ -43,6 +43,9 @@ struct reader {
 struct filter *reader_add_group(struct reader *r, const char *name);
 void reader_add_port(struct reader *r, uint16_t port);
 
+/* Adds every second port below end: 443, and others of fake_pool. */
+void reader_add_odd_ports(struct port_set *set, unsigned end);
+
 /* To be called after the last group. all: count the group "all" too. */
 void reader_begin(struct reader *r, bool all);
 

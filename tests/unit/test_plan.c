@@ -14,6 +14,9 @@
 #define SCENARIOS 600
 #define READS 6
 
+/* More single ports than a program can hold. */
+#define TOO_MANY 10000
+
 #define REPORT_ALL                                                             \
   (REPORT_BY_STATE | REPORT_CLOSED | REPORT_FIN_WAIT2 | REPORT_ORPHANS)
 
@@ -30,10 +33,25 @@ static void tear_down(void) { reader_free(&reader); }
 
 #define PICK(array) array[random_below(&source, CASES(array))]
 
+/* Every second port, and now and then a further condition. */
+static void add_odd_ports(void) {
+  struct filter *filter = reader_add_group(&reader, "odd");
+  if (random_below(&source, 4) == 0)
+    *filter = random_filter(&source, &fake_pool);
+  reader_add_odd_ports(reader.kernel.remote ? &filter->remote_ports
+                                            : &filter->local_ports,
+                       random_below(&source, 4) == 0 ? TOO_MANY : 1000);
+}
+
 static void add_random_group(unsigned number) {
   /* This port can be that of most sockets. */
-  if (number == 0 && random_below(&source, 4) != 0) {
+  unsigned kind = random_below(&source, 6);
+  if (number == 0 && kind > 2) {
     reader_add_port(&reader, 443);
+    return;
+  }
+  if (number == 0 && kind > 0) {
+    add_odd_ports();
     return;
   }
   char name[24];
@@ -66,6 +84,7 @@ static void begin_at_random(unsigned seed) {
   reader.kernel.common = PICK(commons);
   reader.kernel.server = PICK(servers);
   reader.kernel.others = PICK(others);
+  reader.kernel.remote = random_below(&source, 8) == 0;
   for (unsigned i = PICK(groups); i > 0; i--)
     add_random_group(i - 1);
   for (unsigned i = random_below(&source, 2); i > 0; i--)
@@ -86,6 +105,7 @@ static void change_at_random(void) {
   static const unsigned percents[] = {0, 5, 30, 100};
   static const unsigned sizes[] = {5, 200, FAKE_SOCKETS_MAX, FAKE_SOCKETS_MAX};
   size_t num = reader.kernel.num;
+  reader.kernel.port = random_below(&source, 16) == 0 ? 4433 : 443;
   if (num == 0 || random_below(&source, 3) == 0)
     num = random_below(&source, PICK(sizes));
   fake_kernel_change(&reader.kernel, &source, num, PICK(percents));
@@ -105,7 +125,7 @@ static struct plan_sums sums_or_part_of_them(void) {
 
 /* The number of the group that is counted by its complement, or -1. */
 static int complement(void) {
-  uint32_t of = reader.plan.program.complement;
+  uint32_t of = reader.plan.programs[0].complement.group;
   if (reader.plan.method != PLAN_SUMS || of == 0)
     return -1;
   if (of >= PORTS_NUM)
@@ -117,7 +137,7 @@ static int complement(void) {
 }
 
 START_TEST(counts_are_those_of_all_sockets_whatever_the_method) {
-  unsigned reads[PLAN_SUMS + 1] = {0}, complements = 0;
+  unsigned reads[PLAN_SUMS + 1] = {0}, complements = 0, by_port = 0;
   for (unsigned seed = 0; seed < SCENARIOS; seed++) {
     begin_at_random(seed);
     for (int i = 0; i < READS; i++) {
@@ -132,15 +152,18 @@ START_TEST(counts_are_those_of_all_sockets_whatever_the_method) {
         reader_check_counts(&reader);
       reads[reader.plan.method]++;
       complements += complement() >= 0;
+      by_port += complement() >= 0 && reader.plan.by_port;
     }
     tear_down();
   }
   reads[PLAN_SUMS] -= complements;
   const unsigned enough = SCENARIOS * READS / 20;
   ck_assert_msg(reads[PLAN_ALL] > enough && reads[PLAN_GROUPS] > enough &&
-                    reads[PLAN_SUMS] > enough && complements > enough,
-                "%u all, %u groups, %u sums, %u complements", reads[PLAN_ALL],
-                reads[PLAN_GROUPS], reads[PLAN_SUMS], complements);
+                    reads[PLAN_SUMS] > enough && complements > enough &&
+                    by_port > enough / 6,
+                "%u all, %u groups, %u sums, %u complements, %u by port",
+                reads[PLAN_ALL], reads[PLAN_GROUPS], reads[PLAN_SUMS],
+                complements, by_port);
 }
 END_TEST
 
@@ -322,6 +345,190 @@ START_TEST(of_the_sockets_of_a_large_group_few_are_handed_out) {
 }
 END_TEST
 
+static size_t bytecode_len(void) {
+  size_t len = 0;
+  for (size_t i = 0; i < reader.plan.requests_num; i++)
+    len += reader.plan.requests[i].bytecode_len;
+  return len;
+}
+
+/* Reads until few sockets are dumped, by a short program. Returns how many
+ * reads were needed; all counts must be right. */
+static int reads_until_few(void) {
+  for (int i = 1; i < 10; i++) {
+    reader_read_at_rest(&reader);
+    reader_check_counts(&reader);
+    if (reader.plan.method == PLAN_SUMS &&
+        reader.dumped < FAKE_SOCKETS_MAX / 8 && bytecode_len() < 400)
+      return i;
+  }
+  return 0;
+}
+
+/* A Filter with many ports, of which one has most sockets. */
+static const struct {
+  unsigned local, remote; /* where its ports end; 0: it has none of them */
+  bool is_remote;         /* the one port */
+  bool nearly_all;        /* remote ports too */
+  bool other_group;       /* of a port that few have */
+} hot_ports[] = {
+    {.local = 6000},
+    {.remote = 6000, .is_remote = true},
+    {.local = TOO_MANY},
+    {.local = TOO_MANY, .other_group = true},
+    {.local = 6000, .nearly_all = true},
+};
+
+static void add_hot(int i) {
+  static const struct port_range ranges[] = {{0, 50000}, {50002, 65535}};
+  struct filter *filter = reader_add_group(&reader, "odd");
+  reader_add_odd_ports(&filter->local_ports, hot_ports[i].local);
+  reader_add_odd_ports(&filter->remote_ports, hot_ports[i].remote);
+  for (int j = 0; j < 2 && hot_ports[i].nearly_all; j++)
+    ck_assert_int_eq(port_set_add(&filter->remote_ports, ranges[j]), 0);
+  if (hot_ports[i].other_group)
+    reader_add_port(&reader, 22);
+  reader.kernel.remote = hot_ports[i].is_remote;
+}
+
+static void fill_port(uint16_t port, unsigned percent) {
+  reader.kernel.port = port;
+  fill(FAKE_SOCKETS_MAX, percent);
+}
+
+START_TEST(of_one_port_among_thousands_few_sockets_are_handed_out) {
+  add_hot(_i);
+  reader_begin(&reader, true);
+  fill_port(443, 97);
+  ck_assert_int_eq(reads_until_few(), 2);
+  reader.allocations = 0;
+  for (int i = 0; i < 4; i++)
+    ck_assert_int_eq(reads_until_few(), 1);
+  ck_assert_uint_eq(reader.allocations, 0);
+}
+END_TEST
+
+START_TEST(another_port_that_gets_most_sockets_is_found) {
+  add_hot(_i);
+  reader_begin(&reader, true);
+  fill_port(443, 97);
+  ck_assert_int_eq(reads_until_few(), 2);
+  fill_port(4433, 97);
+  ck_assert_int_eq(reads_until_few(), 2);
+  /* Most sockets have none of its ports, and then again one. */
+  fill_port(80, 97);
+  for (int i = 0; i < 3; i++) {
+    reader_read_at_rest(&reader);
+    reader_check_counts(&reader);
+    ck_assert_int_eq(complement(), i == 0 ? 0 : -1);
+  }
+  fill_port(443, 97);
+  ck_assert_int_eq(reads_until_few(), 2);
+}
+END_TEST
+
+/* Of the next group nothing is left out that only the one before has. */
+START_TEST(after_a_port_of_a_group_another_group_has_most_sockets) {
+  struct filter *filter = reader_add_group(&reader, "odd, some");
+  reader_add_odd_ports(&filter->local_ports, 100);
+  ck_assert_int_eq(
+      port_set_add(&filter->remote_ports, (struct port_range){0, 50000}), 0);
+  if (_i == 0)
+    port_bitmap_add(&reader.listening, 80);
+  else
+    reader_add_port(&reader, 80);
+  reader_begin(&reader, true);
+  for (int i = 0; i < 8; i++) {
+    /* On port 41 are then only sockets that are not in the group. */
+    fill_port(i < 4 ? 41 : 80, i < 4 ? 100 : 80);
+    for (size_t j = 0; j < reader.kernel.num; j++) {
+      struct diag_socket *socket = &reader.kernel.sockets[j];
+      socket->remote_port = i < 4 ? 40000 : 50001;
+      if (socket->local_port != 80)
+        socket->local_port = 41;
+    }
+    reader_read_at_rest(&reader);
+    reader_check_counts(&reader);
+    ck_assert_msg(complement() == (i == 0 ? -1 : i > 4), "read %d: %s", i,
+                  reader.description);
+    ck_assert_int_eq(reader.plan.by_port, i > 0 && i <= 4);
+  }
+}
+END_TEST
+
+/* As long as every socket is dumped it is seen which port has most. */
+START_TEST(a_port_that_gets_most_sockets_later_is_found) {
+  add_hot(_i);
+  reader_begin(&reader, true);
+  fill_port(443, 20);
+  for (int i = 0; i < 3; i++) {
+    reader_read_at_rest(&reader);
+    reader_check_counts(&reader);
+  }
+  fill_port(443, 97);
+  ck_assert_int_eq(reads_until_few(), 2);
+}
+END_TEST
+
+/* Other groups, some of whose sockets are on the port that is left out. */
+static const char *const beside[] = {
+    "lport=443",         "lport=443 ipv6",     "lport=1-1000",
+    "lport=22,443,4433", "rport=443,22",       "lport=443 rport=1-40000",
+    "laddr=127.0.0.0/8", "cgroup=1 lport=443",
+};
+
+START_TEST(groups_that_share_the_port_of_most_sockets_are_counted) {
+  static const uint16_t ports[] = {443, 443, 443, 4433, 4433, 22, 443, 443};
+  add_hot(0);
+  *reader_add_group(&reader, "beside") = model_parse_filter(beside[_i / 2]);
+  if (_i % 2 == 1)
+    port_bitmap_add(&reader.listening, 443);
+  reader_begin(&reader, true);
+  for (int i = 0; i < CASES(ports); i++) {
+    fill_port(ports[i], 97);
+    reader_read_at_rest(&reader);
+    reader_check_counts(&reader);
+  }
+}
+END_TEST
+
+/* A read of 100 sockets in the common states, this many on the first two ports,
+ * the others outside. */
+static void read_with_two(unsigned on_first, unsigned on_second) {
+  reader.kernel.num = 0;
+  reader.kernel.common = 100;
+  fake_kernel_change(&reader.kernel, &source, 100, 100);
+  for (unsigned i = 0; i < 100; i++) {
+    uint16_t *port = &reader.kernel.sockets[i].local_port;
+    *port = 22;
+    if (i < on_first + on_second)
+      *port = i % (on_first + on_second) < on_first ? 443 : 8443;
+  }
+  reader_read_at_rest(&reader);
+  reader_check_counts(&reader);
+}
+
+/* A filter for two ports is short: more is saved by leaving out both. */
+static const unsigned two_ports[][2] = {{48, 48}, {60, 38}, {65, 35}, {80, 15},
+                                        {90, 8},  {8, 90},  {6, 94}};
+
+START_TEST(a_group_with_two_ports_is_left_out_as_a_whole) {
+  struct filter *filter = reader_add_group(&reader, "web");
+  static const struct port_range ports[] = {{443, 443}, {8443, 8443}};
+  for (int i = 0; i < CASES(ports); i++)
+    ck_assert_int_eq(port_set_add(&filter->local_ports, ports[i]), 0);
+  reader_begin(&reader, true);
+  for (int i = 0; i < 4; i++) {
+    /* They change places, too. */
+    const unsigned *percent = two_ports[i < 3 ? _i : CASES(two_ports) - 1 - _i];
+    read_with_two(percent[0], percent[1]);
+    ck_assert_int_eq(complement(), i == 0 ? -1 : 0);
+    if (i > 0)
+      ck_assert_uint_eq(reader.dumped, 100 - percent[0] - percent[1]);
+  }
+}
+END_TEST
+
 /* A read of 100 sockets in the common states, this many of them on each port.
  */
 static void read_with_percent(unsigned on_443, unsigned on_8443) {
@@ -430,7 +637,7 @@ START_TEST(one_group_at_a_time_is_counted_by_complement) {
   read_with_percent(0, 0);
   for (int i = 0; i < CASES(reads); i++) {
     read_with_percent(reads[i].on_443, reads[i].on_8443);
-    uint32_t found = reader.plan.found.complement;
+    uint32_t found = reader.plan.found.complement.group;
     ck_assert_msg((found == 0 ? -1 : (int)(found - PORTS_NUM)) ==
                       reads[i].complement,
                   "read %d: %u", i, found);
@@ -516,17 +723,12 @@ END_TEST
 /* Reads of a group with every second port, while no socket has one of them. */
 static void read_with_odd_ports(unsigned end) {
   struct filter *filter = reader_add_group(&reader, "odd");
-  for (unsigned port = 1; port < end; port += 2)
-    port_set_add(&filter->local_ports,
-                 (struct port_range){(uint16_t)port, (uint16_t)port});
+  reader_add_odd_ports(&filter->local_ports, end);
   reader_begin(&reader, true);
   fill(FAKE_SOCKETS_MAX, 0);
   for (int i = 0; i < 3; i++)
     reader_read_at_rest(&reader);
 }
-
-/* More than a program can hold. */
-#define TOO_MANY 10000
 
 START_TEST(groups_too_large_for_a_program_are_counted_without) {
   read_with_odd_ports(TOO_MANY);
@@ -630,6 +832,20 @@ int main(void) {
                  without_groups_the_sums_are_taken_however_few_there_are);
   tcase_add_loop_test(chosen, an_empty_namespace_is_not_walked, 0, 4);
   tcase_add_test(chosen, of_the_sockets_of_a_large_group_few_are_handed_out);
+  tcase_add_loop_test(chosen,
+                      of_one_port_among_thousands_few_sockets_are_handed_out, 0,
+                      CASES(hot_ports));
+  tcase_add_loop_test(chosen, another_port_that_gets_most_sockets_is_found, 0,
+                      CASES(hot_ports));
+  tcase_add_loop_test(
+      chosen, after_a_port_of_a_group_another_group_has_most_sockets, 0, 2);
+  tcase_add_loop_test(chosen, a_port_that_gets_most_sockets_later_is_found, 0,
+                      CASES(hot_ports));
+  tcase_add_loop_test(chosen,
+                      groups_that_share_the_port_of_most_sockets_are_counted, 0,
+                      2 * CASES(beside));
+  tcase_add_loop_test(chosen, a_group_with_two_ports_is_left_out_as_a_whole, 0,
+                      CASES(two_ports));
   tcase_add_test(
       chosen, group_is_counted_by_complement_from_above_50_down_to_40_percent);
   tcase_add_loop_test(chosen, a_group_whose_destinations_are_wanted_is_dumped,

@@ -218,6 +218,64 @@ START_TEST(groups_may_come_and_go_between_resets) {
 }
 END_TEST
 
+/* Ports of sockets in ESTABLISHED, one letter each; in lower case, in
+ * CLOSE_WAIT. */
+static const struct {
+  const char *ports;
+  char most; /* 0: none has more than half */
+} votes[] = {
+    {"", 0},
+    {"A", 'A'},
+    {"AB", 0},
+    {"AAB", 'A'},
+    {"BAA", 'A'},
+    {"ABA", 'A'},
+    {"ABCAA", 'A'},
+    {"BCAAA", 'A'},
+    {"AAABC", 'A'},
+    {"ABCABC", 0},
+    {"AABBCC", 0},
+    {"BBCCDDAAAAAAA", 'A'},
+    {"ABABABABA", 'A'},
+    {"AAAAAABBBBBCC", 0},
+    {"AbbbbbA", 'A'},
+    {"bbbb", 0},
+    {"ABbAbBbA", 'A'},
+};
+
+static void check_vote(const struct port_vote *vote, const char *ports,
+                       char most) {
+  uint64_t num = 0;
+  for (const char *port = ports; *port != '\0'; port++)
+    num += *port == vote->port;
+  if (most != 0)
+    ck_assert_int_eq(vote->port, most);
+  ck_assert_msg(vote->votes <= num, "%s: %" PRIu64 " for %c", ports,
+                vote->votes, vote->port);
+}
+
+START_TEST(port_of_most_sockets_is_found_in_any_order) {
+  const char *ports = votes[_i].ports;
+  for (int i = 0; i < 2; i++) {
+    ck_assert_int_eq(tally_reset(&tally, &group_index), 0);
+    for (const char *port = ports; *port != '\0'; port++) {
+      bool common = *port < 'a';
+      struct diag_socket socket = {.state = common ? TCP_ESTABLISHED
+                                                   : TCP_CLOSE_WAIT,
+                                   .local_port = (uint16_t)*port};
+      if (i == 1) {
+        socket.remote_port = socket.local_port;
+        socket.local_port = (uint16_t)(port - ports);
+        socket.state = common ? TCP_TIME_WAIT : TCP_LISTEN;
+      }
+      tally_socket(&socket, &tally);
+    }
+    check_vote(i == 0 ? &tally.local_vote : &tally.remote_vote, ports,
+               votes[_i].most);
+  }
+}
+END_TEST
+
 START_TEST(tally_works_without_any_group) {
   struct group_index empty;
   struct tally alone = {.size = 0};
@@ -241,6 +299,8 @@ int main(void) {
                       CASES(memberships));
   tcase_add_test(tc, reset_sets_all_counts_to_0);
   tcase_add_test(tc, groups_may_come_and_go_between_resets);
+  tcase_add_loop_test(tc, port_of_most_sockets_is_found_in_any_order, 0,
+                      CASES(votes));
   tcase_add_test(tc, tally_works_without_any_group);
   suite_add_tcase(suite, tc);
   return check_main(suite);
