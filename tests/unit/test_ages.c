@@ -459,14 +459,14 @@ START_TEST(cookies_in_sequence_are_found_in_a_few_steps) {
     memset(taken, 0, sizeof(taken));
     ages.multiplier = multipliers[_i];
     ages.size = CASES(taken);
-    uint64_t steps = 0, num = 70000;
+    uint64_t moves = 0, num = 70000;
     for (uint64_t i = 0; i < num; i++) {
       size_t slot = ages_home(&ages, 100000 + i * step);
-      for (; taken[slot] && steps <= 5 * num; steps++)
+      for (; taken[slot] && moves <= 5 * num; moves++)
         slot = (slot + 1) % CASES(taken);
       taken[slot] = true;
     }
-    ck_assert_uint_le(steps, 5 * num);
+    ck_assert_uint_le(moves, 5 * num);
   }
   ages.size = 0;
 }
