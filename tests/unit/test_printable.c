@@ -11,8 +11,7 @@ static const char *const good[] = {
     "db",
     "\x7f",
     "\xc2\x80",
-    "d\xc3\xbc"
-    "b",
+    "d\303\274b",
     "\xdf\xbf",
     "\xe0\xa0\x80",
     "\xe1\x80\x80",
@@ -27,8 +26,7 @@ START_TEST(it_is_utf8) { ck_assert(printable_is_utf8(good[_i])); }
 END_TEST
 
 static const char *const bad[] = {
-    "d\xfc"
-    "b", /* ISO 8859-1 */
+    "d\374b", /* ISO 8859-1 */
     "\x80",
     "\xbf\x80",
     "\xc0\xaf", /* longer than needed */
