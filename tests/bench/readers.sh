@@ -34,7 +34,7 @@ measured() {
 # what there is, do not count. The mean: of many sockets in CLOSE_WAIT tcpstates asks for
 # tcp_info in one read of thirty.
 plugin() {
-  local min=3
+  local min=${reads_min-3}
   if [[ $1 == "$tcpstates" && $mix == closewait ]]; then min=30; fi
   configure "$@"
   "${in_ns[@]}" "$build/plugin_host" --config "$work/host.conf" --measure --warmup 2 --reads "$(reads_of 200 "$min")" "$1" \
