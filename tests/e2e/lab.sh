@@ -25,6 +25,10 @@ if ((status != 0)); then fail "what it said" "$(cat "$work/said" "$work/progress
 at() {
   awk -v pattern="$1" '/ 10 orphaned, 10 held$/ { all = 1 } all && $0 ~ pattern { print $1; exit }' "$work/said"
 }
+# by PATTERN: when the read after that one began: what a read says can be of any time until then.
+by() {
+  awk -v pattern="$1" '/ 10 orphaned, 10 held$/ { all = 1 } found { print $1; exit } all && $0 ~ pattern { found = 1 }' "$work/said"
+}
 lived=$(sed -n "s/^tcp_fin_timeout $T: orphaned lived \([0-9.]*\) s .*/\1/p" "$work/said")
 held=$(sed -n "s/^tcp_fin_timeout $T: .* held still there after \([0-9.]*\) s\$/\1/p" "$work/said")
 between() { awk -v low="$1" -v value="$2" -v high="$3" 'BEGIN { exit !(value != "" && value >= low && value <= high) }'; }
@@ -33,8 +37,10 @@ between() { awk -v low="$1" -v value="$2" -v high="$3" 'BEGIN { exit !(value != 
 ok "with tcp_fin_timeout $T the orphans lived $T s (it says ${lived:-nothing})" between $T "$lived" $took
 ok "the held ones were still there 10 s later" between "$(awk -v s="${lived:-$took}" 'BEGIN { print s + 10 }')" "$held" $took
 ok "collectd saw all of them in the beginning" between 0 "$(at ' 10 orphaned, 10 held$')" "${lived:-0}"
-ok "collectd saw the orphans go, and nothing else" between $T "$(at ' 0 orphaned, 10 held$')" "${held:-0}"
-ok "and the held ones when the server closed" between "${held:-$took}" "$(at ' 0 orphaned, 0 held$')" $took
+gone=' 0 orphaned, 10 held$'
+ok "collectd saw the orphans go" between $T "$(by "$gone")" $took
+ok "and nothing else" between 0 "$(at "$gone")" "${held:-0}"
+ok "and then the held ones" between "$(at "$gone")" "$(at ' 0 orphaned, 0 held$')" $took
 is "the picture is a PNG" "$(head -c 8 "$work/lab.png" 2>/dev/null | od -An -tx1 | tr -d ' ')" 89504e470d0a1a0a
 is "this namespace's tcp_fin_timeout is as before" "$(</proc/sys/net/ipv4/tcp_fin_timeout)" "$before"
 is "nothing is left behind" "$(ls -A "$work/tmp")" ""

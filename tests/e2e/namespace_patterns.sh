@@ -52,7 +52,7 @@ options='AllPortsSummary true
       AddressFamily "ipv6"
     </Filter>'
 # What is not read within it is complained about.
-interval=5
+interval=$(patient 5)
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   echo '<Plugin tcpstates>'

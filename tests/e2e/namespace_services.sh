@@ -48,7 +48,7 @@ run svc-c "$container" 'make established ipv4 18003 6' unshare --uts sh -c 'host
 sockets make established ipv4 18000 50 # of collectd's own namespace
 
 # What is not read within it is complained about.
-interval=2
+interval=$(patient 2)
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   echo '<Plugin tcpstates>'

@@ -41,6 +41,7 @@ static const struct {
     SYSCALL(setsockopt),
     SYSCALL(socket),
     SYSCALL(statfs),
+    SYSCALL(sysinfo),
     SYSCALL(uname),
     SYSCALL(faccessat),
 #ifdef __NR_access
