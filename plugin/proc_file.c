@@ -31,15 +31,13 @@ static int read_rest(int fd, char *buf, size_t size) {
 int proc_file_reread(struct proc_file *file, const char *path, char *buf,
                      size_t size) {
   buf[0] = '\0';
-  int fd = file->opened - 1;
-  if (fd >= 0)
-    lseek(fd, 0, SEEK_SET);
-  else
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
+  if (file->opened > 0 && lseek(file->opened - 1, 0, SEEK_SET) != 0)
+    proc_file_close(file);
+  if (file->opened == 0)
+    file->opened = 1 + open(path, O_RDONLY | O_CLOEXEC);
+  if (file->opened == 0)
     return -errno;
-  file->opened = fd + 1;
-  int err = read_rest(fd, buf, size);
+  int err = read_rest(file->opened - 1, buf, size);
   if (err != 0)
     proc_file_close(file);
   return err;

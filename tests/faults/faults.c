@@ -37,9 +37,9 @@
 /* clang-format off */
 #define CALLS(X)                                                               \
   X(socket) X(bind) X(getsockname) X(connect) X(setsockopt) X(sendto)          \
-  X(recvmsg) X(open) X(read) X(close) X(opendir) X(readdir) X(closedir)        \
-  X(readlinkat) X(uname) X(setns) X(pthread_create) X(malloc) X(calloc)        \
-  X(realloc) X(getdents64) X(stat) X(readlink) X(getxattr)
+  X(recvmsg) X(open) X(lseek) X(read) X(close) X(opendir) X(readdir)           \
+  X(closedir) X(readlinkat) X(uname) X(setns) X(pthread_create) X(malloc)      \
+  X(calloc) X(realloc) X(getdents64) X(stat) X(readlink) X(getxattr)
 /* clang-format on */
 
 #define CALL_ENUM(name) CALL_##name,
@@ -273,6 +273,8 @@ CALL(sendto, ssize_t, -1, "",
      (int fd, const void *buf, size_t len, int flags,
       const struct sockaddr *addr, socklen_t addr_len),
      (fd, buf, len, flags, addr, addr_len))
+CALL(lseek, off_t, -1, "", (int fd, off_t offset, int whence),
+     (fd, offset, whence))
 CALL(opendir, DIR *, NULL, path, (const char *path), (path))
 CALL(readdir, struct dirent *, NULL, "", (DIR *dir), (dir))
 CALL(readlinkat, ssize_t, -1, path,

@@ -245,6 +245,19 @@ START_TEST(after_an_error_it_is_opened_again) {
 }
 END_TEST
 
+START_TEST(where_it_cannot_go_back_to_its_start_it_is_opened_again) {
+  struct proc_file file = {0};
+  char path[PATH_MAX], buf[100];
+  make_file(50, path);
+  for (int i = 0; i < 2; i++) {
+    ck_assert_int_eq(proc_file_reread(&file, path, buf, sizeof(buf)), 0);
+    ck_assert_uint_eq(strlen(buf), 50);
+    ck_assert_int_eq(close(file.opened - 1), 0); /* lseek(2) fails */
+  }
+  file.opened = 0;
+}
+END_TEST
+
 /* Files of the kernel that stay open say what is so now. */
 START_TEST(the_kernels_own_files_are_read_anew) {
   struct proc_file file = {0};
@@ -347,6 +360,8 @@ int main(void) {
   tcase_add_test(tcase, no_descriptor_stays_open);
   tcase_add_test(tcase, a_file_that_stays_open_is_read_anew);
   tcase_add_test(tcase, after_an_error_it_is_opened_again);
+  tcase_add_test(tcase,
+                 where_it_cannot_go_back_to_its_start_it_is_opened_again);
   tcase_add_test(tcase, the_kernels_own_files_are_read_anew);
   tcase_add_test(tcase, the_kernels_own_files_are_read);
   suite_add_tcase(suite, tcase);
