@@ -190,8 +190,13 @@ void netns_exchange(struct netns *slot, struct netns_past *past) {
   reader->ages = other.ages;
   if (reader->stuck == NULL)
     return;
-  past->alarms = reader->stuck->alarms;
-  reader->stuck->alarms = other.alarms;
+  struct stuck *stuck = reader->stuck;
+  past->alarms = stuck->alarms;
+  past->notices = stuck->notices;
+  past->notices_num = stuck->notices_num;
+  stuck->alarms = other.alarms;
+  stuck->notices = other.notices;
+  stuck->notices_num = other.notices_num;
 }
 
 bool netns_is_late(const struct netns *netns) {

@@ -110,6 +110,8 @@ void netns_add(struct netns_set *set, struct netns *slot);
 struct netns_past {
   struct ages ages;
   struct alarms alarms;
+  struct notice *notices; /* of a read that was given up: to be said later */
+  size_t notices_num;
 };
 
 /* Exchanges it with that of the namespace that the slot has read last. */

@@ -64,6 +64,15 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   ck_assert_uint_eq(alarm->said, *met > 0 ? (uint32_t)abs(here) : 0);
   snprintf(alarm->holder, sizeof(alarm->holder), "holder%d", abs(here));
   alarm->said = (uint32_t)abs(here);
+  struct stuck *stuck = reader->stuck;
+  if (stuck->notices_num == 0 && here < 0) {
+    stuck->notices = calloc(1, sizeof(*stuck->notices));
+    ck_assert_ptr_nonnull(stuck->notices);
+    stuck->notices_num = 1;
+    memcpy(stuck->notices[0].holder, alarm->holder, sizeof(alarm->holder));
+  }
+  if (stuck->notices_num > 0)
+    ck_assert_str_eq(stuck->notices[0].holder, alarm->holder);
   pthread_mutex_lock(&lock);
   reads[abs(here)]++;
   ++*met;
@@ -133,6 +142,7 @@ static void tear_down(void) {
 }
 
 static char over[256]; /* holders of alarms that are over */
+static char told[256]; /* those of the last read's notices */
 
 static struct {
   double buckets, percent, namespaces, age;
@@ -168,7 +178,13 @@ static size_t read_pattern_until(int64_t deadline) {
   netns_pattern_start(&pattern, &set, now, 10000000000, note_over, NULL);
   size_t ended = 0;
   struct netns *netns;
+  told[0] = '\0';
   while ((netns = netns_next(&set, deadline)) != NULL) {
+    struct stuck *stuck = netns->reader.stuck;
+    if (stuck->notices_num > 0)
+      snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s\n",
+               stuck->notices[0].holder);
+    stuck_free(stuck);
     netns_pattern_take(&pattern, &set, netns);
     ended++;
   }
@@ -351,6 +367,37 @@ START_TEST(one_that_hangs_from_the_start_is_no_part) {
 }
 END_TEST
 
+/* It is found last and does not come first afterwards: not in the first slot.
+ */
+static void hang_until_it_is_late(void) {
+  over[0] = '\0';
+  number("/docker/hangs", "-100");
+  let_hang(true);
+  read_pattern();
+  ck_assert_str_eq(told, "");
+  let_hang(false);
+  netns_clock_await_threads(0);
+}
+
+START_TEST(what_there_was_to_say_when_it_hung_is_said_after_its_next_read) {
+  hang_until_it_is_late();
+  number("/run/c", "20"); /* the first to be read now */
+  read_pattern();
+  ck_assert_str_eq(told, "holder100\n");
+  assert_sum(4, 132);
+}
+END_TEST
+
+START_TEST(of_one_that_hung_and_has_ended_nothing_is_said_any_more) {
+  hang_until_it_is_late();
+  temp_tree_delete(&tree, "/docker/hangs");
+  number("/run/c", "20"); /* its slot is another one's now */
+  read_pattern();
+  ck_assert_str_eq(told, "");
+  ck_assert_str_eq(over, "holder100 100\n");
+}
+END_TEST
+
 START_TEST(as_many_that_hang_as_there_are_slots_stop_the_pattern_only) {
   char name[32];
   for (int i = 0; i < NETNS_SLOTS + 2; i++) {
@@ -472,6 +519,10 @@ int main(void) {
   tcase_add_test(tcase,
                  one_that_hangs_keeps_its_part_and_nobody_from_being_read);
   tcase_add_test(tcase, one_that_hangs_from_the_start_is_no_part);
+  tcase_add_test(
+      tcase, what_there_was_to_say_when_it_hung_is_said_after_its_next_read);
+  tcase_add_test(tcase,
+                 of_one_that_hung_and_has_ended_nothing_is_said_any_more);
   tcase_add_test(tcase,
                  as_many_that_hang_as_there_are_slots_stop_the_pattern_only);
   tcase_add_test(tcase, one_that_denies_entry_is_said_and_no_part);
