@@ -117,7 +117,7 @@ check() {
     "$(count SKIP -newer begun)" $((SECONDS - begun)))")
 }
 
-if $again; then find . -name '*.trs' -delete; else build; fi
+if $again; then find {,sanitized/}tests \( -name '*.trs' -o -name '*.log' \) -delete; else build; fi
 broken=0
 # Only check_main_forked()'s have a process for each test: at each one's end leaks are looked
 # for. What is freed is kept for a while, by default 256 MB of it.

@@ -27,7 +27,8 @@ esac
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 sockets=1000000
 pids=()
-trap 'kill -- "${pids[@]}" 2>/dev/null || true' EXIT
+log=$(mktemp)
+trap 'kill -- "${pids[@]}" 2>/dev/null || true; rm -f -- "$log"' EXIT
 
 # shellcheck disable=SC2016 # for sh
 coproc queue {
@@ -45,7 +46,6 @@ for ((i = 0; i < $(nproc); i++)); do
 done
 
 failed=0 again=
-log=$(mktemp)
 for ((run = 1; run <= ${1-10}; run++)); do
   begun=$SECONDS status=0
   "$here/../run.sh" $again >"$log" 2>&1 || status=$?
@@ -56,5 +56,4 @@ for ((run = 1; run <= ${1-10}; run++)); do
   fi
   printf 'run %d: %s; load %s; %d s\n' "$run" "$(tail -n 1 "$log")" "$(cut -d' ' -f1-3 /proc/loadavg)" $((SECONDS - begun))
 done
-rm -f -- "$log"
 exit "$failed"

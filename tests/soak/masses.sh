@@ -113,7 +113,7 @@ search() {
 }
 search 100
 for pid in "${pids[@]}"; do kill_and_wait "$pid"; done
-small=$cost
+pids=() small=$cost
 search $processes
 echo "# figures: an alarm with $processes processes takes $((cost / 1000000)) ms of CPU, one with 100 takes $((small / 1000000)) ms"
 
