@@ -30,7 +30,7 @@
  * is read until one of them has ended. */
 #define NETNS_THREADS 16
 
-/* This many are read of a pattern at a time. */
+/* This many of a pattern wait or are read at a time. */
 #define NETNS_SLOTS 8
 
 enum netns_state {
