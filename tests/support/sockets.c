@@ -127,11 +127,13 @@ static int open_bound(enum sockets_family family, const struct address *address,
   if (fd < 0)
     return -errno;
   /* A port of the kernel's choice must not be one that a TIME_WAIT uses:
-   * connect() might take that over (net.ipv4.tcp_tw_reuse 2). */
+   * connect() might take that over (net.ipv4.tcp_tw_reuse 2). SYN_SENT and
+   * SYN_RECV would end after one or two minutes. */
   if ((family != SOCKETS_IPV4 &&
        !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, family == SOCKETS_IPV6)) ||
       !set_option(fd, SOL_SOCKET, SO_REUSEADDR, address->in.sin_port != 0) ||
       !set_option(fd, SOL_SOCKET, SO_REUSEPORT, share_port) ||
+      !set_option(fd, IPPROTO_TCP, TCP_SYNCNT, 127) ||
       bind(fd, &address->generic, address->len) < 0) {
     int err = -errno;
     close(fd);
