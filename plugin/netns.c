@@ -215,12 +215,15 @@ static struct netns_worker *find_free(struct netns_set *set) {
   return NULL;
 }
 
-/* Has one more thread read those that wait, unless one that reads is quick.
- * Returns whether any does, or is about to. */
-static bool add_worker(struct netns_set *set) {
-  size_t idle = 0, reading = 0;
+/* Has one more thread read those that wait, unless one that reads is quick; or
+ * more threads at once, where one after the other might find no time. Returns
+ * whether any thread reads, or is about to. */
+static bool add_workers(struct netns_set *set, int64_t deadline) {
+  size_t waiting = 0, idle = 0, reading = 0;
   bool quick = false;
   int64_t now = clock_ms();
+  for (size_t i = 0; i < set->num; i++)
+    waiting += set->netns[i].state == NETNS_WAITING;
   for (size_t i = 0; i < NETNS_THREADS; i++) {
     const struct netns_worker *worker = &set->workers[i];
     bool usable = worker->joinable && !worker->late;
@@ -229,27 +232,33 @@ static bool add_worker(struct netns_set *set) {
     reading += usable && reads;
     quick = quick || (usable && reads && now - worker->begun < NETNS_QUICK);
   }
-  struct netns *waiting = find_waiting(set);
-  if (waiting == NULL || quick || reading == NETNS_PARALLEL)
-    return reading > 0;
-  if (idle > 0) {
+  bool hurry = (int64_t)(waiting * NETNS_QUICK) > deadline - now;
+  size_t wanted = hurry ? waiting : waiting > 0 && !quick;
+  while (wanted > idle && idle + reading < NETNS_PARALLEL) {
+    struct netns_worker *worker = find_free(set);
+    int err = worker == NULL
+                  ? EBUSY
+                  : pthread_create(&worker->thread, NULL, work, worker);
+    if (err == 0) {
+      worker->joinable = true;
+      idle++;
+      continue;
+    }
+    if (idle + reading > 0)
+      break;
+    set->full = worker == NULL;
+    if (!set->full) {
+      struct netns *netns = find_waiting(set);
+      netns->error = -err;
+      netns->state = NETNS_ENDED;
+    }
+    return false;
+  }
+  if (hurry)
+    pthread_cond_broadcast(&set->work);
+  else if (wanted > 0)
     pthread_cond_signal(&set->work);
-    return true;
-  }
-  struct netns_worker *worker = find_free(set);
-  int err = worker == NULL
-                ? EBUSY
-                : pthread_create(&worker->thread, NULL, work, worker);
-  if (err == 0)
-    worker->joinable = true;
-  if (err == 0 || reading > 0)
-    return true;
-  set->full = worker == NULL;
-  if (!set->full) {
-    waiting->error = -err;
-    waiting->state = NETNS_ENDED;
-  }
-  return false;
+  return reading > 0 || (waiting > 0 && idle > 0);
 }
 
 /* Gives up those that take too long, all at the deadline. Returns when that may
@@ -297,7 +306,7 @@ struct netns *netns_next(struct netns_set *set, int64_t deadline) {
     if (clock_ms() >= deadline)
       stop(set);
     int64_t until = give_up(set, deadline);
-    if (find_ended(set) != NULL || set->stop || !add_worker(set))
+    if (find_ended(set) != NULL || set->stop || !add_workers(set, deadline))
       break;
     const struct timespec time = {.tv_sec = (time_t)(until / 1000),
                                   .tv_nsec = (long)(until % 1000) * 1000000};

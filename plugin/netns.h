@@ -31,7 +31,7 @@
 #define NETNS_THREADS 16
 
 /* This many of a pattern wait or are read at a time. */
-#define NETNS_SLOTS 8
+#define NETNS_SLOTS 4
 
 enum netns_state {
   NETNS_IDLE,

@@ -132,6 +132,7 @@ static void clear_slots(struct netns_pattern *pattern) {
     }
     /* There was no time for it: next time it is the first. */
     member->turn = 0;
+    pattern->credit += member->cost;
     release(pattern, i);
   }
 }

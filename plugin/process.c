@@ -41,7 +41,8 @@ struct suspect {
 struct work {
   const char *proc;
   const struct process_sockets *sockets;
-  ino_t netns; /* of the sockets: this thread's; 0: not known */
+  ino_t netns;   /* of the sockets: this thread's; 0: not known */
+  bool services; /* some holder's is known */
   struct suspect *suspects;
   size_t suspects_num;
   size_t suspects_size; /* for how many there is memory */
@@ -229,6 +230,8 @@ void processes_add(struct processes *holder, const struct process *process) {
 
 static bool is_of_holder(const struct work *work, uint32_t pid) {
   char service[SERVICE_NAME_SIZE];
+  if (!work->services)
+    return false;
   read_service(work->proc, pid, service);
   for (size_t i = 0; i < PROCESS_HOLDERS && service[0] != '\0'; i++)
     if (strcmp(service, work->sockets->services[i]) == 0)
@@ -246,6 +249,10 @@ static bool is_in_netns(const struct work *work, uint32_t pid) {
 
 static int take_process(uint32_t pid, void *data) {
   struct work *work = data;
+  if (work->suspects_num == PROCESS_MAX) {
+    work->search.complete = false;
+    return -E2BIG;
+  }
   if (work->suspects_num == work->suspects_size) {
     size_t size = work->suspects_size == 0 ? 1024 : 2 * work->suspects_size;
     struct suspect *grown = realloc(work->suspects, size * sizeof(*grown));
@@ -298,9 +305,13 @@ struct process_search process_find(const char *proc,
     return work.search;
   if (netns_sums_identify(proc, "thread-self", &work.netns) != 0)
     work.netns = 0;
-  work.search.error = proc_walk(proc, take_process, &work);
-  if (work.search.error != 0)
+  for (size_t i = 0; i < PROCESS_HOLDERS; i++)
+    work.services = work.services || sockets->services[i][0] != '\0';
+  int err = proc_walk(proc, take_process, &work);
+  if (err != 0 && err != -E2BIG) {
+    work.search.error = err;
     work.suspects_num = 0;
+  }
   for (int clues = CLUES; clues >= 0; clues--)
     for (size_t i = 0; i < work.suspects_num && work.left > 0; i++)
       if (work.suspects[i].clues == clues)

@@ -12,9 +12,10 @@
 #include <stdint.h>
 
 /* Others decide how many processes and descriptors there are. This many sockets
- * are searched for, this many descriptors are read in one search, and this many
- * of one process. */
+ * are searched for, this many processes and descriptors are read in one search,
+ * and this many descriptors of one process. */
 #define PROCESS_SOCKETS_MAX 65536
+#define PROCESS_MAX 262144
 #define PROCESS_DESCRIPTORS_MAX 262144
 #define PROCESS_DESCRIPTORS_EACH 65536
 

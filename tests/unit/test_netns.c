@@ -228,6 +228,17 @@ START_TEST(those_that_are_quick_are_read_by_one_thread) {
 }
 END_TEST
 
+START_TEST(where_one_thread_may_not_find_the_time_more_begin_at_once) {
+  open_set(MANY);
+  netns_start(&set);
+  ck_assert_ptr_nonnull(netns_next(&set, MANY * NETNS_QUICK - 1));
+  ck_assert_int_eq(most_threads, NETNS_PARALLEL);
+  ck_assert_uint_ne(next_ones(MANY - 1), 0);
+  ck_assert_int_le(most_reading, NETNS_PARALLEL);
+  close_set();
+}
+END_TEST
+
 START_TEST(beside_one_that_is_slow_another_thread_reads) {
   open_set(MANY);
   set.patience = in_an_hour;
@@ -434,6 +445,8 @@ int main(void) {
   tcase_add_test(tcase, one_that_hangs_in_a_later_read_is_missing_there);
   tcase_add_test(tcase, what_cannot_be_entered_is_not_read);
   tcase_add_test(tcase, those_that_are_quick_are_read_by_one_thread);
+  tcase_add_test(tcase,
+                 where_one_thread_may_not_find_the_time_more_begin_at_once);
   tcase_add_test(tcase, beside_one_that_is_slow_another_thread_reads);
   tcase_add_test(tcase, few_are_read_at_a_time);
   tcase_add_test(tcase,

@@ -4,6 +4,7 @@
 #include "process.h"
 
 #include "check_main.h"
+#include "proc_walk.h"
 #include "temp_tree.h"
 #include "wrap64.h"
 
@@ -42,6 +43,23 @@ void *__real_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size) {
   return no_memory ? NULL : __real_realloc(old, size);
+}
+
+/* After those that are there, this many that have ended are listed. */
+static size_t ended;
+int __real_proc_walk(const char *path, proc_walk_cb cb, void *data);
+int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data);
+int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data) {
+  int err = __real_proc_walk(path, cb, data);
+  for (size_t i = 0; err == 0 && i < ended; i++)
+    err = cb(1000000 + (uint32_t)i, data);
+  return err;
+}
+
+static int count_process(uint32_t pid, void *data) {
+  (void)pid;
+  ++*(size_t *)data;
+  return 0;
 }
 
 /* This call fails so. */
@@ -475,6 +493,20 @@ START_TEST(a_crowd_elsewhere_does_not_hide_the_holder) {
 }
 END_TEST
 
+START_TEST(beyond_their_bound_processes_are_left_out_and_it_says_so) {
+  make_process(80, "hang\n", NULL);
+  open_fd(80, 3, "socket:[100]");
+  hold(100, 1, 0);
+  size_t there = 0;
+  ck_assert_int_eq(__real_proc_walk(proc.root, count_process, &there), 0);
+  for (int more = 0; more < 2; more++) {
+    ended = PROCESS_MAX - there + (size_t)more;
+    ck_assert_int_eq(search().complete, !more);
+    check_process(0, 0, 80, "hang", 1);
+  }
+}
+END_TEST
+
 START_TEST(the_real_proc_shows_a_real_socket) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ck_assert_int_ge(fd, 0);
@@ -529,6 +561,7 @@ int main(void) {
   tcase_add_test(tc, one_process_cannot_hide_the_others);
   tcase_add_loop_test(tc, a_crowd_elsewhere_does_not_hide_the_holder, 0,
                       CASES(crowds));
+  tcase_add_test(tc, beyond_their_bound_processes_are_left_out_and_it_says_so);
   tcase_add_test(tc, the_real_proc_shows_a_real_socket);
   suite_add_tcase(suite, tc);
   return check_main(suite);
