@@ -216,6 +216,7 @@ for ((made = 0; made < 50; made++)); do
   # A device in it goes with it.
   ip link add "leak$made" type veth peer name inside netns "$prefix-many2"
   ip netns del "$prefix-many2"
+  if ((made == 0)); then wait_until 60 "it is missing" grep -q 'namespace many2: ' "$work/host" || true; fi
   add_namespace many2
 done
 status=0

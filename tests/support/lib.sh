@@ -410,10 +410,10 @@ churn_stop() {
 # ---- collectd ---------------------------------------------------------------
 
 interval=0.5 # seconds, that collectd_configure takes
-# patient SECONDS: as long; and up to ten times as long where the machine has many sockets:
+# patient SECONDS: as long, in whole seconds if it is one or more; and up to ten times as long where the machine has many sockets:
 # each namespace costs a walk of all of them.
 patient() {
-  awk -v seconds="$1" '$1 == "TCP:" { slower = 1 + $9 / 100000; print seconds * (slower < 10 ? slower : 10) }' /proc/net/sockstat
+  awk -v seconds="$1" '$1 == "TCP:" { slower = 1 + int($9 / 100000); print seconds * (slower < 10 ? slower : 10) }' /proc/net/sockstat
 }
 as_user=()            # what collectd is started by
 
