@@ -285,7 +285,8 @@ ssize_t __wrap_readlinkat(int fd, const char *name, char *buf, size_t size) {
   NEED(fd == -4711, "%d", fd);
   const char *link = proc.lines[strtoul(name, NULL, 10)] + 1;
   size_t len = strlen(link);
-  errno = EACCES;
+  /* It has been closed meanwhile. */
+  errno = ENOENT;
   if (len == 0)
     return -1;
   len = len < size ? len : size;
