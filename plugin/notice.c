@@ -259,8 +259,11 @@ static void add_stuck(struct text *text, const struct evidence *evidence) {
   add(text, " in %s for more than %u s (oldest ", notice_state(holder->state),
       evidence->after);
   add_age(text, holder->oldest);
-  add(text, "). ");
+  bool room = add(text, "). ");
+  size_t said = text->len;
   add_meaning(text, holder);
+  if (room && text->len == said) /* the meaning is left out, and the blank */
+    text->buf[--text->len] = '\0';
   if (holder->service != 0 || evidence->everyone) {
     add_ports_of(text, evidence, true);
     add_ports_of(text, evidence, false);
