@@ -341,7 +341,7 @@ limit_is() {
   printf '%-60s\n' "${*:2}" 1<>"$work/limits/$1"
 }
 
-# sockstat NAME: what the kernel counts under it, machine-wide: orphan, mem.
+# sockstat NAME: what the kernel counts under it, machine-wide: alloc, orphan, mem.
 sockstat() {
   awk -v name="$1" '$1 == "TCP:" { for (i = 2; i < NF; i += 2) if ($i == name) print $(i + 1) }' /proc/net/sockstat
 }
@@ -413,7 +413,8 @@ interval=0.5 # seconds, that collectd_configure takes
 # patient SECONDS: as long, in whole seconds if it is one or more; and up to ten times as long where the machine has many sockets:
 # each namespace costs a walk of all of them.
 patient() {
-  awk -v seconds="$1" '$1 == "TCP:" { slower = 1 + int($9 / 100000); print seconds * (slower < 10 ? slower : 10) }' /proc/net/sockstat
+  awk -v seconds="$1" -v sockets="$(sockstat alloc)" \
+    'BEGIN { slower = 1 + int(sockets / 100000); print seconds * (slower < 10 ? slower : 10) }'
 }
 as_user=()            # what collectd is started by
 

@@ -9,6 +9,17 @@
 
 #include <liboconfig/oconfig.h>
 
+/* The options that <Plugin> and <Namespace> both have, as the line that refuses
+ * another one lists them. */
+#define KNOWN_EVERYWHERE                                                       \
+  "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "         \
+  "ServicesMax, ServiceNames, ReportByState, "                                 \
+  "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
+  "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
+  "NotifyPeers, "                                                              \
+  "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "  \
+  "Counting, Filter, "
+
 /* The values of an option. TEXT takes a string literal, ANY_TEXT a char *. */
 #define TEXT(string_)                                                          \
   { .value.string = (char[]){string_}, .type = OCONFIG_TYPE_STRING }

@@ -538,14 +538,7 @@ START_TEST(a_wrong_value_is_refused_with_what_to_write_instead) {
 }
 END_TEST
 
-#define KNOWN                                                                  \
-  "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "         \
-  "ServicesMax, ServiceNames, ReportByState, "                                 \
-  "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
-  "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
-  "NotifyPeers, "                                                              \
-  "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "  \
-  "Counting, Filter, Namespace"
+#define KNOWN KNOWN_EVERYWHERE "Namespace"
 
 static const struct {
   const char *name;

@@ -97,15 +97,7 @@ END_TEST
 #define NAME_64                                                                \
   "0123456789012345678901234567890123456789012345678901234567890123"
 #define NAME_60 "012345678901234567890123456789012345678901234567890123456789"
-#define KNOWN                                                                  \
-  "AllPortsSummary, ListeningPorts, LocalPort, RemotePort, Services, "         \
-  "ServicesMax, ServiceNames, ReportByState, "                                 \
-  "ReportClosed, ReportFinWait2, ReportOrphans, ReportFinTimeout, "            \
-  "ReportLimits, ReportStuck, StuckAfter, NotifyStuck, NotifyProcesses, "      \
-  "NotifyPeers, "                                                              \
-  "ReportAcceptQueue, ReportEphemeralPorts, ReportUnhashed, NotifyUnhashed, "  \
-  "Counting, Filter, Name, "                                                   \
-  "NamespaceBudget"
+#define KNOWN KNOWN_EVERYWHERE "Name, NamespaceBudget"
 
 static struct {
   oconfig_item_t item;

@@ -492,19 +492,19 @@ START_TEST(groups_that_share_the_port_of_most_sockets_are_counted) {
 }
 END_TEST
 
-/* A read of 100 sockets in the common states, this many on the first two ports,
- * the others outside. */
-static void read_with_two(unsigned on_first, unsigned on_second) {
+/* A read of 100 sockets in the common states, this many of them on each port.
+ */
+static void read_with_percent(unsigned on_443, unsigned on_8443) {
   reader.kernel.num = 0;
   reader.kernel.common = 100;
   fake_kernel_change(&reader.kernel, &source, 100, 100);
   for (unsigned i = 0; i < 100; i++) {
     uint16_t *port = &reader.kernel.sockets[i].local_port;
     *port = 22;
-    if (i < on_first + on_second)
-      *port = i % (on_first + on_second) < on_first ? 443 : 8443;
+    if (i < on_443 + on_8443)
+      *port = i < on_443 ? 443 : 8443;
   }
-  reader_read_at_rest(&reader);
+  reader.changed = reader_read_at_rest(&reader);
   reader_check_counts(&reader);
 }
 
@@ -521,29 +521,13 @@ START_TEST(a_group_with_two_ports_is_left_out_as_a_whole) {
   for (int i = 0; i < 4; i++) {
     /* They change places, too. */
     const unsigned *percent = two_ports[i < 3 ? _i : CASES(two_ports) - 1 - _i];
-    read_with_two(percent[0], percent[1]);
+    read_with_percent(percent[0], percent[1]);
     ck_assert_int_eq(complement(), i == 0 ? -1 : 0);
     if (i > 0)
       ck_assert_uint_eq(reader.dumped, 100 - percent[0] - percent[1]);
   }
 }
 END_TEST
-
-/* A read of 100 sockets in the common states, this many of them on each port.
- */
-static void read_with_percent(unsigned on_443, unsigned on_8443) {
-  reader.kernel.num = 0;
-  reader.kernel.common = 100;
-  fake_kernel_change(&reader.kernel, &source, 100, 100);
-  for (unsigned i = 0; i < 100; i++) {
-    uint16_t *port = &reader.kernel.sockets[i].local_port;
-    *port = 22;
-    if (i < on_443 + on_8443)
-      *port = i < on_443 ? 443 : 8443;
-  }
-  reader.changed = reader_read_at_rest(&reader);
-  reader_check_counts(&reader);
-}
 
 START_TEST(group_is_counted_by_complement_from_above_50_down_to_40_percent) {
   static const struct {
