@@ -28,10 +28,11 @@
 
 /* There are never more threads than this. When all of them hang, no namespace
  * is read until one of them has ended. */
-#define NETNS_THREADS 16
+#define NETNS_THREADS 32
 
-/* This many of a pattern wait or are read at a time. */
-#define NETNS_SLOTS 4
+/* This many of a pattern wait or are read at a time. With fewer, the thread
+ * that reads them waits more often for the next ones. */
+#define NETNS_SLOTS 8
 
 enum netns_state {
   NETNS_IDLE,

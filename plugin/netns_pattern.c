@@ -31,17 +31,20 @@ static void release(struct netns_pattern *pattern, size_t slot) {
   pattern->reading[slot] = NULL;
 }
 
-/* Chooses the namespace whose turn was the longest ago for a slot. */
+/* Chooses the namespace whose turn was the longest ago for a slot. If what is
+ * left is too little for it, that is kept for the next interval. */
 static void choose(struct netns_pattern *pattern, struct netns_set *set,
                    size_t slot) {
   struct netns_member *next = NULL;
-  for (size_t i = 0; i < pattern->num && pattern->credit > 0; i++) {
+  for (size_t i = 0; i < pattern->num; i++) {
     struct netns_member *member = pattern->members[i];
     if (!member->busy && member->turn <= pattern->first_turn &&
         (next == NULL || member->turn < next->turn))
       next = member;
   }
-  if (next == NULL)
+  int64_t credit = pattern->credit;
+  if (next == NULL || credit <= 0 ||
+      (credit < next->cost && credit < pattern->share))
     return;
   pattern->reading[slot] = next;
   netns_exchange(&pattern->slots[slot], &next->past);
@@ -55,12 +58,12 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
 void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
                          int64_t now, int64_t interval, netns_over_cb over,
                          void *data) {
-  int64_t share = interval / 100 * pattern->block->budget;
+  pattern->share = interval / 100 * pattern->block->budget;
   pattern->now = now;
   pattern->first_turn = pattern->turn;
-  pattern->credit += share;
-  if (pattern->credit > share)
-    pattern->credit = share;
+  pattern->credit += pattern->share;
+  if (pattern->credit > 2 * pattern->share)
+    pattern->credit = 2 * pattern->share;
   for (size_t i = 0; i < NETNS_SLOTS; i++)
     if (pattern->reading[i] != NULL && !netns_is_late(&pattern->slots[i]))
       release(pattern, i);

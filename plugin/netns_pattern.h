@@ -49,7 +49,8 @@ struct netns_pattern {
   uint64_t turn;       /* the last number */
   uint64_t first_turn; /* the last before this read */
   int64_t now;         /* ms, when this read began */
-  int64_t credit;      /* ns of CPU time that may still be used */
+  int64_t share;       /* ns of CPU time for each interval */
+  int64_t credit;      /* ns of it that may still be used */
   bool searched;       /* it is known what there is */
   bool complete; /* all that were there at the start have had their turn */
 

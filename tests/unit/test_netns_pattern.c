@@ -291,13 +291,15 @@ START_TEST(what_does_not_fit_into_the_budget_is_read_in_turn) {
     withheld += got.num == 0;
     if (got.num == 0)
       continue;
+    /* Until it is known what each costs, it may be more. */
+    if (i >= 10)
+      ck_assert_uint_le(all * 30, (size_t)(i + 1) * 200);
     /* The sum is whole although few are read. */
     assert_sum(NAMESPACES, sum);
     ck_assert_double_le(got.age, 40);
   }
   ck_assert_int_ge(withheld, 1);
   ck_assert_int_le(withheld, NAMESPACES * 30 / 200 + 1);
-  ck_assert_uint_le(all * 30, READS * 200 + NETNS_SLOTS * 30);
   ck_assert_uint_ge(all * 30, READS * 200 - 200);
   /* The order in which they are found is the file system's. */
   int each = (int)all / NAMESPACES;
@@ -313,7 +315,7 @@ START_TEST(one_that_costs_more_than_the_budget_is_read_when_it_is_saved) {
   size_t all = 0;
   for (int i = 0; i < 100; i++)
     all += read_pattern();
-  ck_assert_uint_le(all * 500, 100 * 200 + 2 * 500);
+  ck_assert_uint_le(all * 500, 100 * 200 + 500);
   ck_assert_uint_ge(all * 500, 100 * 200 - 500);
   ck_assert_int_le(abs(reads[5] - reads[7]), 1);
 }
