@@ -142,7 +142,7 @@ fi
 
 # shellcheck disable=SC2034 # the readers'
 tcpstates=$build/.libs/tcpstates.so
-for program in plugin_host mass_sockets bare_walk stalls sockmake .libs/tcpstates.so; do
+for program in plugin_host mass_sockets bare_entry bare_walk stalls sockmake .libs/tcpstates.so; do
   [[ -e $build/$program ]] || die 1 "$build/$program is missing: make bench builds it"
 done
 tcpconns=$(collectd_plugin tcpconns) || tcpconns=

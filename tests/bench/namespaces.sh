@@ -73,6 +73,12 @@ patterns_each() {
   sample patterns_each pattern 'a namespace' $(((ns - $3) / $2))
 }
 
+# patterns_entry NS FILE...: what no reader can go below whose read takes NS without these namespaces.
+patterns_entry() {
+  "$build/bare_entry" 100 "${@:2}" >"$work/measured"
+  sample patterns_empty entry 'a read' "$(($1 + $(measured cpu_ns_per_read_mean)))"
+}
+
 # patterns_interval ROW NS
 patterns_interval() {
   sample patterns "$1" 'in 10 s' "$2"
@@ -95,8 +101,10 @@ patterns_floor() {
 
 # The pattern is read for 130 s, and its sums are of how old parts.
 patterns_read() {
+  local all
   configure "$tcpstates" "$1"
   cpu_total "$build/plugin_host" --config "$work/host.conf" --interval 10 --reads 13 --values "$tcpstates"
+  all=$ns
   patterns_interval pattern $((ns / 13))
   # All are read for the first time in the first intervals.
   awk '/all@pods.*duration-namespaces_age/ && $NF + 0 > oldest { oldest = $NF } END { print oldest + 0 }' "$work/measured" >"$work/oldest"
@@ -104,12 +112,12 @@ patterns_read() {
   # What of it is not the pattern's: the host, and reads of this namespace, which has no socket.
   configure "$tcpstates" ''
   cpu_total "$build/plugin_host" --config "$work/host.conf" --reads 13 --values "$tcpstates"
-  patterns_interval host $((ns / 13))
+  patterns_interval budget $(((all - ns) / 13))
 }
 
 # The methods of others are measured in a build without patterns, too.
 patterns_alone() {
-  local round num=100 i files=()
+  local round num=100 none i files=()
   local pattern='<Namespace "/run/netns/n*">
 Name "pods"
 NamespaceBudget 2
@@ -139,7 +147,8 @@ NamespaceBudget 2
   table patterns_each ms walk "The same, one of 9 that are all read each time: CPU time (as a multiple of the bare walk)"
   row patterns_each pattern '' 'tcpstates, a Namespace pattern'
   row patterns_each walk '' 'bare walk'
-  for i in patterns patterns_share; do row "$i" host '' 'of this not the pattern'; done
+  for i in patterns patterns_share; do row "$i" budget '' 'of this the pattern, which the budget is for'; done
+  row patterns_empty entry '' 'tcpstates, no other namespace, and each entered to read its two sums'
   row patterns_share walk '' "$num bare walks in 60 s"
   row patterns_age walk '' "$num bare walks at 2 % of a core"
   for ((round = 0; round < rounds; round++)); do
@@ -147,11 +156,13 @@ NamespaceBudget 2
     sample patterns_each walk 'a namespace' "$ns"
     plugin "$tcpstates" ''
     patterns_interval none "$ns"
-    sample patterns_empty none 'a read' "$ns"
+    none=$ns
+    sample patterns_empty none 'a read' "$none"
     if supports "$pattern"; then
-      patterns_each "${pattern/n\*/n[1-9]}" 9 "$ns"
+      patterns_each "${pattern/n\*/n[1-9]}" 9 "$none"
       patterns_empty pattern "${pattern/netns/netns/empty}"
     fi
+    patterns_entry "$none" /run/netns/empty/*
     cpu_total cat "${files[@]}"
     patterns_interval proc "$ns"
     # shellcheck disable=SC2016 # the inner shell's
@@ -170,8 +181,9 @@ NamespaceBudget 2
 }
 
 patterns_finish() {
-  target 2 '100 namespaces at Interval 10: percent of a core' 'patterns_share:pattern:of a core'
+  target 2 '100 namespaces at Interval 10: percent of a core' 'patterns_share:budget:of a core'
   target 60 'their oldest part, seconds' 'patterns_age:pattern:oldest'
   target 1.05 'one of them: of the bare walk' 'patterns_each:pattern:a namespace/patterns_each:walk:a namespace'
   target 1.2 '100 empty namespaces: of none' 'patterns_empty:pattern:a read/patterns_empty:none:a read'
+  target 1.2 '100 empty namespaces: of the least possible' 'patterns_empty:pattern:a read/patterns_empty:entry:a read'
 }

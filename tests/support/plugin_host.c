@@ -14,15 +14,13 @@ struct options options = {
     .warmup = 1,
 };
 
-static void pause_between_reads(void) {
-  if (options.interval <= 0)
-    return;
-  double seconds = floor(options.interval);
-  struct timespec left = {
-      .tv_sec = (time_t)seconds,
-      .tv_nsec = (long)((options.interval - seconds) * 1e9),
-  };
-  while (nanosleep(&left, &left) != 0 && errno == EINTR)
+/* Waits until an interval has passed, as in collectd since the last read began.
+ */
+static void await_interval(struct timespec begun) {
+  int64_t ns = begun.tv_nsec + (int64_t)(options.interval * 1e9);
+  begun.tv_sec += (time_t)(ns / 1000000000);
+  begun.tv_nsec = (long)(ns % 1000000000);
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &begun, NULL) == EINTR)
     continue;
 }
 
@@ -41,9 +39,11 @@ static bool printed_read(uint64_t shown, uint64_t number, bool warmup,
 static bool reads_by_number(struct measurement *m) {
   uint64_t warmup = options.measure ? options.warmup : 0;
   bool good = true;
+  struct timespec begun;
   for (uint64_t i = 0; i < warmup + options.reads; i++) {
-    if (i > 0)
-      pause_between_reads();
+    if (i > 0 && options.interval > 0)
+      await_interval(begun);
+    clock_gettime(CLOCK_MONOTONIC, &begun);
     if (i < warmup)
       good &= perform_read(i, true, m) == 0;
     else
@@ -82,7 +82,7 @@ static const char usage[] =
     "  --stdin            read once for each line of standard input, print "
     "the\n"
     "                     values and the line `done'\n"
-    "  --interval SECONDS sleep between reads (0)\n"
+    "  --interval SECONDS from one read to the next (0)\n"
     "  --values           print and check each value\n"
     "  --types-db FILE    with --values: the types "
     "(/usr/share/collectd/types.db)\n"
