@@ -43,6 +43,8 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
       next = member;
   }
   int64_t credit = pattern->credit;
+  if (next == NULL)
+    pattern->searched_for = 0;
   if (next == NULL || credit <= 0 ||
       (credit < next->cost && credit < pattern->share))
     return;
@@ -53,6 +55,15 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
   pattern->credit -= next->cost;
   pattern->slots[slot].path = next->path;
   netns_add(set, &pattern->slots[slot]);
+}
+
+static void search(struct netns_pattern *pattern, netns_over_cb over,
+                   void *data) {
+  int64_t begun = netns_cpu_time();
+  if (netns_search(pattern))
+    netns_search_drop(pattern, over, data);
+  pattern->searched_for = netns_cpu_time() - begun;
+  pattern->credit -= pattern->searched_for;
 }
 
 void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
@@ -67,12 +78,11 @@ void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
   for (size_t i = 0; i < NETNS_SLOTS; i++)
     if (pattern->reading[i] != NULL && !netns_is_late(&pattern->slots[i]))
       release(pattern, i);
+  pattern->searched_for -= pattern->share / 2;
   if (pattern->credit <= 0)
     return;
-  int64_t begun = netns_cpu_time();
-  if (netns_search(pattern))
-    netns_search_drop(pattern, over, data);
-  pattern->credit -= netns_cpu_time() - begun;
+  if (pattern->searched_for <= 0)
+    search(pattern, over, data);
   for (size_t i = 0; i < NETNS_SLOTS; i++)
     if (pattern->reading[i] == NULL)
       choose(pattern, set, i);

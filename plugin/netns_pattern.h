@@ -46,12 +46,14 @@ struct netns_pattern {
   size_t num;
   uint16_t index[2 * NETNS_PATTERN_MAX]; /* hash table: position + 1 */
   struct netns_sum sum;
-  uint64_t turn;       /* the last number */
-  uint64_t first_turn; /* the last before this read */
-  int64_t now;         /* ms, when this read began */
-  int64_t share;       /* ns of CPU time for each interval */
-  int64_t credit;      /* ns of it that may still be used */
-  bool searched;       /* it is known what there is */
+  uint64_t turn;        /* the last number */
+  uint64_t first_turn;  /* the last before this read */
+  int64_t now;          /* ms, when this read began */
+  int64_t share;        /* ns of CPU time for each interval */
+  int64_t credit;       /* ns of it that may still be used */
+  int64_t searched_for; /* ns: less of it is left in each interval, and there
+                           is a search when none is */
+  bool searched;        /* it is known what there is */
   bool complete; /* all that were there at the start have had their turn */
 
   bool too_many;    /* there are more than NETNS_PATTERN_MAX */
@@ -67,7 +69,9 @@ void netns_pattern_open(struct netns_pattern *pattern,
 
 /* Begins a read at now, of clock_ms(), after netns_start(): finds what is
  * there, and chooses the first to be read, unless what was read before has used
- * up the budget. interval: ns between two reads. Calls over for each alarm of a
+ * up the budget. How long a search takes is decided by users, who make
+ * processes: it gets half of the budget, unless all that were found have had
+ * their turn. interval: ns between two reads. Calls over for each alarm of a
  * namespace that is not there any more. */
 void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
                          int64_t now, int64_t interval, netns_over_cb over,

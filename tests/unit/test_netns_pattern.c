@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* netns_pattern.c, with netns.c and netns_sum.c: files with a number stand for
  * namespaces with this many time-wait buckets. Link with -Wl,--wrap=setns,
- * --wrap=snapshot_read, and see netns_clock.h. */
+ * --wrap=snapshot_read, --wrap=netns_search, and see netns_clock.h. */
 #include "netns_pattern.h"
 
 #include "check_main.h"
 #include "netns_clock.h"
+#include "netns_search.h"
 #include "temp_tree.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@ static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
 static bool hangs;               /* those whose number is negative */
 static bool inside[NETNS_SLOTS]; /* the slot's read has come to where it does */
 static int64_t cost;             /* ns of CPU time of each read */
+static int64_t search_cost;      /* ns of CPU time of each search */
+static int searches;
 static _Thread_local int here;
 static int reads[2000]; /* by the namespace's number */
 
@@ -88,6 +91,14 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
                            .sockstat = {.tw = abs(here)},
                            .tcp_fin_timeout = abs(here),
                            .tcp_max_tw_buckets = 1000};
+}
+
+bool __real_netns_search(struct netns_pattern *of);
+bool __wrap_netns_search(struct netns_pattern *of);
+bool __wrap_netns_search(struct netns_pattern *of) {
+  searches++;
+  netns_clock_cpu += search_cost;
+  return __real_netns_search(of);
 }
 
 static void let_hang(bool let) {
@@ -321,6 +332,52 @@ START_TEST(one_that_costs_more_than_the_budget_is_read_when_it_is_saved) {
 }
 END_TEST
 
+/* Users decide how many processes there are, and so how long it takes to search
+ * /proc. */
+static const struct {
+  int search, read; /* ms, of 200 in each interval */
+} searches_that_cost[] = {{100, 10},  {300, 10},  {300, 150},
+                          {390, 50},  {500, 10},  {1000, 10},
+                          {5000, 50}, {300, 500}, {2000, 2000}};
+
+START_TEST(a_search_that_costs_more_than_the_budget_starves_no_read) {
+  enum { READS = 400 };
+  const int64_t ms = 1000000, budget = 200 * ms * READS;
+  search_cost = searches_that_cost[_i].search * ms;
+  cost = searches_that_cost[_i].read * ms;
+  size_t all = 0;
+  for (int i = 0; i < READS; i++)
+    all += read_pattern();
+  int64_t used = searches * search_cost + (int64_t)all * cost;
+  int64_t useful = READS * (search_cost + 2 * cost);
+  ck_assert_int_le(used, budget + search_cost + cost);
+  ck_assert_int_ge(used, (useful < budget ? useful : budget) -
+                             2 * (search_cost + cost));
+  /* What was found is read before the next search. */
+  ck_assert_int_ge((int)all + 2, searches);
+  ck_assert_int_le(abs(reads[5] - reads[7]), 1);
+  assert_sum(2, 12);
+}
+END_TEST
+
+START_TEST(half_of_the_budget_is_for_reads) {
+  enum { NAMESPACES = 50, READS = 400 };
+  for (int i = 0; i < NAMESPACES - 2; i++) {
+    char name[32];
+    snprintf(name, sizeof(name), "/run/ns%d", i);
+    number(name, "1");
+  }
+  search_cost = 300000000; /* of 200 ms in each interval */
+  cost = 30000000;
+  size_t all = 0;
+  for (int i = 0; i < READS; i++)
+    all += read_pattern();
+  ck_assert_uint_ge(all * 30, READS * 200 / 2 - 1000);
+  ck_assert_int_ge(searches * 300, READS * 200 / 2 - 1000);
+  assert_sum(NAMESPACES, 12 + NAMESPACES - 2);
+}
+END_TEST
+
 START_TEST(without_time_for_any_there_is_no_sum_until_there_is) {
   for (int i = 0; i < 3; i++) {
     ck_assert_uint_eq(read_pattern_until(0), 0);
@@ -517,6 +574,10 @@ int main(void) {
   tcase_add_test(tcase, what_does_not_fit_into_the_budget_is_read_in_turn);
   tcase_add_test(tcase,
                  one_that_costs_more_than_the_budget_is_read_when_it_is_saved);
+  tcase_add_loop_test(tcase,
+                      a_search_that_costs_more_than_the_budget_starves_no_read,
+                      0, CASES(searches_that_cost));
+  tcase_add_test(tcase, half_of_the_budget_is_for_reads);
   tcase_add_test(tcase, without_time_for_any_there_is_no_sum_until_there_is);
   tcase_add_test(tcase,
                  one_that_hangs_keeps_its_part_and_nobody_from_being_read);
