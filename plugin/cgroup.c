@@ -173,21 +173,53 @@ int cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths, size_t num,
   return !same;
 }
 
+static uint64_t id_at(const struct cgroup_tree *tree, size_t number) {
+  return number < CGROUP_NUM_MAX ? tree->now.entries[number].id
+                                 : tree->gone[number - CGROUP_NUM_MAX].id;
+}
+
+/* The place of the id, or the empty one that it would be put into. There is 1 +
+ * the number of its entry, or from CGROUP_NUM_MAX on of one that is gone. */
+static uint16_t *find_place(struct cgroup_tree *tree, uint64_t id) {
+  size_t i = (size_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+  while (1) {
+    uint16_t *place = &tree->index[i++ & (CGROUP_INDEX_NUM - 1)];
+    if (*place == 0 || id_at(tree, *place - 1u) == id)
+      return place;
+  }
+}
+
+static void note_number(struct cgroup_tree *tree, size_t number) {
+  uint64_t id = id_at(tree, number);
+  uint16_t *place = find_place(tree, id);
+  if (id != 0 && *place == 0)
+    *place = (uint16_t)(number + 1);
+}
+
+/* Only where there is somebody who looks for ids. */
+static void fill_index(struct cgroup_tree *tree) {
+  if (tree->index_generation == tree->generation)
+    return;
+  tree->index_generation = tree->generation;
+  memset(tree->index, 0, sizeof(tree->index));
+  for (size_t i = 0; i < tree->now.num; i++)
+    note_number(tree, i);
+  for (size_t i = 0; i < tree->gone_num && i < CGROUP_GONE_NUM; i++)
+    note_number(tree, CGROUP_NUM_MAX + i);
+}
+
 int cgroup_tree_path(struct cgroup_tree *tree, uint64_t id,
                      char path[CGROUP_PATH_SIZE]) {
-  bool found = false;
   pthread_mutex_lock(&tree->lock);
-  for (size_t i = 0; i < tree->now.num && !found && id != 0; i++)
-    if (tree->now.entries[i].id == id)
-      found = cgroup_list_path(&tree->now, i, "", path, CGROUP_PATH_SIZE);
-  for (size_t i = tree->gone_num;
-       !found && i > 0 && tree->gone_num - i < CGROUP_GONE_NUM && id != 0;
-       i--) {
-    const struct cgroup_gone *gone = &tree->gone[(i - 1) % CGROUP_GONE_NUM];
-    found = gone->id == id;
-    if (found)
-      memcpy(path, gone->path, CGROUP_PATH_SIZE);
-  }
+  fill_index(tree);
+  size_t number = *find_place(tree, id);
+  bool found = number > 0;
+  if (number > CGROUP_NUM_MAX)
+    memcpy(path, tree->gone[number - CGROUP_NUM_MAX - 1].path,
+           CGROUP_PATH_SIZE);
+  else if (found)
+    found =
+        cgroup_list_path(&tree->now, number - 1, "", path, CGROUP_PATH_SIZE);
   pthread_mutex_unlock(&tree->lock);
   if (found && path[0] == '\0')
     memcpy(path, "/", 2);

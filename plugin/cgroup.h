@@ -20,6 +20,12 @@
  * remembered. */
 #define CGROUP_GONE_NUM 1024
 
+/* Places for all of them, by id: a power of 2. */
+#define CGROUP_INDEX_NUM (2 * CGROUP_NUM_MAX)
+_Static_assert(CGROUP_NUM_MAX + CGROUP_GONE_NUM < CGROUP_INDEX_NUM / 4 * 3 &&
+                   CGROUP_NUM_MAX + CGROUP_GONE_NUM <= UINT16_MAX,
+               "some are empty");
+
 /* The kernel reports changes where there is an inotify watch. All programs of
  * a user share max_user_watches of them, 8192 on Linux 5.8: others need some,
  * too. Directories without a watch, and those that could not be entered, are
@@ -41,6 +47,8 @@ struct cgroup_tree {
   struct cgroup_gone *gone;
   size_t gone_num; /* ever */
   unsigned generation;
+  uint16_t index[CGROUP_INDEX_NUM]; /* see find_place() */
+  unsigned index_generation;        /* of the tree that it is of */
 
   /* This is of the one thread that refreshes: */
   struct cgroup_list next;

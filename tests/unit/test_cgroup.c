@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Allocations since it was 0, and which of them fails; 0: none. */
@@ -464,6 +465,51 @@ END_TEST
 
 /* ---- what an unprivileged user can do ---- */
 
+static int64_t cpu_time(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* What it takes to find the paths of these ids, in ns; the least of some times.
+ */
+static int64_t measure_paths(const uint64_t *ids, size_t num) {
+  char path[CGROUP_PATH_SIZE];
+  int64_t least = INT64_MAX;
+  for (int time = 0; time < 5; time++) {
+    int64_t begun = cpu_time();
+    for (size_t i = 0; i < 10000; i++)
+      cgroup_tree_path(&cgroups, ids[i % num], path);
+    int64_t taken = cpu_time() - begun;
+    least = taken < least ? taken : least;
+  }
+  return least;
+}
+
+/* Each of a user's stuck sockets can be of another group. */
+START_TEST(a_path_costs_the_same_however_many_groups_there_are) {
+  enum { FEW = 100, MANY_MORE = 10000 };
+  static uint64_t ids[MANY_MORE];
+  char name[32];
+  int64_t few = 0;
+  make_group("/user");
+  for (int i = 0; i < MANY_MORE; i++) {
+    snprintf(name, sizeof(name), "/user/%d", i);
+    make_group(name);
+    ids[i] = id_of(name);
+    if (i != FEW - 1)
+      continue;
+    ck_assert_int_eq(refresh(), 1);
+    few = measure_paths(ids, FEW);
+  }
+  ck_assert_int_eq(refresh(), 1);
+  ck_assert_int_lt(measure_paths(ids, MANY_MORE), 5 * few);
+  for (int i = 0; i < MANY_MORE; i++)
+    ids[i] = UINT64_MAX - (uint64_t)i;
+  ck_assert_int_lt(measure_paths(ids, MANY_MORE), 5 * few);
+}
+END_TEST
+
 static void nest(const char *path, int depth) {
   int cwd = open(".", O_PATH | O_CLOEXEC);
   ck_assert_int_eq(chdir(path_of(path)), 0);
@@ -874,6 +920,7 @@ int main(void) {
       found, change_below_a_path_is_a_change_and_a_change_beside_it_is_none);
   tcase_add_test(found, a_name_is_known_by_its_id_also_when_it_is_gone);
   tcase_add_test(found, of_those_that_are_gone_the_last_are_known);
+  tcase_add_test(found, a_path_costs_the_same_however_many_groups_there_are);
   tcase_add_loop_test(found,
                       a_nest_4000_deep_costs_what_is_in_it_and_two_descriptors,
                       0, CASES(limits));
