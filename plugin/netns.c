@@ -21,19 +21,13 @@ static int enter(const char *path) {
   return err;
 }
 
-int64_t netns_cpu_time(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void read_inside(struct netns_worker *worker, struct netns *netns) {
   netns->error = enter(netns->path);
   if (netns->error == 0)
     snapshot_read(&netns->reader, &netns->snapshot);
   /* An open netlink socket would keep the namespace after its deletion. */
   diag_dump_disconnect(&netns->reader.dump);
-  int64_t used = netns_cpu_time();
+  int64_t used = clock_cpu_ns();
   netns->cpu = used - worker->used;
   worker->used = used;
 }

@@ -9,7 +9,6 @@
 #include "snapshot.h"
 
 #include <pthread.h>
-#include <time.h>
 
 /* This many are read at a time. All namespaces share the kernel's table of
  * sockets: more at once would take the machine's cores for as many walks of it,
@@ -120,9 +119,6 @@ void netns_exchange(struct netns *slot, struct netns_past *past);
 
 /* Does a read go on that was given up? */
 bool netns_is_late(const struct netns *netns);
-
-/* That this thread has used, in ns. */
-int64_t netns_cpu_time(void);
 
 /* Waits until another read has ended, and returns its namespace. NULL: there
  * are no more; the rest is given up, because the deadline, of clock_ms(), is

@@ -3,6 +3,7 @@
  * tcpstates.c. */
 #include "netns_pattern.h"
 
+#include "clock.h"
 #include "netns_search.h"
 #include "number.h"
 #include "printable.h"
@@ -59,10 +60,10 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
 
 static void search(struct netns_pattern *pattern, netns_over_cb over,
                    void *data) {
-  int64_t begun = netns_cpu_time();
+  int64_t begun = clock_cpu_ns();
   if (netns_search(pattern))
     netns_search_drop(pattern, over, data);
-  pattern->searched_for = netns_cpu_time() - begun;
+  pattern->searched_for = clock_cpu_ns() - begun;
   pattern->credit -= pattern->searched_for;
 }
 
@@ -152,7 +153,7 @@ static void clear_slots(struct netns_pattern *pattern) {
 
 size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
                          void *data) {
-  int64_t begun = netns_cpu_time();
+  int64_t begun = clock_cpu_ns();
   clear_slots(pattern);
   bool complete = pattern->searched;
   size_t num = 0;
@@ -177,7 +178,7 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
                         (double)(pattern->now - oldest) / 1000},
        data);
   size_t values = 1 + (num > 0) + netns_sum_each(&pattern->sum, cb, data);
-  pattern->credit -= netns_cpu_time() - begun;
+  pattern->credit -= clock_cpu_ns() - begun;
   return values;
 }
 
