@@ -4,6 +4,7 @@
 #include "stuck.h"
 
 #include "cgroup_walk.h"
+#include "clock.h"
 #include "hostname.h"
 
 #include <errno.h>
@@ -41,12 +42,15 @@ static void update(struct work *work, const struct holder *holder,
       alarms_find(&stuck->alarms, name, holder->state, wanted);
   if (alarm == NULL)
     return;
+  const struct settings *settings = work->read->settings;
   bool everyone = strcmp(name, "all") == 0;
   uint32_t missed = everyone ? 0 : stuck->holders.missed;
   enum alarm_event event =
       alarm_update(alarm, holder->num, holder->num + missed, work->limit);
   if (event == ALARM_NONE || work->due == NULL ||
-      work->due_num == STUCK_NOTICES)
+      work->due_num == STUCK_NOTICES ||
+      (event == ALARM_WARNING && settings->notify_processes &&
+       clock_ms() < stuck->search_from))
     return;
   struct due *due = &work->due[work->due_num++];
   due->alarm = alarm;
@@ -55,8 +59,8 @@ static void update(struct work *work, const struct holder *holder,
   due->evidence.everyone = everyone;
   due->evidence.holder = *holder;
   due->evidence.at_least = missed > 0;
-  due->evidence.after = work->read->settings->stuck_after;
-  due->evidence.with_peers = work->read->settings->notify_peers;
+  due->evidence.after = settings->stuck_after;
+  due->evidence.with_peers = settings->notify_peers;
   snprintf(due->evidence.name, sizeof(due->evidence.name), "%s", name);
   snprintf(due->evidence.cgroup, sizeof(due->evidence.cgroup), "%s", path);
   service_name(due->evidence.service, path);
@@ -122,8 +126,11 @@ static int gather_listener(const struct diag_socket *socket, void *data) {
 static void find_processes(struct work *work) {
   struct processes found[STUCK_NOTICES];
   struct stuck *stuck = work->stuck;
+  int64_t begun = clock_cpu_ns();
   stuck->search =
       process_find(work->read->proc, &work->sockets, found, work->due_num);
+  stuck->search_from =
+      clock_ms() + (clock_cpu_ns() - begun) / 1000000 * STUCK_SEARCH_PAUSE;
   stuck->no_processes = stuck->search.error != 0 || stuck->search.refused > 0 ||
                         stuck->search.found == 0;
   for (size_t i = 0; i < work->due_num; i++) {

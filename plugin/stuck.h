@@ -12,6 +12,11 @@
 /* This many are notified of in one read at most; the others in the next. */
 #define STUCK_NOTICES PROCESS_HOLDERS
 
+/* Users decide how many processes and descriptors a search for NotifyProcesses
+ * reads, and how often it is due. The next one begins only when this many times
+ * the CPU time of the last one have passed; until then a WARNING waits. */
+#define STUCK_SEARCH_PAUSE 19
+
 /* What is kept from one read to the next. Zero-initialised except for
  * whose.tree it is ready for use. */
 struct stuck {
@@ -24,6 +29,8 @@ struct stuck {
   bool no_cgroups;
   bool no_processes;
   struct process_search search;
+  int64_t
+      search_from; /* clock_ms(); the next one begins then at the earliest */
 };
 
 /* What it takes to find out more: of the namespace that was read. */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define AFTER 60
 #define NOW UINT64_C(1000000) /* ms */
@@ -65,6 +66,35 @@ int __wrap_hostname_ask(const char *mount, const char *procfs,
   }
   asked++;
   return ask_error;
+}
+
+static int64_t time_of(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What a search takes, ms of CPU time. */
+static int64_t search_takes;
+static unsigned searches;
+
+struct process_search __real_process_find(const char *procfs,
+                                          const struct process_sockets *of,
+                                          struct processes *holders,
+                                          size_t num);
+struct process_search __wrap_process_find(const char *procfs,
+                                          const struct process_sockets *of,
+                                          struct processes *holders,
+                                          size_t num);
+struct process_search __wrap_process_find(const char *procfs,
+                                          const struct process_sockets *of,
+                                          struct processes *holders,
+                                          size_t num) {
+  int64_t begun = time_of(CLOCK_THREAD_CPUTIME_ID);
+  searches++;
+  while (time_of(CLOCK_THREAD_CPUTIME_ID) - begun < search_takes)
+    continue;
+  return __real_process_find(procfs, of, holders, num);
 }
 
 /* The next allocation that fails, counted from 1; 0: none. */
@@ -330,6 +360,44 @@ START_TEST(processes_are_counted_when_asked_for) {
 }
 END_TEST
 
+/* Users decide how many processes and descriptors are to be read, and how often
+ * their sockets are too many. */
+START_TEST(searches_take_a_twentieth_of_the_time_at_most) {
+  settings.notify_processes = true;
+  search_takes = 100;
+  add(TCP_CLOSE_WAIT, 1, LIMIT);
+  read_all();
+  ck_assert_uint_eq(read_all(), 1);
+  ck_assert_uint_eq(searches, 1);
+  int64_t said = time_of(CLOCK_MONOTONIC);
+
+  /* An OKAY needs none. */
+  remove_last(LIMIT);
+  read_all();
+  ck_assert_uint_eq(read_all(), 1);
+  find_notice("api.service", ALARM_OKAY);
+  ck_assert_uint_eq(searches, 1);
+
+  add(TCP_CLOSE_WAIT, 2, LIMIT);
+  while (read_all() == 0)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  find_notice("web.service", ALARM_WARNING);
+  ck_assert_uint_eq(searches, 2);
+  ck_assert_int_ge(time_of(CLOCK_MONOTONIC) - said, 19 * search_takes);
+}
+END_TEST
+
+START_TEST(a_warning_that_names_no_processes_waits_for_no_search) {
+  add(TCP_CLOSE_WAIT, 1, LIMIT);
+  read_all();
+  ck_assert_uint_eq(read_all(), 1);
+  add(TCP_CLOSE_WAIT, 2, LIMIT);
+  read_all();
+  ck_assert_uint_eq(read_all(), 1);
+  ck_assert_uint_eq(searches, 0);
+}
+END_TEST
+
 START_TEST(what_a_read_that_was_given_up_found_is_told_after_the_next) {
   add(TCP_CLOSE_WAIT, 1, 10);
   read_all();
@@ -476,6 +544,8 @@ int main(void) {
   tcase_add_test(tc, several_control_groups_of_one_name_are_one_holder);
   tcase_add_test(tc, eight_are_told_in_a_read_and_the_others_in_the_next);
   tcase_add_loop_test(tc, processes_are_counted_when_asked_for, 0, 2);
+  tcase_add_test(tc, searches_take_a_twentieth_of_the_time_at_most);
+  tcase_add_test(tc, a_warning_that_names_no_processes_waits_for_no_search);
   tcase_add_test(tc,
                  what_a_read_that_was_given_up_found_is_told_after_the_next);
   tcase_add_test(tc, the_service_s_own_processes_are_searched_first);
