@@ -4,6 +4,7 @@
  */
 #include "culprits.h"
 
+#include "clock.h"
 #include "netns_sums.h"
 #include "number.h"
 #include "proc_walk.h"
@@ -31,7 +32,9 @@ struct search {
   struct process_search result;
   struct candidate *candidates;
   size_t num, size;
-  int left; /* descriptors that may still be read */
+  int left;      /* descriptors that may still be read */
+  int64_t until; /* when tables have been read for long enough, of
+                    clock_cpu_ns() */
   /* Where the candidates' processes are; this process's is the first. */
   struct {
     ino_t ino;
@@ -169,14 +172,17 @@ static int take_socket(const struct diag_socket *socket, void *data) {
   return 0;
 }
 
-/* Reads /proc/PID/net/tcp or tcp6, in which the inode is the tenth word. */
+/* Reads /proc/PID/net/tcp or tcp6, in which the inode is the tenth word.
+ * Returns 0 or -errno; -ETIME: not to its end. */
 static int read_table(struct search *search, uint32_t pid, const char *file) {
   char path[256], line[512];
   snprintf(path, sizeof(path), "%.200s/%u/net/%s", search->proc, pid, file);
   FILE *table = fopen(path, "re");
   if (table == NULL)
     return -errno;
-  while (fgets(line, sizeof(line), table) != NULL) {
+  bool in_time;
+  while ((in_time = clock_cpu_ns() < search->until) &&
+         fgets(line, sizeof(line), table) != NULL) {
     char *rest = line, *word = NULL;
     for (int i = 0; i < 10; i++)
       word = strtok_r(i == 0 ? line : NULL, " \n", &rest);
@@ -185,7 +191,7 @@ static int read_table(struct search *search, uint32_t pid, const char *file) {
         number_parse(word, strlen(word), UINT32_MAX, &inode) == 0)
       note_state(search, (uint32_t)inode);
   }
-  int err = ferror(table) ? -EIO : 0;
+  int err = ferror(table) ? -EIO : in_time ? 0 : -ETIME;
   fclose(table);
   return err;
 }
@@ -203,6 +209,7 @@ static int find_states(struct search *search, struct diag_dump *dump) {
   const struct diag_request request = {.states = (1u << (TCP_CLOSING + 1)) -
                                                  (1u << TCP_ESTABLISHED)};
   int err = diag_dump_run(dump, &request, take_socket, search);
+  search->until = clock_cpu_ns() + CULPRITS_TABLES_NS;
   for (uint32_t i = 1; i < search->namespaces_num && err == 0; i++) {
     uint32_t pid = search->namespaces[i].pid;
     int err6 = read_table(search, pid, "tcp6");

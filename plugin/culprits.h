@@ -11,6 +11,11 @@
  * of processes in this many are distinguished: those that were found first. */
 #define CULPRITS_NAMESPACES 32
 
+/* To read one of the others has the kernel walk the sockets of all, twice: 0.9
+ * s among a million. When they have taken this much CPU time, the rest is not
+ * read. */
+#define CULPRITS_TABLES_NS INT64_C(2000000000)
+
 /* Finds them: reads all descriptors, up to PROCESS_DESCRIPTORS_MAX of all and
  * PROCESS_DESCRIPTORS_EACH of one process; then dumps all sockets of this
  * namespace with dump, and reads those of the other namespaces from /proc; and
