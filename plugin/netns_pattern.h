@@ -19,8 +19,7 @@
 #define NETNS_PATTERN_KEEP 300000
 
 struct netns_member {
-  dev_t dev; /* its file's, which tell it from all others */
-  ino_t ino;
+  ino_t ino;     /* its file's, which tells it from all others */
   char *path;    /* that leads to it */
   bool found;    /* in the last search */
   bool busy;     /* a read of it goes on, perhaps late */

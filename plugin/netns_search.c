@@ -10,15 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint16_t *find_index(struct netns_pattern *pattern, dev_t dev,
-                            ino_t ino) {
+static uint16_t *find_index(struct netns_pattern *pattern, ino_t ino) {
   const size_t mask = 2 * NETNS_PATTERN_MAX - 1;
   for (size_t i = (size_t)ino;; i++) {
     uint16_t *at = &pattern->index[i & mask];
-    if (*at == 0)
-      return at;
-    const struct netns_member *member = pattern->members[*at - 1];
-    if (member->ino == ino && member->dev == dev)
+    if (*at == 0 || pattern->members[*at - 1]->ino == ino)
       return at;
   }
 }
@@ -32,8 +28,8 @@ static void search_failed(struct netns_pattern *pattern, const char *path,
   printable(pattern->failed);
 }
 
-static int add_member(struct netns_pattern *pattern, uint16_t *at,
-                      const struct stat *status, const char *path) {
+static int add_member(struct netns_pattern *pattern, uint16_t *at, ino_t ino,
+                      const char *path) {
   struct netns_member *member = calloc(1, sizeof(*member));
   char *copy = strdup(path);
   if (member == NULL || copy == NULL) {
@@ -41,10 +37,7 @@ static int add_member(struct netns_pattern *pattern, uint16_t *at,
     free(copy);
     return -ENOMEM;
   }
-  *member = (struct netns_member){.dev = status->st_dev,
-                                  .ino = status->st_ino,
-                                  .path = copy,
-                                  .found = true};
+  *member = (struct netns_member){.ino = ino, .path = copy, .found = true};
   pattern->members[pattern->num++] = member;
   *at = (uint16_t)pattern->num;
   return 0;
@@ -60,15 +53,18 @@ static void note_path(struct netns_pattern *pattern, const struct stat *own,
       search_failed(pattern, path, err);
     return;
   }
-  if (status.st_ino == own->st_ino && status.st_dev == own->st_dev)
+  /* All namespaces are of one file system. Others' files take no place. */
+  if (status.st_dev != own->st_dev)
+    search_failed(pattern, path, -EINVAL);
+  if (status.st_dev != own->st_dev || status.st_ino == own->st_ino)
     return;
-  uint16_t *at = find_index(pattern, status.st_dev, status.st_ino);
+  uint16_t *at = find_index(pattern, status.st_ino);
   if (*at == 0 && pattern->num == NETNS_PATTERN_MAX) {
     pattern->too_many = true;
     return;
   }
   if (*at == 0) {
-    int err = add_member(pattern, at, &status, path);
+    int err = add_member(pattern, at, status.st_ino, path);
     if (err != 0)
       search_failed(pattern, path, err);
     return;
@@ -92,7 +88,7 @@ static void fill_index(struct netns_pattern *pattern) {
   for (size_t i = 0; i < pattern->num; i++) {
     struct netns_member *member = pattern->members[i];
     member->found = false;
-    *find_index(pattern, member->dev, member->ino) = (uint16_t)(i + 1);
+    *find_index(pattern, member->ino) = (uint16_t)(i + 1);
   }
 }
 

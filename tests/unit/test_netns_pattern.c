@@ -529,6 +529,24 @@ START_TEST(a_path_that_cannot_be_followed_is_said) {
 }
 END_TEST
 
+/* Who may write where a pattern leads to could take all places with files. */
+START_TEST(what_is_no_namespace_is_said_and_takes_no_place) {
+  temp_tree_link(&tree, "/run/file", "/proc/version");
+  for (int i = 0; i < 3; i++) {
+    ck_assert_uint_eq(read_pattern(), 2);
+    ck_assert_uint_eq(pattern.num, 2);
+    assert_sum(2, 12);
+    assert_error(-EINVAL, "/run/file");
+    const char *reason;
+    netns_pattern_error(&pattern, &reason);
+    ck_assert_str_eq(reason, "this file is not a network namespace");
+  }
+  temp_tree_delete(&tree, "/run/file");
+  read_pattern();
+  assert_error(0, "");
+}
+END_TEST
+
 START_TEST(without_a_way_to_know_its_own_namespace_nothing_is_counted) {
   temp_tree_delete(&tree, "/proc/self/ns/net");
   ck_assert_uint_eq(read_pattern(), 0);
@@ -590,6 +608,7 @@ int main(void) {
                  as_many_that_hang_as_there_are_slots_stop_the_pattern_only);
   tcase_add_test(tcase, one_that_denies_entry_is_said_and_no_part);
   tcase_add_test(tcase, a_path_that_cannot_be_followed_is_said);
+  tcase_add_test(tcase, what_is_no_namespace_is_said_and_takes_no_place);
   tcase_add_test(tcase,
                  without_a_way_to_know_its_own_namespace_nothing_is_counted);
   tcase_add_test(tcase, there_is_a_bound);
