@@ -95,10 +95,20 @@ static bool is_of_process(const char *path) {
          strcmp(path + len - end_len, end) == 0;
 }
 
+/* Is there a namespace? All are of one file system. */
+static bool is_namespace(const struct pinned *pinned, const char *path) {
+  char own_path[256];
+  snprintf(own_path, sizeof(own_path), "%.200s/self/ns/net", pinned->proc);
+  struct stat own, status;
+  return stat(own_path, &own) == 0 && stat(path, &status) == 0 &&
+         status.st_dev == own.st_dev;
+}
+
 static int add_path(struct pinned *pinned, const char *path) {
   struct stat status;
   if (stat(path, &status) == 0)
-    return add_pin(pinned, status.st_ino, "", path);
+    return is_namespace(pinned, path) ? add_pin(pinned, status.st_ino, "", path)
+                                      : 0;
   int err = -errno;
   return netns_is_gone(err) ? 0 : failed(pinned, path, err);
 }
@@ -157,15 +167,6 @@ static void give(struct pinned *pinned, size_t slot, size_t *next, bool all) {
   memcpy(pinned->slots[slot].path, pin->path, sizeof(pin->path));
   netns->path = pinned->slots[slot].path;
   netns_add(&pinned->set, netns);
-}
-
-/* Is there a namespace? */
-static bool is_namespace(const struct pinned *pinned, const char *path) {
-  char own_path[256];
-  snprintf(own_path, sizeof(own_path), "%.200s/self/ns/net", pinned->proc);
-  struct stat own, status;
-  return stat(own_path, &own) == 0 && stat(path, &status) == 0 &&
-         status.st_dev == own.st_dev;
 }
 
 static int take(struct pinned *pinned, const struct netns *netns,
