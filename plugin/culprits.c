@@ -124,11 +124,9 @@ static int take_process(uint32_t pid, void *data) {
   DIR *dir = process_open(&search->result, search->proc, pid);
   if (dir == NULL)
     return 0;
-  char who[16];
   ino_t ino;
   size_t num = search->num, namespaces_num = search->namespaces_num;
-  snprintf(who, sizeof(who), "%u", (unsigned)pid);
-  int unknown = netns_sums_identify(search->proc, who, &ino), err = 0;
+  int unknown = netns_sums_identify(search->proc, pid, &ino), err = 0;
   if (unknown == 0)
     err = take_descriptors(search, dir, pid, note_namespace(search, ino, pid));
   else
@@ -260,7 +258,7 @@ struct process_search culprits_find(const char *proc, struct diag_dump *dump,
                           .result = {.complete = true},
                           .left = PROCESS_DESCRIPTORS_MAX};
   *out = (struct processes){.num = 0};
-  int err = netns_sums_identify(proc, "thread-self", &search.namespaces[0].ino);
+  int err = netns_sums_identify(proc, 0, &search.namespaces[0].ino);
   search.namespaces_num = 1;
   if (err == 0)
     err = proc_walk(proc, take_process, &search);

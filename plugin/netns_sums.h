@@ -15,13 +15,13 @@ struct netns_sums {
   int64_t orphan; /* likewise */
 };
 
-/* Finds out which namespace the process is in: who is the name of its directory
- * under proc. Returns 0; -ENOENT or -ESRCH: it has ended; or -errno of stat(2).
- */
-int netns_sums_identify(const char *proc, const char *who, ino_t *ino);
+/* Finds out which namespace the process is in; pid: 0: this thread. proc is
+ * where procfs is mounted. Returns 0; -ENOENT or -ESRCH: it has ended; or
+ * -errno of stat(2). */
+int netns_sums_identify(const char *proc, uint32_t pid, ino_t *ino);
 
 /* Reads them. Returns as above, or as proc_file_read() and proc_text_sockstat()
  * do; *out is untouched on error. */
-int netns_sums_read(const char *proc, const char *who, struct netns_sums *out);
+int netns_sums_read(const char *proc, uint32_t pid, struct netns_sums *out);
 
 #endif

@@ -240,10 +240,8 @@ static bool is_of_holder(const struct work *work, uint32_t pid) {
 }
 
 static bool is_in_netns(const struct work *work, uint32_t pid) {
-  char who[16];
   ino_t netns;
-  snprintf(who, sizeof(who), "%u", pid);
-  return netns_sums_identify(work->proc, who, &netns) == 0 &&
+  return netns_sums_identify(work->proc, pid, &netns) == 0 &&
          netns == work->netns;
 }
 
@@ -303,7 +301,7 @@ struct process_search process_find(const char *proc,
     sockets->slots[i].pid = 0;
   if (sockets->num == 0)
     return work.search;
-  if (netns_sums_identify(proc, "thread-self", &work.netns) != 0)
+  if (netns_sums_identify(proc, 0, &work.netns) != 0)
     work.netns = 0;
   for (size_t i = 0; i < PROCESS_HOLDERS; i++)
     work.services = work.services || sockets->services[i][0] != '\0';

@@ -252,7 +252,7 @@ void snapshot_read(struct snapshot_reader *reader, struct snapshot *out) {
   snapshot_read_files(reader, out);
   uint32_t states = settings_states(reader->settings);
   if (reader->settings->report & REPORT_SUMS)
-    out->sums_error = netns_sums_read(reader->proc, "thread-self", &out->sums);
+    out->sums_error = netns_sums_read(reader->proc, 0, &out->sums);
   if (states != 0)
     out->sockets_error = count_sockets(reader, out, states);
   else if (settings_need_unhashed(reader->settings))

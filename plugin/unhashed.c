@@ -43,9 +43,7 @@ static bool is_gone(int err) { return err == -ENOENT || err == -ESRCH; }
 
 static int read_sums(struct unhashed *u, uint32_t pid,
                      struct netns_sums *sums) {
-  char who[16];
-  snprintf(who, sizeof(who), "%u", (unsigned)pid);
-  int err = netns_sums_read(u->proc, who, sums);
+  int err = netns_sums_read(u->proc, pid, sums);
   if (err != 0)
     return err;
   u->alloc = sums->alloc < u->alloc ? sums->alloc : u->alloc;
@@ -81,10 +79,8 @@ static int take_process(uint32_t pid, void *data) {
   struct unhashed *u = data;
   if (++u->processes > UNHASHED_PROCESSES_MAX)
     return -E2BIG;
-  char who[16];
-  snprintf(who, sizeof(who), "%u", (unsigned)pid);
   ino_t ino;
-  int err = netns_sums_identify(u->proc, who, &ino);
+  int err = netns_sums_identify(u->proc, pid, &ino);
   if (err == -EACCES || err == -EPERM)
     u->hidden = true;
   if (err != 0)
@@ -201,7 +197,7 @@ static bool see_all(struct unhashed *u) {
   }
   /* If any processes are hidden, this one is, too. */
   ino_t ino;
-  int err = netns_sums_identify(u->proc, "1", &ino);
+  int err = netns_sums_identify(u->proc, 1, &ino);
   if (err != 0)
     set_gap(u, UNHASHED_HIDDEN, 0);
   return err == 0;
@@ -288,7 +284,7 @@ static int64_t read_again(struct unhashed *u, int64_t most) {
   if (u->num > 1) {
     u->alloc = INT64_MAX;
     again = read_all(u, false) == 0 ? subtract(u) : u->value;
-  } else if (netns_sums_read(u->proc, "thread-self", &sums) == 0) {
+  } else if (netns_sums_read(u->proc, 0, &sums) == 0) {
     again = difference(sums.alloc, sums.inuse);
   }
   again = again < u->value ? again : u->value;

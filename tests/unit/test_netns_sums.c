@@ -28,11 +28,11 @@ static void end(void) { temp_tree_remove(&proc); }
 START_TEST(sums_are_of_both_families) {
   struct netns_sums sums;
   ino_t ino;
-  ck_assert_int_eq(netns_sums_read(proc.root, "7", &sums), 0);
+  ck_assert_int_eq(netns_sums_read(proc.root, 7, &sums), 0);
   ck_assert_int_eq(sums.inuse, 90);
   ck_assert_int_eq(sums.alloc, 150);
   ck_assert_int_eq(sums.orphan, 3);
-  ck_assert_int_eq(netns_sums_identify(proc.root, "7", &ino), 0);
+  ck_assert_int_eq(netns_sums_identify(proc.root, 7, &ino), 0);
   ck_assert_uint_eq(sums.ino, ino);
 }
 END_TEST
@@ -40,7 +40,7 @@ END_TEST
 START_TEST(without_ipv6_there_is_one) {
   struct netns_sums sums;
   temp_tree_delete(&proc, "/7/net/sockstat6");
-  ck_assert_int_eq(netns_sums_read(proc.root, "7", &sums), 0);
+  ck_assert_int_eq(netns_sums_read(proc.root, 7, &sums), 0);
   ck_assert_int_eq(sums.inuse, 60);
 }
 END_TEST
@@ -65,7 +65,7 @@ START_TEST(what_cannot_be_read_leaves_the_result_as_it_was) {
   temp_tree_delete(&proc, broken[_i].file);
   if (broken[_i].text != NULL)
     temp_tree_file(&proc, broken[_i].file, broken[_i].text);
-  ck_assert_int_eq(netns_sums_read(proc.root, "7", &sums), broken[_i].error);
+  ck_assert_int_eq(netns_sums_read(proc.root, 7, &sums), broken[_i].error);
   ck_assert_mem_eq(&sums, &before, sizeof(sums));
 }
 END_TEST
@@ -73,19 +73,18 @@ END_TEST
 START_TEST(process_that_is_not_there_is_an_error) {
   struct netns_sums sums;
   ino_t ino;
-  ck_assert_int_eq(netns_sums_read(proc.root, "8", &sums), -ENOENT);
-  ck_assert_int_eq(netns_sums_identify(proc.root, "8", &ino), -ENOENT);
+  ck_assert_int_eq(netns_sums_read(proc.root, 8, &sums), -ENOENT);
+  ck_assert_int_eq(netns_sums_identify(proc.root, 8, &ino), -ENOENT);
 }
 END_TEST
 
 START_TEST(processes_of_one_namespace_have_the_same_number) {
-  char parent[16];
   ino_t own, thread, other;
-  snprintf(parent, sizeof(parent), "%d", (int)getppid());
-  if (netns_sums_identify("/proc", "self", &own) != 0)
+  if (netns_sums_identify("/proc", (uint32_t)getpid(), &own) != 0)
     return; /* qemu's user emulation */
-  ck_assert_int_eq(netns_sums_identify("/proc", "thread-self", &thread), 0);
-  ck_assert_int_eq(netns_sums_identify("/proc", parent, &other), 0);
+  ck_assert_int_eq(netns_sums_identify("/proc", 0, &thread), 0);
+  ck_assert_int_eq(netns_sums_identify("/proc", (uint32_t)getppid(), &other),
+                   0);
   ck_assert_uint_eq(own, thread);
   ck_assert_uint_eq(own, other);
 }

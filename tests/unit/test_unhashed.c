@@ -32,27 +32,27 @@ int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data) {
   return err != 0 ? err : __real_proc_walk(path, cb, data);
 }
 
-static const char *refused; /* a process that may not be inspected */
-int __real_netns_sums_identify(const char *path, const char *who, ino_t *ino);
-int __wrap_netns_sums_identify(const char *path, const char *who, ino_t *ino);
-int __wrap_netns_sums_identify(const char *path, const char *who, ino_t *ino) {
-  return refused != NULL && strcmp(who, refused) == 0
+static uint32_t refused; /* a process that may not be inspected */
+int __real_netns_sums_identify(const char *path, uint32_t pid, ino_t *ino);
+int __wrap_netns_sums_identify(const char *path, uint32_t pid, ino_t *ino);
+int __wrap_netns_sums_identify(const char *path, uint32_t pid, ino_t *ino) {
+  return pid == refused && pid != 0
              ? -EACCES
-             : __real_netns_sums_identify(path, who, ino);
+             : __real_netns_sums_identify(path, pid, ino);
 }
 
-static const char *unreadable;         /* a process whose sums are not given */
+static uint32_t unreadable;            /* a process whose sums are not given */
 static const struct netns_sums *reads; /* what the next ones say; alloc of -1:
                                           they fail */
-int __real_netns_sums_read(const char *path, const char *who,
+int __real_netns_sums_read(const char *path, uint32_t pid,
                            struct netns_sums *out);
-int __wrap_netns_sums_read(const char *path, const char *who,
+int __wrap_netns_sums_read(const char *path, uint32_t pid,
                            struct netns_sums *out);
-int __wrap_netns_sums_read(const char *path, const char *who,
+int __wrap_netns_sums_read(const char *path, uint32_t pid,
                            struct netns_sums *out) {
-  if (unreadable != NULL && strcmp(who, unreadable) == 0)
+  if (pid == unreadable && pid != 0)
     return -EMFILE;
-  int err = __real_netns_sums_read(path, who, out);
+  int err = __real_netns_sums_read(path, pid, out);
   if (err != 0 || reads == NULL)
     return err;
   out->inuse = reads->inuse;
@@ -447,7 +447,7 @@ END_TEST
 START_TEST(namespace_without_process_counts) {
   pinned_num = 2;
   pinned[0] = (struct netns_sums){.ino = 1, .inuse = 8, .alloc = 150};
-  __real_netns_sums_identify(proc.root, "1", &pinned[1].ino);
+  __real_netns_sums_identify(proc.root, 1, &pinned[1].ino);
   pinned[1].inuse = 90;
   pinned[1].alloc = 150;
   ck_assert_int_eq(read_with(90), 52);
@@ -506,11 +506,11 @@ START_TEST(sums_that_cannot_be_read_change_nothing) {
   alloc = 135;
   set_sums("a", 60, 30);
   set_sums("b", 40, 0);
-  unreadable = "30";
+  unreadable = 30;
   for (unsigned i = 0; i < 4 * UNHASHED_SUMS_READS; i++)
     ck_assert_int_eq(read_with(90), 100);
   /* They are read as soon as they can be. */
-  unreadable = NULL;
+  unreadable = 0;
   ck_assert_int_eq(read_with(90), 5);
 }
 END_TEST
@@ -581,7 +581,7 @@ START_TEST(hidden_processes_are_a_gap) {
   ck_assert_int_eq(unhashed->gap, UNHASHED_HIDDEN);
   add_process(1, "a");
   ck_assert_int_eq(read_with(90), 60);
-  refused = "20";
+  refused = 20;
   alloc += 100;
   ck_assert_int_eq(read_with(90), PROC_UNKNOWN);
   ck_assert_int_eq(unhashed->gap, UNHASHED_HIDDEN);
