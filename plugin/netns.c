@@ -32,11 +32,11 @@ static void read_inside(struct netns_worker *worker, struct netns *netns) {
   worker->used = used;
 }
 
-/* The next in turn; NULL: none waits. */
-static struct netns *find_waiting(struct netns_set *set) {
+/* The next in turn that is in this state; NULL: none is. */
+static struct netns *find(struct netns_set *set, enum netns_state state) {
   for (size_t i = 0; i < set->num; i++) {
     struct netns *netns = &set->netns[(set->next + i) % set->num];
-    if (netns->state == NETNS_WAITING)
+    if (netns->state == state)
       return netns;
   }
   return NULL;
@@ -54,7 +54,7 @@ static void *work(void *data) {
   struct netns_set *set = worker->set;
   pthread_mutex_lock(&set->lock);
   while (!worker->late && !set->stop) {
-    struct netns *netns = find_waiting(set);
+    struct netns *netns = find(set, NETNS_WAITING);
     if (netns == NULL) {
       pthread_cond_wait(&set->work, &set->lock);
       continue;
@@ -66,7 +66,8 @@ static void *work(void *data) {
     if (!worker->late)
       netns->state = NETNS_ENDED;
     worker->netns = NULL;
-    if (find_waiting(set) == NULL) /* else it goes on, and nobody need wake */
+    if (find(set, NETNS_WAITING) ==
+        NULL) /* else it goes on, and nobody need wake */
       pthread_cond_signal(&set->done);
   }
   worker->ended = true;
@@ -242,7 +243,7 @@ static bool add_workers(struct netns_set *set, int64_t deadline) {
       break;
     set->full = worker == NULL;
     if (!set->full) {
-      struct netns *netns = find_waiting(set);
+      struct netns *netns = find(set, NETNS_WAITING);
       netns->error = -err;
       netns->state = NETNS_ENDED;
     }
@@ -287,26 +288,20 @@ static void stop(struct netns_set *set) {
   set->stop = true;
 }
 
-static struct netns *find_ended(struct netns_set *set) {
-  for (size_t i = 0; i < set->num; i++)
-    if (set->netns[i].state == NETNS_ENDED)
-      return &set->netns[i];
-  return NULL;
-}
-
 struct netns *netns_next(struct netns_set *set, int64_t deadline) {
   pthread_mutex_lock(&set->lock);
   while (1) {
     if (clock_ms() >= deadline)
       stop(set);
     int64_t until = give_up(set, deadline);
-    if (find_ended(set) != NULL || set->stop || !add_workers(set, deadline))
+    if (find(set, NETNS_ENDED) != NULL || set->stop ||
+        !add_workers(set, deadline))
       break;
     const struct timespec time = {.tv_sec = (time_t)(until / 1000),
                                   .tv_nsec = (long)(until % 1000) * 1000000};
     pthread_cond_timedwait(&set->done, &set->lock, &time);
   }
-  struct netns *netns = find_ended(set);
+  struct netns *netns = find(set, NETNS_ENDED);
   if (netns != NULL)
     netns->state = NETNS_IDLE;
   else
