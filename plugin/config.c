@@ -254,11 +254,9 @@ static int read_namespace(const struct config_option *option, unsigned arg) {
                          "<%s \"%.100s\">: a path needs a short name for its "
                          "groups, and so do several; " NAME_HELP,
                          item->key, text);
-  if (namespace->name == NULL) {
-    err = set_name(option, namespace, text);
-    if (err != 0)
-      return err;
-  }
+  err = namespace->name == NULL ? set_name(option, namespace, text) : 0;
+  if (err != 0)
+    return err;
   const char *fault = find_fault(option->settings, namespace);
   if (fault != NULL)
     return config_refuse(option, "<%s \"%.100s\">: the name %s; " NAME_HELP,
@@ -268,8 +266,8 @@ static int read_namespace(const struct config_option *option, unsigned arg) {
                          "<%s \"%.100s\">: NamespaceBudget is for patterns; "
                          "leave it out: one namespace is read each time",
                          item->key, text);
-  const bool given = namespace->budget != 0;
-  namespace->budget = given ? namespace->budget : SETTINGS_NAMESPACE_BUDGET;
+  if (namespace->budget == 0)
+  namespace->budget = SETTINGS_NAMESPACE_BUDGET;
   return 0;
 }
 
