@@ -33,7 +33,7 @@ static int add_pin(struct pinned *pinned, uint64_t inode, const char *root,
     if (pinned->pins[i].inode == inode)
       return 0;
   if (pinned->num == PINNED_MAX)
-    return -E2BIG;
+    return -ENOSPC;
   if (pinned->pins == NULL)
     pinned->pins = calloc(PINNED_MAX, sizeof(*pinned->pins));
   if (pinned->pins == NULL)

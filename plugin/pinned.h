@@ -43,8 +43,9 @@ void pinned_open(struct pinned *pinned, const char *proc,
                  const struct settings *wanted);
 
 /* Finds out which there are: in the mount table of this process, in that of
- * process 1, and in the configuration. Returns 0; -E2BIG: more than PINNED_MAX;
- * -ENOMEM; or an error of mountinfo_each() or stat(2), of failed. */
+ * process 1, and in the configuration. Returns 0; -ENOSPC: more than
+ * PINNED_MAX; -ENOMEM; or an error of mountinfo_each() or stat(2), of failed.
+ */
 int pinned_find(struct pinned *pinned);
 
 /* Takes the sums of one. Returns whether it is alone. */

@@ -224,9 +224,9 @@ static bool walk(struct unhashed *u, int64_t now, int64_t deadline) {
   if (err == 0)
     err = pinned_read(&u->pinned, true, deadline, take_pinned, u);
   if (err == 0 && u->full)
-    err = -E2BIG;
+    err = -ENOSPC;
   if (err != 0)
-    set_gap(u, err == -E2BIG ? UNHASHED_NAMESPACES : UNHASHED_PINNED, err);
+    set_gap(u, err == -ENOSPC ? UNHASHED_NAMESPACES : UNHASHED_PINNED, err);
   else
     drop_ended(u, now);
   return err == 0;

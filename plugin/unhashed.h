@@ -48,7 +48,8 @@ enum unhashed_gap {
 struct unhashed {
   int64_t value; /* PROC_UNKNOWN: it is not known */
   enum unhashed_gap gap;
-  int error; /* -errno, of UNHASHED_PINNED and UNHASHED_FILES */
+  int error; /* -errno, of UNHASHED_PINNED and UNHASHED_FILES; of another gap
+                another one */
 
   /* The rest is unhashed.c's own. */
   const char *proc;
