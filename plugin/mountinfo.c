@@ -10,9 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* No path of Linux is longer; escapes can make each of a line's two four times
- * as long. */
-#define LINE_MAX_SIZE 16384
+/* A namespace's line with a path that is not too long is much shorter. Users
+ * can make longer ones: of FUSE's mounts they choose the source and the path.
+ */
+#define LINE_MAX_SIZE 4096
 
 /* A word of the line. */
 struct word {
@@ -103,25 +104,49 @@ static int take_lines(char *buf, size_t *len, mountinfo_cb cb, void *data) {
   return 0;
 }
 
+/* Takes the beginning of a line that is too long. Returns 0: it is no
+ * namespace's; or -ENAMETOOLONG. */
+static int take_beginning(const char *buf, size_t *len) {
+  char path[256];
+  uint64_t inode;
+  int err = mountinfo_netns(buf, *len, &inode, path, sizeof(path));
+  *len = 0;
+  return err == 0 || err == -EBADMSG ? 0 : -ENAMETOOLONG;
+}
+
+/* Takes what is left of that line out of buf[0..*len). Returns whether that is
+ * all of it. */
+static bool take_rest(char *buf, size_t *len) {
+  const char *end = memchr(buf, '\n', *len);
+  size_t next = end == NULL ? *len : (size_t)(end - buf) + 1;
+  memmove(buf, buf + next, *len - next);
+  *len -= next;
+  return end != NULL;
+}
+
 int mountinfo_each(const char *file, mountinfo_cb cb, void *data) {
   int fd = open(file, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return -errno;
   char buf[LINE_MAX_SIZE];
   size_t len = 0;
+  bool cut = false; /* the line's beginning was taken */
   int err = 0;
   while (err == 0) {
     ssize_t n = read(fd, buf + len, sizeof(buf) - len);
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0) {
-      err = n < 0 ? -errno : len > 0 ? -EBADMSG : 0;
+      err = n < 0 ? -errno : len > 0 || cut ? -EBADMSG : 0;
       break;
     }
     len += (size_t)n;
+    cut = cut && !take_rest(buf, &len);
     err = take_lines(buf, &len, cb, data);
-    if (err == 0 && len == sizeof(buf))
-      err = -EFBIG;
+    if (err == 0 && len == sizeof(buf)) {
+      err = take_beginning(buf, &len);
+      cut = true;
+    }
   }
   close(fd);
   return err;

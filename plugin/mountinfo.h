@@ -17,7 +17,7 @@ int mountinfo_netns(const char *line, size_t len, uint64_t *inode, char *path,
 typedef int (*mountinfo_cb)(uint64_t inode, const char *path, void *data);
 
 /* Calls cb for each in the file. Returns 0; -errno of open(2) or read(2); what
- * mountinfo_netns() or cb returned; -EFBIG: a line is too long. */
+ * mountinfo_netns() or cb returned. */
 int mountinfo_each(const char *file, mountinfo_cb cb, void *data);
 
 #endif
