@@ -32,6 +32,14 @@ static void release(struct netns_pattern *pattern, size_t slot) {
   pattern->reading[slot] = NULL;
 }
 
+/* The slot's read has ended: what it has taken takes the place of what it was
+ * thought to. */
+static void charge(struct netns_pattern *pattern, size_t slot) {
+  struct netns_member *member = pattern->reading[slot];
+  pattern->credit += member->cost - pattern->slots[slot].cpu;
+  member->cost = pattern->slots[slot].cpu;
+}
+
 /* Chooses the namespace whose turn was the longest ago for a slot. If what is
  * left is too little for it, that is kept for the next interval. */
 static void choose(struct netns_pattern *pattern, struct netns_set *set,
@@ -77,8 +85,10 @@ void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
   if (pattern->credit > 2 * pattern->share)
     pattern->credit = 2 * pattern->share;
   for (size_t i = 0; i < NETNS_SLOTS; i++)
-    if (pattern->reading[i] != NULL && !netns_is_late(&pattern->slots[i]))
+    if (pattern->reading[i] != NULL && !netns_is_late(&pattern->slots[i])) {
+      charge(pattern, i); /* it was late, and has ended since */
       release(pattern, i);
+    }
   pattern->searched_for -= pattern->share / 2;
   if (pattern->credit <= 0)
     return;
@@ -119,8 +129,7 @@ void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,
                         struct netns *slot) {
   size_t at = (size_t)(slot - pattern->slots);
   struct netns_member *member = pattern->reading[at];
-  pattern->credit += member->cost - slot->cpu;
-  member->cost = slot->cpu;
+  charge(pattern, at);
   take_snapshot(pattern, member, slot);
   release(pattern, at);
   choose(pattern, set, at);

@@ -414,6 +414,24 @@ START_TEST(one_that_hangs_keeps_its_part_and_nobody_from_being_read) {
 }
 END_TEST
 
+START_TEST(what_a_late_read_takes_is_of_the_budget_too) {
+  number("/run/hangs", "-100");
+  read_pattern();
+  let_hang(true);
+  read_pattern();
+  cost = 1000000000; /* of 200 ms in each interval */
+  let_hang(false);
+  netns_clock_await_threads(0);
+  cost = 0;
+  int intervals = 0;
+  while (read_pattern() == 0)
+    intervals++;
+  /* The budget of two is saved at most. */
+  ck_assert_int_ge(intervals, 1000 / 200 - 2);
+  ck_assert_int_le(intervals, 1000 / 200);
+}
+END_TEST
+
 START_TEST(one_that_hangs_from_the_start_is_no_part) {
   number("/run/hangs", "-100");
   let_hang(true);
@@ -599,6 +617,7 @@ int main(void) {
   tcase_add_test(tcase, without_time_for_any_there_is_no_sum_until_there_is);
   tcase_add_test(tcase,
                  one_that_hangs_keeps_its_part_and_nobody_from_being_read);
+  tcase_add_test(tcase, what_a_late_read_takes_is_of_the_budget_too);
   tcase_add_test(tcase, one_that_hangs_from_the_start_is_no_part);
   tcase_add_test(
       tcase, what_there_was_to_say_when_it_hung_is_said_after_its_next_read);
