@@ -245,6 +245,7 @@ static bool add_workers(struct netns_set *set, int64_t deadline) {
     if (!set->full) {
       struct netns *netns = find(set, NETNS_WAITING);
       netns->error = -err;
+      netns->cpu = 0;
       netns->state = NETNS_ENDED;
     }
     return false;

@@ -400,9 +400,11 @@ START_TEST(without_a_thread_there_is_an_error_that_passes) {
   no_threads = true;
   netns_start(&set);
   for (int i = 0; i < 2; i++) {
+    set.netns[i].cpu = 1; /* of another one that a pattern's slot has read */
     struct netns *netns = netns_next(&set, in_an_hour);
     ck_assert_ptr_nonnull(netns);
     ck_assert_int_eq(netns->error, -EAGAIN);
+    ck_assert_int_eq(netns->cpu, 0);
   }
   ck_assert_ptr_null(netns_next(&set, in_an_hour));
   ck_assert_uint_eq(missing(), 0);
