@@ -178,22 +178,6 @@ void netns_add(struct netns_set *set, struct netns *slot) {
   pthread_mutex_unlock(&set->lock);
 }
 
-void netns_exchange(struct netns *slot, struct netns_past *past) {
-  struct snapshot_reader *reader = &slot->reader;
-  const struct netns_past other = *past;
-  past->ages = reader->ages;
-  reader->ages = other.ages;
-  if (reader->stuck == NULL)
-    return;
-  struct stuck *stuck = reader->stuck;
-  past->alarms = stuck->alarms;
-  past->notices = stuck->notices;
-  past->notices_num = stuck->notices_num;
-  stuck->alarms = other.alarms;
-  stuck->notices = other.notices;
-  stuck->notices_num = other.notices_num;
-}
-
 bool netns_is_late(const struct netns *netns) {
   return netns->state == NETNS_LATE;
 }
@@ -210,11 +194,23 @@ static struct netns_worker *find_free(struct netns_set *set) {
   return NULL;
 }
 
+static int64_t cpu_of(const struct netns_worker *worker) {
+  clockid_t clock;
+  return pthread_getcpuclockid(worker->thread, &clock) == 0 ? clock_ns(clock)
+                                                            : 0;
+}
+
+/* A read that was given up may hang, or it may only be slow. */
+static bool is_slow(const struct netns_worker *worker) {
+  return worker->late && !worker->ended &&
+         cpu_of(worker) - worker->late_cpu > NETNS_QUICK * INT64_C(1000000);
+}
+
 /* Has one more thread read those that wait, unless one that reads is quick; or
  * more threads at once, where one after the other might find no time. Returns
  * whether any thread reads, or is about to. */
 static bool add_workers(struct netns_set *set, int64_t deadline) {
-  size_t waiting = 0, idle = 0, reading = 0;
+  size_t waiting = 0, idle = 0, reading = 0, slow = 0;
   bool quick = false;
   int64_t now = clock_ms();
   for (size_t i = 0; i < set->num; i++)
@@ -225,11 +221,12 @@ static bool add_workers(struct netns_set *set, int64_t deadline) {
     bool reads = worker->netns != NULL;
     idle += usable && !reads;
     reading += usable && reads;
+    slow += is_slow(worker);
     quick = quick || (usable && reads && now - worker->begun < NETNS_QUICK);
   }
   bool hurry = (int64_t)(waiting * NETNS_QUICK) > deadline - now;
   size_t wanted = hurry ? waiting : waiting > 0 && !quick;
-  while (wanted > idle && idle + reading < NETNS_PARALLEL) {
+  while (wanted > idle && idle + reading + slow < NETNS_PARALLEL) {
     struct netns_worker *worker = find_free(set);
     int err = worker == NULL
                   ? EBUSY
@@ -254,7 +251,7 @@ static bool add_workers(struct netns_set *set, int64_t deadline) {
     pthread_cond_broadcast(&set->work);
   else if (wanted > 0)
     pthread_cond_signal(&set->work);
-  return reading > 0 || (waiting > 0 && idle > 0);
+  return reading > 0 || (waiting > 0 && idle + slow > 0);
 }
 
 /* Gives up those that take too long, all at the deadline. Returns when that may
@@ -269,9 +266,10 @@ static int64_t give_up(struct netns_set *set, int64_t deadline) {
       continue;
     int64_t end = worker->begun + set->patience;
     worker->late = now >= end || now >= deadline;
-    if (worker->late)
+    if (worker->late) {
       worker->netns->state = NETNS_LATE;
-    else if (end < next)
+      worker->late_cpu = cpu_of(worker);
+    } else if (end < next)
       next = end;
   }
   return next;

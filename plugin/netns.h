@@ -10,7 +10,8 @@
 
 #include <pthread.h>
 
-/* This many are read at a time. All namespaces share the kernel's table of
+/* This many are read at a time, those among them that take too long but go on
+ * taking CPU time. All namespaces share the kernel's table of
  * sockets: more at once would take the machine's cores for as many walks of it,
  * and draw out the time between the kernel's sums and the end of the dump that
  * they belong to. */
@@ -65,6 +66,7 @@ struct netns_worker {
   /* The rest is under the set's lock. */
   bool ended;
   bool late;           /* it ends once it has read this one */
+  int64_t late_cpu;    /* ns of CPU time that it had used when it was late */
   struct netns *netns; /* NULL: it waits for one */
   int64_t begun;       /* with this one */
 };
@@ -104,18 +106,6 @@ void netns_start(struct netns_set *set);
 
 /* Begins to read the path of a pattern's slot that is not late. */
 void netns_add(struct netns_set *set, struct netns *slot);
-
-/* What is remembered of one namespace from one read of it to the next. Zero-
- * initialised it is nothing. */
-struct netns_past {
-  struct ages ages;
-  struct alarms alarms;
-  struct notice *notices; /* of a read that was given up: to be said later */
-  size_t notices_num;
-};
-
-/* Exchanges it with that of the namespace that the slot has read last. */
-void netns_exchange(struct netns *slot, struct netns_past *past);
 
 /* Does a read go on that was given up? */
 bool netns_is_late(const struct netns *netns);

@@ -25,9 +25,26 @@ void netns_pattern_close(struct netns_pattern *pattern) {
   *pattern = (struct netns_pattern){.num = 0};
 }
 
+/* Exchanges it with that of the namespace that the slot has read last. */
+static void exchange(struct netns *slot, struct netns_past *past) {
+  struct snapshot_reader *reader = &slot->reader;
+  const struct netns_past other = *past;
+  past->ages = reader->ages;
+  reader->ages = other.ages;
+  if (reader->stuck == NULL)
+    return;
+  struct stuck *stuck = reader->stuck;
+  past->alarms = stuck->alarms;
+  past->notices = stuck->notices;
+  past->notices_num = stuck->notices_num;
+  stuck->alarms = other.alarms;
+  stuck->notices = other.notices;
+  stuck->notices_num = other.notices_num;
+}
+
 /* The slot has read its namespace, or is not to read it any more. */
 static void release(struct netns_pattern *pattern, size_t slot) {
-  netns_exchange(&pattern->slots[slot], &pattern->reading[slot]->past);
+  exchange(&pattern->slots[slot], &pattern->reading[slot]->past);
   pattern->reading[slot]->busy = false;
   pattern->reading[slot] = NULL;
 }
@@ -58,7 +75,7 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
       (credit < next->cost && credit < pattern->share))
     return;
   pattern->reading[slot] = next;
-  netns_exchange(&pattern->slots[slot], &next->past);
+  exchange(&pattern->slots[slot], &next->past);
   next->busy = true;
   next->turn = ++pattern->turn;
   pattern->credit -= next->cost;

@@ -18,6 +18,15 @@
  * there and cannot be read. */
 #define NETNS_PATTERN_KEEP 300000
 
+/* What is remembered of one namespace from one read of it to the next. Zero-
+ * initialised it is nothing. */
+struct netns_past {
+  struct ages ages;
+  struct alarms alarms;
+  struct notice *notices; /* of a read that was given up: to be said later */
+  size_t notices_num;
+};
+
 struct netns_member {
   ino_t ino;     /* its file's, which tells it from all others */
   char *path;    /* that leads to it */

@@ -4,6 +4,7 @@
 #include "netns.h"
 
 #include "check_main.h"
+#include "clock.h"
 #include "netns_clock.h"
 
 #include <errno.h>
@@ -287,6 +288,37 @@ START_TEST(as_many_that_hang_do_not_keep_the_others_from_beginning) {
 }
 END_TEST
 
+START_TEST(late_ones_that_are_slow_are_among_those_that_are_read_at_a_time) {
+  const uint64_t others = (UINT64_C(1) << MANY) - (1u << NETNS_PARALLEL);
+  open_set(MANY);
+  for (size_t i = 0; i < NETNS_PARALLEL; i++)
+    hang(i, true);
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(MANY - NETNS_PARALLEL), others);
+  ck_assert_ptr_null(netns_next(&set, in_an_hour));
+
+  netns_clock_slow = true;
+  netns_start(&set);
+  ck_assert_ptr_null(netns_next(&set, clock_ms() + 4 * NETNS_PATIENCE));
+  ck_assert_uint_eq(missing(), (UINT64_C(1) << MANY) - 1);
+  ck_assert_int_eq(netns_missing(&set, &set.netns[MANY - 1]), -ETIMEDOUT);
+
+  hang(0, false);
+  netns_clock_await_threads(NETNS_PARALLEL - 1);
+  most_reading = 0;
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(MANY - NETNS_PARALLEL + 1), others | 1);
+  ck_assert_ptr_null(netns_next(&set, in_an_hour));
+  ck_assert_int_eq(most_reading, NETNS_PARALLEL);
+
+  netns_clock_slow = false;
+  for (size_t i = 1; i < NETNS_PARALLEL; i++)
+    hang(i, false);
+  netns_clock_await_threads(0);
+  close_set();
+}
+END_TEST
+
 START_TEST(past_the_deadline_none_begins) {
   open_set(3);
   netns_start(&set);
@@ -453,6 +485,8 @@ int main(void) {
   tcase_add_test(tcase, few_are_read_at_a_time);
   tcase_add_test(tcase,
                  as_many_that_hang_do_not_keep_the_others_from_beginning);
+  tcase_add_test(
+      tcase, late_ones_that_are_slow_are_among_those_that_are_read_at_a_time);
   tcase_add_test(tcase, past_the_deadline_none_begins);
   tcase_add_test(tcase,
                  one_that_takes_too_long_is_given_up_before_the_deadline);
