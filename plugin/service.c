@@ -2,7 +2,7 @@
 /* Names services for holders.c and for people. */
 #include "service.h"
 
-#include <ctype.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,6 +12,9 @@
  * has at least ID_MIN is shown with ID_SHOWN. */
 #define ID_MIN 32
 #define ID_SHOWN 12
+
+/* What a name ends with whose end does not fit: "~", 8 digits, and 0. */
+#define HASH_SIZE 10
 
 /* A part of a path. */
 struct part {
@@ -76,23 +79,42 @@ static bool is_reserved(const char *name) {
   return is_port(name);
 }
 
+/* Name of any length, of which the first characters are kept. */
+struct writer {
+  char *name;
+  size_t len;
+  uint32_t hash; /* of all of it, FNV-1a */
+};
+
+static void write_char(struct writer *writer, char c) {
+  if (writer->len < SERVICE_NAME_SIZE - 1)
+    writer->name[writer->len] = c;
+  writer->len++;
+  writer->hash = (writer->hash ^ (unsigned char)c) * 16777619u;
+}
+
 static void write_name(char name[SERVICE_NAME_SIZE], struct part part) {
+  struct writer writer = {.name = name, .hash = 2166136261u};
   bool unit = is_unit(part);
   if (has_id(part) && ends_with(part, ".scope"))
     part.len -= strlen(".scope");
-  size_t len = 0;
-  while (part.len > 0 && len < SERVICE_NAME_SIZE - 1) {
+  while (part.len > 0) {
     size_t hex = hex_digits(part);
     size_t taken = hex > 0 ? hex : 1;
     size_t shown = hex >= ID_MIN ? ID_SHOWN : taken;
-    for (size_t i = 0; i < shown && len < SERVICE_NAME_SIZE - 1; i++) {
+    for (size_t i = 0; i < shown; i++) {
       unsigned char c = (unsigned char)part.start[i];
-      name[len++] = c < ' ' || c > '~' || (c == '@' && !unit) ? '_' : (char)c;
+      bool plain = c >= ' ' && c <= '~' && (c != '@' || unit);
+      write_char(&writer, plain ? (char)c : '_');
     }
     part.start += taken;
     part.len -= taken;
   }
-  name[len] = '\0';
+  if (writer.len < SERVICE_NAME_SIZE)
+    name[writer.len] = '\0';
+  else
+    snprintf(name + SERVICE_NAME_SIZE - HASH_SIZE, HASH_SIZE, "~%08" PRIx32,
+             writer.hash);
   if (is_reserved(name)) {
     char plain[SERVICE_NAME_SIZE];
     memcpy(plain, name, sizeof(plain));

@@ -25,8 +25,10 @@
  * services as well, can be named by anybody who was given it. Where there is
  * none it is the last component. A container's id is cut to 12 digits, as
  * container tools print it. Only ' ' to '~' are left as they are, and "@" only
- * in the names of services and scopes; all else becomes "_". A name that a
- * group of ours has ("all", "443-local") gets "cgroup-" in front. */
+ * in the names of services and scopes; all else becomes "_". Of a longer name
+ * the first 54 characters are left, and then "~" and a hash of all of it
+ * follow: two that differ in the end are two services. A name that a group of
+ * ours has ("all", "443-local") gets "cgroup-" in front. */
 void service_name(char name[SERVICE_NAME_SIZE], const char *path);
 
 /* How much of the path leads to the container, or another scope, that

@@ -12,6 +12,7 @@
 #define ID HEX_16 HEX_16 HEX_16 HEX_16
 #define UID "3f8a2c1e-7b4d-4e6f-9a0b-1c2d3e4f5a6b"
 #define UID_ "3f8a2c1e_7b4d_4e6f_9a0b_1c2d3e4f5a6b"
+#define LONG_48 "ghijklmnopghijklmnopghijklmnopghijklmnopghijklmn"
 #define LONG_60 "ghijklmnopghijklmnopghijklmnopghijklmnopghijklmnopghijklmnop"
 
 static const struct {
@@ -86,14 +87,9 @@ static const struct {
     {"/x-local", "x-local"},
     {"/local", "local"},
     {"/allowed", "allowed"},
-    /* 63 and 64 characters, and more */
+    /* 63 characters */
     {"/" LONG_60 "123", LONG_60 "123"},
-    {"/" LONG_60 "1234", LONG_60 "123"},
-    {"/" LONG_60 LONG_60 ".service", LONG_60 "ghi"},
-    {"/" LONG_60 "-" ID, LONG_60 "-01"},
-    {"/" ID LONG_60, "0123456789ab"
-                     "ghijklmnopghijklmnopghijklmnopghijklmnop"
-                     "ghijklmnopg"},
+    {"/" ID LONG_48 "123", "0123456789ab" LONG_48 "123"},
 };
 
 START_TEST(service_is_the_outermost_unit_or_container) {
@@ -103,6 +99,48 @@ START_TEST(service_is_the_outermost_unit_or_container) {
   ck_assert_ptr_nonnull(memchr(name, '\0', sizeof(name)));
   ck_assert_msg(strcmp(name, names[_i].name) == 0, "%s: %s, not %s",
                 names[_i].path, name, names[_i].name);
+}
+END_TEST
+
+/* Longer than a name may be: each is another service. */
+static const char *const too_long[] = {
+    "/" LONG_60 "1234",
+    "/" LONG_60 "1235",
+    "/" LONG_60 "123.service",
+    "/" LONG_60 LONG_60 "a.service",
+    "/" LONG_60 LONG_60 "b.service",
+    "/" LONG_60 "-a-" ID ".scope",
+    "/" LONG_60 "-b-" ID ".scope",
+    "/system.slice/" LONG_60 "@a.service",
+    "/system.slice/" LONG_60 "@b.service",
+    "/" LONG_60 "\n12a",
+    "/" LONG_60 "\n12b",
+};
+
+START_TEST(long_names_stay_different) {
+  for (size_t i = 0; i < CASES(too_long); i++) {
+    char name[SERVICE_NAME_SIZE], other[SERVICE_NAME_SIZE], inner[300];
+    service_name(name, too_long[i]);
+    ck_assert_uint_eq(strlen(name), SERVICE_NAME_SIZE - 1);
+    /* Where it begins people can read what it is. */
+    ck_assert_int_eq(
+        strncmp(name, strstr(too_long[i], LONG_48), strlen(LONG_48)), 0);
+    for (size_t j = 0; j < i; j++) {
+      service_name(other, too_long[j]);
+      ck_assert_msg(strcmp(name, other) != 0, "%s and %s: both are %s",
+                    too_long[i], too_long[j], name);
+    }
+    /* It is the same in each read, wherever the rest of the path leads. */
+    snprintf(inner, sizeof(inner), "/x.slice%s", too_long[i]);
+    service_name(other, inner);
+    ck_assert_str_eq(other, name);
+    ck_assert(!service_may_be(name));
+  }
+  /* The digits of an id that are not shown make no other name. */
+  char one[SERVICE_NAME_SIZE], two[SERVICE_NAME_SIZE];
+  service_name(one, "/" LONG_60 "-" HEX_16 HEX_16 ".scope");
+  service_name(two, "/" LONG_60 "-" ID ".scope");
+  ck_assert_str_eq(one, two);
 }
 END_TEST
 
@@ -200,6 +238,7 @@ int main(void) {
   TCase *tc = tcase_create("service");
   tcase_add_loop_test(tc, service_is_the_outermost_unit_or_container, 0,
                       CASES(names));
+  tcase_add_test(tc, long_names_stay_different);
   tcase_add_test(tc, name_is_printable_and_never_one_of_ours);
   tcase_add_loop_test(tc, service_container_ends_with_the_outermost_one, 0,
                       CASES(containers));
