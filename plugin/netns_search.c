@@ -101,6 +101,19 @@ static int note_directory(const char *path, int err) {
   return 0;
 }
 
+/* Returns 0 or -ENOMEM. */
+static int search_paths(struct netns_pattern *pattern, const struct stat *own,
+                        const char *path) {
+  glob_t found;
+  int status = glob(path, GLOB_NOSORT, note_directory, &found);
+  if (status != 0)
+    return status == GLOB_NOMATCH ? 0 : -ENOMEM;
+  for (size_t i = 0; i < found.gl_pathc; i++)
+    note_path(pattern, own, found.gl_pathv[i]);
+  globfree(&found);
+  return 0;
+}
+
 bool netns_search(struct netns_pattern *pattern) {
   searching = pattern;
   pattern->search_error = 0;
@@ -115,18 +128,11 @@ bool netns_search(struct netns_pattern *pattern) {
   fill_index(pattern);
   bool whole = true;
   for (size_t i = 0; i < pattern->block->paths_num; i++) {
-    glob_t found;
-    int status =
-        glob(pattern->block->paths[i], GLOB_NOSORT, note_directory, &found);
-    if (status != 0 && status != GLOB_NOMATCH) {
-      search_failed(pattern, pattern->block->paths[i], -ENOMEM);
-      whole = false;
+    const char *wanted = pattern->block->paths[i];
+    if (search_paths(pattern, &own, wanted) == 0)
       continue;
-    }
-    for (size_t k = 0; status == 0 && k < found.gl_pathc; k++)
-      note_path(pattern, &own, found.gl_pathv[k]);
-    if (status == 0)
-      globfree(&found);
+    search_failed(pattern, wanted, -ENOMEM);
+    whole = false;
   }
   pattern->searched = true;
   return whole;
@@ -141,12 +147,25 @@ void netns_search_free(struct netns_pattern *pattern,
   free(member);
 }
 
+/* Is there one that the search has not found? It could not read everything: not
+ * a directory without a free descriptor, for example. */
+static bool may_be_there(const struct netns_pattern *pattern,
+                         const struct netns_member *member) {
+  if (pattern->search_error == 0)
+    return false;
+  struct stat status;
+  if (stat(member->path, &status) == 0)
+    return status.st_ino == member->ino;
+  return !netns_is_gone(-errno) &&
+         pattern->now - member->read <= NETNS_PATTERN_KEEP;
+}
+
 void netns_search_drop(struct netns_pattern *pattern, netns_over_cb over,
                        void *data) {
   size_t num = 0;
   for (size_t i = 0; i < pattern->num; i++) {
     struct netns_member *member = pattern->members[i];
-    if (member->found || member->busy) {
+    if (member->found || member->busy || may_be_there(pattern, member)) {
       pattern->members[num++] = member;
       continue;
     }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct temp_tree tree;
@@ -565,6 +566,74 @@ START_TEST(what_is_no_namespace_is_said_and_takes_no_place) {
 }
 END_TEST
 
+/* How many descriptors may be open. */
+static rlim_t limit_descriptors(rlim_t most) {
+  struct rlimit limit;
+  ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = most;
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  return before;
+}
+
+START_TEST(without_descriptors_the_last_counts_stay) {
+  number("/docker/c", "30");
+  read_pattern();
+  assert_sum(3, 42);
+  over[0] = '\0';
+  for (int i = 1; i <= 3; i++) {
+    rlim_t before = limit_descriptors(0);
+    read_pattern();
+    limit_descriptors(before);
+    assert_sum(3, 42);
+    ck_assert_double_eq(got.age, 10 * i);
+    ck_assert_str_eq(over, "");
+    assert_error(-EMFILE, "/run");
+  }
+  /* What ends meanwhile is known to. */
+  temp_tree_delete(&tree, "/run/b");
+  rlim_t before = limit_descriptors(0);
+  read_pattern();
+  assert_sum(2, 35);
+  ck_assert_str_eq(over, "holder7 7\n");
+  now += NETNS_PATTERN_KEEP;
+  read_pattern();
+  limit_descriptors(before);
+  assert_sum(0, 0);
+  read_pattern();
+  assert_sum(2, 35);
+  assert_error(0, "");
+}
+END_TEST
+
+START_TEST(what_is_in_a_directory_that_cannot_be_read_stays_for_a_while) {
+  number("/docker/c", "30");
+  read_pattern();
+  over[0] = '\0';
+  char from[512], to[512];
+  snprintf(from, sizeof(from), "%s/docker", tree.root);
+  snprintf(to, sizeof(to), "%s/moved", tree.root);
+  ck_assert_int_eq(rename(from, to), 0);
+  temp_tree_link(&tree, "/docker", "docker");
+  for (int i = 0; i < 3; i++) {
+    read_pattern();
+    assert_sum(3, 42);
+    ck_assert_str_eq(over, "");
+    assert_error(-ELOOP, "/docker");
+  }
+  now += NETNS_PATTERN_KEEP;
+  read_pattern();
+  assert_sum(2, 12);
+  ck_assert_str_eq(over, "holder30 30\n");
+  assert_error(-ELOOP, "/docker");
+  temp_tree_delete(&tree, "/docker");
+  ck_assert_int_eq(rename(to, from), 0);
+  read_pattern();
+  assert_sum(3, 42);
+  assert_error(0, "");
+}
+END_TEST
+
 START_TEST(without_a_way_to_know_its_own_namespace_nothing_is_counted) {
   temp_tree_delete(&tree, "/proc/self/ns/net");
   ck_assert_uint_eq(read_pattern(), 0);
@@ -628,6 +697,9 @@ int main(void) {
   tcase_add_test(tcase, one_that_denies_entry_is_said_and_no_part);
   tcase_add_test(tcase, a_path_that_cannot_be_followed_is_said);
   tcase_add_test(tcase, what_is_no_namespace_is_said_and_takes_no_place);
+  tcase_add_test(tcase, without_descriptors_the_last_counts_stay);
+  tcase_add_test(tcase,
+                 what_is_in_a_directory_that_cannot_be_read_stays_for_a_while);
   tcase_add_test(tcase,
                  without_a_way_to_know_its_own_namespace_nothing_is_counted);
   tcase_add_test(tcase, there_is_a_bound);
