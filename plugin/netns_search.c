@@ -104,6 +104,11 @@ static int note_directory(const char *path, int err) {
 /* Returns 0 or -ENOMEM. */
 static int search_paths(struct netns_pattern *pattern, const struct stat *own,
                         const char *path) {
+  /* glob(3) does not say why a path that has no pattern leads nowhere. */
+  if (strpbrk(path, "*?[\\") == NULL) {
+    note_path(pattern, own, path);
+    return 0;
+  }
   glob_t found;
   int status = glob(path, GLOB_NOSORT, note_directory, &found);
   if (status != 0)

@@ -52,6 +52,8 @@ pattern() {
   pattern docker '/run/docker/netns/*'
   # Of all processes of this machine only this one.
   pattern process "/proc/${process%?}[${process: -1}]/ns/net"
+  # By their paths alone.
+  pattern both 'blue" "/run/docker/netns/1a2b3c'
   echo '</Plugin>'
 } >"$work/namespaces.conf"
 # A namespace that is not read within it is left out.
@@ -74,7 +76,7 @@ if ! "${as_user[@]}" true 2>"$work/setpriv"; then
   exit
 fi
 collectd_start
-is "a collectd with the rights of the drop-in reads all" "$(established)" "blue=2 docker=4 pods=6 process=6"
+is "a collectd with the rights of the drop-in reads all" "$(established)" "blue=2 both=6 docker=4 pods=6 process=6"
 is "and nothing is complained about" "$(complaints)" ""
 collectd_stop
 # Each is needed: what is missing without it.
@@ -84,11 +86,14 @@ for capability in "${capabilities[@]}"; do
   collectd_start
   case $capability in
     CAP_SYS_ADMIN) wanted= ;;
-    CAP_SYS_PTRACE) wanted='blue=2 docker=4 pods=6' ;;
-    CAP_DAC_READ_SEARCH) wanted='blue=2 pods=2 process=6' ;;
+    CAP_SYS_PTRACE) wanted='blue=2 both=6 docker=4 pods=6' ;;
+    CAP_DAC_READ_SEARCH) wanted='blue=2 both=2 pods=2 process=6' ;;
   esac
   is "without $capability" "$(established)" "$wanted"
   ok "and a line says so" grep -q "to enter it: collectd needs CAP_SYS_ADMIN\|to open it: .*CAP_SYS_PTRACE.*CAP_DAC_READ_SEARCH" <(messages '^\[warning\]')
+  if [[ $capability == CAP_DAC_READ_SEARCH ]]; then
+    ok "also of a path without a pattern" grep -q 'namespace both: /run/docker/netns/1a2b3c: not allowed to open it' <(complaints)
+  fi
   collectd_stop
 done
 done_testing

@@ -548,6 +548,18 @@ START_TEST(a_path_that_cannot_be_followed_is_said) {
 }
 END_TEST
 
+START_TEST(a_single_path_that_cannot_be_followed_is_said) {
+  temp_tree_link(&tree, "/loop", "loop");
+  snprintf(paths[2], sizeof(paths[2]), "%s/loop/single", tree.root);
+  read_pattern();
+  assert_sum(2, 12);
+  assert_error(-ELOOP, "/loop/single");
+  temp_tree_delete(&tree, "/loop");
+  read_pattern();
+  assert_error(0, "");
+}
+END_TEST
+
 /* Who may write where a pattern leads to could take all places with files. */
 START_TEST(what_is_no_namespace_is_said_and_takes_no_place) {
   temp_tree_link(&tree, "/run/file", "/proc/version");
@@ -697,6 +709,7 @@ int main(void) {
   tcase_add_test(tcase, one_that_denies_entry_is_said_and_no_part);
   tcase_add_test(tcase, a_path_that_cannot_be_followed_is_said);
   tcase_add_test(tcase, what_is_no_namespace_is_said_and_takes_no_place);
+  tcase_add_test(tcase, a_single_path_that_cannot_be_followed_is_said);
   tcase_add_test(tcase, without_descriptors_the_last_counts_stay);
   tcase_add_test(tcase,
                  what_is_in_a_directory_that_cannot_be_read_stays_for_a_while);
