@@ -54,8 +54,11 @@ static void note_path(struct netns_pattern *pattern, const struct stat *own,
     return;
   }
   /* All namespaces are of one file system. Others' files take no place. */
-  if (status.st_dev != own->st_dev)
-    search_failed(pattern, path, -EINVAL);
+  if (status.st_dev != own->st_dev) {
+    pattern->met_file = true;
+    if (pattern->met_file_before)
+      search_failed(pattern, path, -EINVAL);
+  }
   if (status.st_dev != own->st_dev || status.st_ino == own->st_ino)
     return;
   uint16_t *at = find_index(pattern, status.st_ino);
@@ -123,6 +126,8 @@ bool netns_search(struct netns_pattern *pattern) {
   searching = pattern;
   pattern->search_error = 0;
   pattern->too_many = false;
+  pattern->met_file_before = pattern->met_file;
+  pattern->met_file = false;
   char path[256];
   snprintf(path, sizeof(path), "%s/self/ns/net", pattern->proc);
   struct stat own;

@@ -567,7 +567,10 @@ START_TEST(what_is_no_namespace_is_said_and_takes_no_place) {
     ck_assert_uint_eq(read_pattern(), 2);
     ck_assert_uint_eq(pattern.num, 2);
     assert_sum(2, 12);
-    assert_error(-EINVAL, "/run/file");
+    /* ip-netns(8) has such a file for a moment before and after a namespace. */
+    assert_error(i == 0 ? 0 : -EINVAL, "/run/file");
+    if (i == 0)
+      continue;
     const char *reason;
     netns_pattern_error(&pattern, &reason);
     ck_assert_str_eq(reason, "this file is not a network namespace");
