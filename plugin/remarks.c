@@ -12,7 +12,8 @@ enum {
   SAID_CGROUPS = 1 << 1,
   SAID_PROCESSES = 1 << 2,
   SAID_TAKEN = 1 << 3,
-  SAID_MPTCP = 1 << 4
+  SAID_MPTCP = 1 << 4,
+  SAID_PARTIAL = 1 << 5
 };
 
 /* Of a filter with control groups. */
@@ -87,6 +88,14 @@ int remarks_next(struct remarks *remarks, const struct snapshot *snapshot,
              "a service and a Filter are called \"%s\": the group is the "
              "Filter's, the service is in \"other\"",
              services->taken);
+    return 1;
+  }
+  if (services != NULL && services->partial && services->groups[0].reported &&
+      first_time(remarks, SAID_PARTIAL)) {
+    snprintf(text, size,
+             "Services: only a part of the control groups is seen here, the "
+             "sockets of others are in \"other\" (does collectd have its own "
+             "control group namespace?)");
     return 1;
   }
   const struct mptcp *mptcp = snapshot->mptcp;

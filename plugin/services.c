@@ -9,6 +9,10 @@
 
 #define OTHER 0
 
+/* The id of the machine's root. Source: fs/kernfs/dir.c, kernfs_create_root()
+ */
+#define ROOT 1
+
 /* A control group. */
 struct services_id {
   uint64_t id; /* 0: the place is free */
@@ -86,6 +90,8 @@ static int grow(struct services *services) {
 
 static int note_cgroup(uint64_t id, const char *path, void *data) {
   struct services *services = data;
+  if (path[0] == '\0')
+    services->partial = (uint32_t)id != ROOT; /* above it: the generation */
   if (2 * services->ids_num >= services->spare_size && grow(services) != 0)
     return -ENOMEM;
   const struct services_id *known =

@@ -41,6 +41,9 @@ struct services {
    * and the service's sockets are in "other". */
   char taken[SERVICE_NAME_SIZE];
 
+  bool partial; /* the hierarchy is a part of the machine's, as in a control
+                   group namespace: services elsewhere are "other" */
+
   /* Of the service that holds more than half of the ESTABLISHED sockets, as the
    * last read has found it: its control groups. None: there is no such one. */
   uint64_t largest_ids[SERVICES_LARGEST_IDS];

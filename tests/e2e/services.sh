@@ -57,6 +57,7 @@ docker-0123456789ab 0
 other 12
 web.service 10'
 is "ESTABLISHED, by service" "$(of tcp_connections-ESTABLISHED)" "$wanted"
+is "one line says why there is \"other\"" "$(grep -c 'Services: only a part of the control groups is seen here' "$work/out")" 1
 is "CLOSE_WAIT, by service" "$(of tcp_connections-CLOSE_WAIT | grep -v ' 0$')" "batch 5
 docker-0123456789ab 4"
 is "FIN_WAIT2 that is held, by service" "$(of current_connections-fin_wait2_held | grep -v ' 0$')" "batch 5

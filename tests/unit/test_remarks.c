@@ -97,6 +97,23 @@ START_TEST(that_a_kernel_tells_no_ages_of_mptcp_is_said_once) {
 }
 END_TEST
 
+START_TEST(that_others_services_are_not_seen_is_told_once_there_are_some) {
+  struct services_group other = {.name = "other"};
+  struct services services = {.groups = &other, .num = 1, .partial = true};
+  snapshot.services = &services;
+  ck_assert_str_eq(next(), "");
+  services.partial = false;
+  other.reported = true;
+  ck_assert_str_eq(next(), "");
+  services.partial = true;
+  ck_assert_str_eq(
+      next(), "Services: only a part of the control groups is seen here, the "
+              "sockets of others are in \"other\" (does collectd have its own "
+              "control group namespace?)");
+  ck_assert_str_eq(next(), "");
+}
+END_TEST
+
 START_TEST(each_filter_is_told_and_none_that_is_not_known) {
   ids[0].exists = ids[1].exists = ids[2].exists = false;
   ids[1].known = false;
@@ -163,6 +180,8 @@ int main(void) {
       tc, a_control_group_that_is_not_there_is_told_once_and_when_it_comes);
   tcase_add_test(tc, filters_of_mptcp_are_told_of_as_those_of_tcp);
   tcase_add_test(tc, that_a_kernel_tells_no_ages_of_mptcp_is_said_once);
+  tcase_add_test(tc,
+                 that_others_services_are_not_seen_is_told_once_there_are_some);
   tcase_add_test(tc, each_filter_is_told_and_none_that_is_not_known);
   tcase_add_test(tc, without_memory_it_is_told_after_a_later_read);
   tcase_add_test(tc, what_notifications_lack_is_told_once);

@@ -101,6 +101,18 @@ static void expect(const char *expected) {
   ck_assert_str_eq(text, expected);
 }
 
+/* The machine's root has the id 1. */
+START_TEST(it_is_known_whether_the_hierarchy_is_the_machines) {
+  make("/system.slice/a.service");
+  begin();
+  ck_assert(services.partial);
+  cgroups.now.entries[0].id = 1;
+  cgroup_tree_touch(&cgroups);
+  begin();
+  ck_assert(!services.partial);
+}
+END_TEST
+
 START_TEST(control_groups_of_one_service_add_up) {
   uint64_t a = make("/system.slice/a.service"),
            inner = make("/system.slice/a.service/inner/deep"),
@@ -420,6 +432,7 @@ int main(void) {
   Suite *suite = suite_create("services");
   TCase *tc = tcase_create("services");
   tcase_add_checked_fixture(tc, start, end);
+  tcase_add_test(tc, it_is_known_whether_the_hierarchy_is_the_machines);
   tcase_add_test(tc, control_groups_of_one_service_add_up);
   tcase_add_test(tc, what_is_in_no_known_control_group_is_other);
   tcase_add_test(tc, a_service_without_sockets_is_not_there);
