@@ -127,7 +127,7 @@ static int add(struct netns_set *set, const struct settings *settings,
   netns->slot = namespace->pattern;
   netns->path = namespace->paths[0];
   netns->reader.dump.absence = absence;
-  netns->reader.summed = namespace->pattern;
+  netns->reader.summed = netns->reader.services.summed = namespace->pattern;
   set->num++;
   return 0;
 }

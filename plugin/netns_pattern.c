@@ -198,6 +198,7 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
   pattern->complete = pattern->complete || complete;
   if (!pattern->complete)
     return 0;
+  netns_sum_limit(&pattern->sum, &pattern->block->settings);
   cb(&(struct metric){"all", "gauge", "namespaces", (double)num}, data);
   if (num > 0)
     cb(&(struct metric){"all", "duration", "namespaces_age",

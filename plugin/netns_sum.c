@@ -3,6 +3,7 @@
 #include "netns_sum.h"
 
 #include "hash.h"
+#include "service.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,21 @@ static enum netns_sum_how how_to_add(const struct metric *metric) {
       strcmp(name, "fullest_destination") == 0)
     return NETNS_SUM_HIGHEST;
   return NETNS_SUM_ADD;
+}
+
+/* Is it the group of a service, except "other"? */
+static bool is_service(const struct settings *settings, const char *instance) {
+  for (size_t i = 0; i < settings->groups_num; i++)
+    if (strcmp(settings->groups[i].name, instance) == 0)
+      return false;
+  return settings->services && service_is_one(instance);
+}
+
+static bool counts_sockets(const struct settings *settings,
+                           const struct metric *metric) {
+  return settings->report & REPORT_BY_STATE
+             ? strcmp(metric->type, "tcp_connections") == 0
+             : how_to_add(metric) == NETNS_SUM_ADD;
 }
 
 /* FNV-1a. */
@@ -102,6 +118,8 @@ static int64_t add_value(struct netns_sum *sum, const struct metric *metric) {
                                     .type = text + instance,
                                     .type_instance = text + instance + type,
                                     .how = how_to_add(metric)};
+  value->service = is_service(sum->settings, metric->plugin_instance);
+  value->sockets = value->service && counts_sockets(sum->settings, metric);
   *find_slot(sum, value->instance, value->type, value->type_instance) =
       (uint32_t)at + 1;
   if (at == sum->num)
@@ -165,6 +183,7 @@ int netns_sum_take(struct netns_sum *sum, struct netns_part *part,
                    const struct snapshot *snapshot) {
   forget(sum, part);
   sum->filling = part;
+  sum->settings = settings;
   sum->error = 0;
   metrics_each(settings, snapshot, take_metric, sum);
   if (sum->error != 0)
@@ -173,19 +192,115 @@ int netns_sum_take(struct netns_sum *sum, struct netns_part *part,
 }
 
 void netns_sum_start(struct netns_sum *sum) {
-  for (size_t i = 0; i < sum->num; i++)
+  for (size_t i = 0; i < sum->num; i++) {
     sum->values[i].sum = 0;
+    sum->values[i].fed = false;
+  }
+}
+
+static void add(struct netns_sum_value *value, double number) {
+  if (value->how == NETNS_SUM_ADD)
+    value->sum += number;
+  else if (number > value->sum)
+    value->sum = number;
 }
 
 void netns_sum_add(struct netns_sum *sum, const struct netns_part *part) {
-  for (size_t i = 0; i < part->num; i++) {
-    struct netns_sum_value *value = &sum->values[part->values[i].at];
-    double number = part->values[i].value;
-    if (value->how == NETNS_SUM_ADD)
-      value->sum += number;
-    else if (number > value->sum)
-      value->sum = number;
+  for (size_t i = 0; i < part->num; i++)
+    add(&sum->values[part->values[i].at], part->values[i].value);
+}
+
+/* A service, in all namespaces. */
+struct service {
+  const char *name;
+  double rank;
+  bool here; /* a namespace has it */
+  bool shown;
+};
+
+static int compare_names(const void *a, const void *b) {
+  const struct service *x = a, *y = b;
+  return strcmp(x->name, y->name);
+}
+
+static int compare_ranks(const void *a, const void *b) {
+  const struct service *x = a, *y = b;
+  return x->rank > y->rank ? -1 : x->rank < y->rank;
+}
+
+/* Returns how many there are; they are in the order of their names. */
+static size_t find_services(const struct netns_sum *sum,
+                            struct service *services) {
+  size_t all = 0, num = 0;
+  for (size_t i = 0; i < sum->num; i++) {
+    const struct netns_sum_value *value = &sum->values[i];
+    if (value->instance == NULL || !value->service)
+      continue;
+    /* One that was reported stays until another is a quarter larger. */
+    double rank = value->sockets ? value->sum * (value->shown ? 5 : 4) : 0;
+    services[all++] =
+        (struct service){value->instance, rank, value->parts > 0, value->shown};
   }
+  qsort(services, all, sizeof(*services), compare_names);
+  for (size_t i = 0; i < all; i++) {
+    if (num == 0 || compare_names(&services[num - 1], &services[i]) != 0) {
+      services[num++] = services[i];
+      continue;
+    }
+    services[num - 1].rank += services[i].rank;
+    services[num - 1].here |= services[i].here;
+  }
+  return num;
+}
+
+/* Leaves the largest, and in the order of their names. Returns how many. */
+static size_t leave_largest(struct service *services, size_t num, size_t max) {
+  size_t left = 0;
+  for (size_t i = 0; i < num; i++)
+    if (services[i].here || services[i].shown)
+      services[left++] = services[i];
+  if (left <= max)
+    return left;
+  qsort(services, left, sizeof(*services), compare_ranks);
+  qsort(services, max, sizeof(*services), compare_names);
+  return max;
+}
+
+/* Adds the value of a service that is not shown to that of "other". */
+static void feed(struct netns_sum *sum, size_t from) {
+  const struct netns_sum_value *value = &sum->values[from];
+  const double number = value->sum;
+  int64_t at = find_value(
+      sum, &(struct metric){"other", value->type, value->type_instance, 0});
+  if (at < 0)
+    return;
+  add(&sum->values[at], number);
+  sum->values[at].fed = true;
+}
+
+int netns_sum_limit(struct netns_sum *sum, const struct settings *settings) {
+  size_t num = 0, before = sum->num;
+  for (size_t i = 0; i < before; i++)
+    num += sum->values[i].instance != NULL && sum->values[i].service;
+  if (num == 0)
+    return 0;
+  struct service *services = malloc(num * sizeof(*services));
+  if (services == NULL)
+    return -ENOMEM;
+  num = find_services(sum, services);
+  num = leave_largest(services, num, settings->services_max);
+  for (size_t i = 0; i < before; i++) {
+    struct netns_sum_value *value = &sum->values[i];
+    if (value->instance == NULL || !value->service)
+      continue;
+    const struct service key = {.name = value->instance};
+    value->shown =
+        bsearch(&key, services, num, sizeof(key), compare_names) != NULL;
+    if (!value->shown && value->parts > 0)
+      feed(sum, i);
+  }
+  free(services);
+  return 0;
 }
 
 size_t netns_sum_each(struct netns_sum *sum, metric_cb cb, void *data) {
@@ -195,13 +310,14 @@ size_t netns_sum_each(struct netns_sum *sum, metric_cb cb, void *data) {
     struct netns_sum_value *value = &sum->values[i];
     if (value->instance == NULL)
       continue;
-    value->zeros = value->parts > 0 ? 0 : value->zeros + 1;
+    value->zeros = value->parts > 0 || value->fed ? 0 : value->zeros + 1;
     if (value->zeros > NETNS_SUM_ZEROS) {
       free(value->instance);
       value->instance = NULL;
       sum->unused++;
       removed = true;
-    } else if (value->how != NETNS_SUM_NONE) {
+    } else if (value->how != NETNS_SUM_NONE &&
+               (!value->service || value->shown)) {
       cb(&(struct metric){value->instance, value->type, value->type_instance,
                           value->sum},
          data);

@@ -28,6 +28,10 @@ struct netns_sum_value {
   size_t parts;   /* that have it */
   unsigned zeros; /* reads since none has it */
   double sum;
+  bool service; /* it is of a service's group */
+  bool sockets; /* and one of those that say how many sockets it has */
+  bool shown;   /* and the group is one of the largest */
+  bool fed;     /* this sum has some of the others' */
 };
 
 /* Empty when zero-initialised. */
@@ -42,6 +46,7 @@ struct netns_sum {
   uint64_t seed; /* of the hash: others choose names */
   bool lost;     /* a part has had a value too many since the last sum */
   struct netns_part *filling;
+  const struct settings *settings; /* of what fills it */
   int error;
 };
 
@@ -68,6 +73,11 @@ void netns_sum_drop(struct netns_sum *sum, struct netns_part *part);
 void netns_sum_start(struct netns_sum *sum);
 
 void netns_sum_add(struct netns_sum *sum, const struct netns_part *part);
+
+/* After that: leaves as many services as may be reported, the largest in all
+ * namespaces, and adds the others up in "other". Returns 0 or -ENOMEM: they are
+ * the same as last time. */
+int netns_sum_limit(struct netns_sum *sum, const struct settings *settings);
 
 /* Calls cb for each sum. Returns how many there were. */
 size_t netns_sum_each(struct netns_sum *sum, metric_cb cb, void *data);

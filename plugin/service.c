@@ -161,6 +161,10 @@ size_t service_container(const char *path) {
   return container ? end : 0;
 }
 
+bool service_is_one(const char *name) {
+  return !is_reserved(name) || strcmp(name, "root") == 0;
+}
+
 bool service_may_be(const char *name) {
   static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";

@@ -37,6 +37,10 @@ void service_name(char name[SERVICE_NAME_SIZE], const char *path);
  */
 size_t service_container(const char *path);
 
+/* Is a group of this name a service's, if it is no Filter's? "other" is none.
+ */
+bool service_is_one(const char *name);
+
 /* May a container call itself so? Only a host name's characters, and 63 of
  * them, can be in it. It is none that says nothing ("localhost"), none of a
  * group of ours, and none that looks like a unit of systemd. */

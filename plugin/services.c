@@ -200,9 +200,14 @@ static void add(struct tally_counts *to, const struct tally_counts *from) {
       larger(before.accept_queue_utilization, from->accept_queue_utilization);
 }
 
+static size_t most(const struct services *services) {
+  return services->summed ? SERVICES_SUMMED_MAX
+                          : services->settings->services_max;
+}
+
 /* Marks the largest services. Returns how many. */
 static size_t choose_largest(struct services *services) {
-  size_t num = 0, max = services->settings->services_max;
+  size_t num = 0, max = most(services);
   for (size_t i = OTHER + 1; i < services->num; i++) {
     struct services_group *group = &services->groups[i];
     group->chosen = false;
@@ -264,8 +269,7 @@ void services_choose(struct services *services) {
   for (size_t i = OTHER + 1; i < services->num; i++) {
     struct services_group *group = &services->groups[i];
     bool sockets = count_sockets(group) > 0;
-    bool zeros = goes_on(group, sockets) && !sockets &&
-                 num < services->settings->services_max;
+    bool zeros = goes_on(group, sockets) && !sockets && num < most(services);
     num += zeros;
     if (sockets && !group->chosen)
       add(&other->counts, &group->counts);
@@ -295,7 +299,7 @@ int services_init(struct services *services, const struct settings *settings) {
       .groups = calloc(first, sizeof(*services->groups)),
       .ids = calloc(first, sizeof(*services->ids)),
       .spare = calloc(first, sizeof(*services->spare)),
-      .largest = calloc(settings->services_max, sizeof(*services->largest))};
+      .largest = calloc(SERVICES_SUMMED_MAX, sizeof(*services->largest))};
   if (services->groups == NULL || services->ids == NULL ||
       services->spare == NULL || services->largest == NULL) {
     services_free(services);

@@ -13,6 +13,9 @@
  * are not known, are "other". */
 #define SERVICES_NUM_MAX 4096
 
+/* As many as the settings can ask for. */
+#define SERVICES_SUMMED_MAX 1000
+
 /* A group that was reported has zeros in this many reads after its last
  * socket. */
 #define SERVICES_ZEROS 10
@@ -48,6 +51,10 @@ struct services {
    * last read has found it: its control groups. None: there is no such one. */
   uint64_t largest_ids[SERVICES_LARGEST_IDS];
   size_t largest_ids_num;
+
+  /* These are parts of a sum: up to SERVICES_SUMMED_MAX have a group, whatever
+   * the settings say, which netns_sum.c goes by. */
+  bool summed;
 
   /* The rest is services.c's own. */
   uint32_t largest_group;

@@ -64,6 +64,12 @@ collectd_configure < <(
     NamespaceBudget 100
     Services true
     ServiceNames "hostname"
+  </Namespace>
+  <Namespace "svc-*">
+    Name "few"
+    NamespaceBudget 100
+    Services true
+    ServicesMax 1
   </Namespace>'
   for name in "${names[@]}"; do printf '<Namespace "%s">\n  Services true\n  StuckAfter 1\n</Namespace>\n' "$name"; done
   echo '</Plugin>'
@@ -79,6 +85,9 @@ of() { awk -v value="$1" -v end="@$2" '
 is "each service's sum in ESTABLISHED is what was made" "$(of tcp_connections-ESTABLISHED pods)" "docker-0123456789ab 14
 web.service 20"
 is "and in CLOSE_WAIT" "$(of tcp_connections-CLOSE_WAIT pods)" "db.service 4"
+# In svc-a and svc-c others are larger.
+is "ServicesMax is of all namespaces together" "$(of tcp_connections-ESTABLISHED few)" "other 14
+web.service 20"
 # by_ss STATE
 by_ss() {
   local name

@@ -55,13 +55,17 @@ static void say(const char *instance, const char *type, const char *name,
   said[said_num++] = (struct metric){instance, type, name, value};
 }
 
+static struct group filter = {.name = (char[]){"db"}};
+static struct settings settings = {.groups = &filter, .groups_num = 1};
+
 static int take(size_t part) {
-  int err = netns_sum_take(&sum, &parts[part], NULL, NULL);
+  int err = netns_sum_take(&sum, &parts[part], &settings, NULL);
   said_num = 0;
   return err;
 }
 
 static char got[8192];
+static int limit_error;
 
 static void note_value(const struct metric *metric, void *data) {
   (void)data;
@@ -76,12 +80,16 @@ static void assert_sums(const char *expected) {
   netns_sum_start(&sum);
   for (size_t i = 0; i < CASES(parts); i++)
     netns_sum_add(&sum, &parts[i]);
+  ck_assert_int_eq(netns_sum_limit(&sum, &settings), limit_error);
   netns_sum_each(&sum, note_value, NULL);
   ck_assert_str_eq(got, expected);
 }
 
 static void tear_down(void) {
   fail_after = -1;
+  limit_error = 0;
+  settings.services = false;
+  settings.report = 0;
   for (size_t i = 0; i < CASES(parts); i++)
     netns_sum_drop(&sum, &parts[i]);
   netns_sum_free(&sum);
@@ -170,7 +178,7 @@ START_TEST(there_is_a_bound) {
       say(names[k], "tcp_connections", "LISTEN", 1);
     }
     ck_assert(!netns_sum_is_full(&sum));
-    ck_assert_int_eq(netns_sum_take(&sum, &many[i], NULL, NULL), 0);
+    ck_assert_int_eq(netns_sum_take(&sum, &many[i], &settings, NULL), 0);
     said_num = 0;
     if (netns_sum_is_full(&sum))
       break;
@@ -220,6 +228,130 @@ START_TEST(without_memory_a_part_says_nothing) {
 }
 END_TEST
 
+/* A service has these, and nobody has been heard for so long. */
+static void say_service(const char *name, double established, double closed,
+                        double oldest) {
+  say(name, "tcp_connections", "ESTABLISHED", established);
+  say(name, "tcp_connections", "CLOSE_WAIT", closed);
+  say(name, "duration", "close_wait_oldest", oldest);
+}
+
+/* What assert_sums() finds of it. */
+static const char *service(const char *name, int established, int closed,
+                           int oldest) {
+  static char texts[8][200];
+  static size_t num;
+  char *text = texts[num++ % 8];
+  snprintf(text, sizeof(texts[0]),
+           "%s/tcp_connections-ESTABLISHED %d\n"
+           "%s/tcp_connections-CLOSE_WAIT %d\n"
+           "%s/duration-close_wait_oldest %d\n",
+           name, established, name, closed, name, oldest);
+  return text;
+}
+
+static void assert_services(const char *a, const char *b, const char *c) {
+  char all[1024];
+  snprintf(all, sizeof(all),
+           "all/tcp_connections-ESTABLISHED 100\n"
+           "443-local/tcp_connections-ESTABLISHED 1\n"
+           "db/tcp_connections-ESTABLISHED 1\n%s%s%s",
+           a, b, c);
+  assert_sums(all);
+}
+
+static void start_services(void) {
+  settings.services = true;
+  settings.services_max = 2;
+  settings.report = REPORT_BY_STATE;
+  say("all", "tcp_connections", "ESTABLISHED", 100);
+  say("443-local", "tcp_connections", "ESTABLISHED", 1);
+  say("db", "tcp_connections", "ESTABLISHED", 1);
+}
+
+START_TEST(the_largest_services_of_all_namespaces_have_a_group) {
+  start_services();
+  say_service("a.service", 10, 0, 0);
+  say_service("b.service", 6, 0, 0);
+  ck_assert_int_eq(take(0), 0);
+  assert_services(service("a.service", 10, 0, 0), service("b.service", 6, 0, 0),
+                  "");
+  /* One that is reported stays until another is a quarter larger. */
+  say_service("c.service", 7, 0, 0);
+  ck_assert_int_eq(take(1), 0);
+  assert_services(service("a.service", 10, 0, 0), service("b.service", 6, 0, 0),
+                  service("other", 7, 0, 0));
+  /* The others are one together, also with what there was in it. */
+  say_service("c.service", 5, 4, 7);
+  say_service("d.service", 1, 1, 9);
+  say_service("other", 3, 0, 2);
+  ck_assert_int_eq(take(1), 0);
+  assert_services(service("a.service", 10, 0, 0), service("c.service", 5, 4, 7),
+                  service("other", 10, 1, 9));
+  say_service("b.service", 5, 5, 3);
+  ck_assert_int_eq(take(2), 0);
+  assert_services(service("a.service", 10, 0, 0),
+                  service("b.service", 11, 5, 3), service("other", 9, 5, 9));
+}
+END_TEST
+
+START_TEST(services_that_have_ended_leave_their_place) {
+  start_services();
+  say_service("a.service", 10, 0, 0);
+  ck_assert_int_eq(take(0), 0);
+  say_service("b.service", 6, 0, 0);
+  ck_assert_int_eq(take(1), 0);
+  say_service("c.service", 5, 0, 1);
+  ck_assert_int_eq(take(2), 0);
+  for (int i = 0; i < 2 * NETNS_SUM_ZEROS; i++)
+    assert_services(service("a.service", 10, 0, 0),
+                    service("b.service", 6, 0, 0), service("other", 5, 0, 1));
+  netns_sum_drop(&sum, &parts[1]);
+  for (int i = 0; i < NETNS_SUM_ZEROS; i++)
+    assert_services(service("a.service", 10, 0, 0),
+                    service("c.service", 5, 0, 1), service("other", 0, 0, 0));
+  assert_services(service("a.service", 10, 0, 0), service("c.service", 5, 0, 1),
+                  "");
+  /* With a place left there are zeros for a while, and then no more. */
+  netns_sum_drop(&sum, &parts[2]);
+  for (int i = 0; i < NETNS_SUM_ZEROS; i++)
+    assert_services(service("a.service", 10, 0, 0),
+                    service("c.service", 0, 0, 0), "");
+  assert_services(service("a.service", 10, 0, 0), "", "");
+}
+END_TEST
+
+START_TEST(without_states_other_values_say_which_are_the_largest) {
+  start_services();
+  settings.report = 0;
+  settings.services_max = 1;
+  said_num = 0;
+  say("a.service", "current_connections", "close_wait_stuck", 1);
+  say("b.service", "current_connections", "close_wait_stuck", 2);
+  ck_assert_int_eq(take(0), 0);
+  assert_sums("b.service/current_connections-close_wait_stuck 2\n"
+              "other/current_connections-close_wait_stuck 1\n");
+}
+END_TEST
+
+START_TEST(without_memory_services_stay_as_they_were) {
+  start_services();
+  settings.services_max = 1;
+  said_num = 0;
+  say("a.service", "tcp_connections", "ESTABLISHED", 1);
+  ck_assert_int_eq(take(0), 0);
+  assert_sums("a.service/tcp_connections-ESTABLISHED 1\n");
+  say("b.service", "tcp_connections", "ESTABLISHED", 2);
+  ck_assert_int_eq(take(1), 0);
+  fail_after = 0;
+  limit_error = -ENOMEM;
+  assert_sums("a.service/tcp_connections-ESTABLISHED 1\n");
+  limit_error = 0;
+  assert_sums("b.service/tcp_connections-ESTABLISHED 2\n"
+              "other/tcp_connections-ESTABLISHED 1\n");
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("netns_sum");
   TCase *tcase = tcase_create("netns_sum");
@@ -233,6 +365,10 @@ int main(void) {
   tcase_add_test(tcase, there_is_a_bound);
   tcase_add_test(tcase, what_has_ended_does_not_fill_it);
   tcase_add_test(tcase, without_memory_a_part_says_nothing);
+  tcase_add_test(tcase, the_largest_services_of_all_namespaces_have_a_group);
+  tcase_add_test(tcase, services_that_have_ended_leave_their_place);
+  tcase_add_test(tcase, without_states_other_values_say_which_are_the_largest);
+  tcase_add_test(tcase, without_memory_services_stay_as_they_were);
   suite_add_tcase(suite, tcase);
   return check_main(suite);
 }

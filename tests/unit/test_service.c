@@ -233,6 +233,17 @@ START_TEST(service_may_be_what_a_host_can_be_called) {
 }
 END_TEST
 
+START_TEST(service_is_one_unless_it_is_another_group) {
+  static const char *const ones[] = {"root", "nginx.service", "cgroup-all"};
+  static const char *const others[] = {"all", "other", "machine", "443-local",
+                                       "8000-8099-remote"};
+  for (size_t i = 0; i < CASES(ones); i++)
+    ck_assert_msg(service_is_one(ones[i]), "%s", ones[i]);
+  for (size_t i = 0; i < CASES(others); i++)
+    ck_assert_msg(!service_is_one(others[i]), "%s", others[i]);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("service");
   TCase *tc = tcase_create("service");
@@ -244,6 +255,7 @@ int main(void) {
                       CASES(containers));
   tcase_add_loop_test(tc, service_may_be_what_a_host_can_be_called, 0,
                       CASES(host_names));
+  tcase_add_test(tc, service_is_one_unless_it_is_another_group);
   suite_add_tcase(suite, tc);
   return check_main(suite);
 }

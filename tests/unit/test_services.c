@@ -113,6 +113,21 @@ START_TEST(it_is_known_whether_the_hierarchy_is_the_machines) {
 }
 END_TEST
 
+/* What is added up over namespaces is limited there. */
+START_TEST(of_a_part_of_a_sum_all_services_are_reported) {
+  services.summed = true;
+  settings.services_max = 1;
+  uint64_t a = make("/a"), b = make("/b"), c = make("/c");
+  begin();
+  add(a, 1);
+  add(b, 2);
+  add(c, 3);
+  expect("a 1, b 2, c 3");
+  begin();
+  expect("a 0, b 0, c 0");
+}
+END_TEST
+
 START_TEST(control_groups_of_one_service_add_up) {
   uint64_t a = make("/system.slice/a.service"),
            inner = make("/system.slice/a.service/inner/deep"),
@@ -432,6 +447,7 @@ int main(void) {
   Suite *suite = suite_create("services");
   TCase *tc = tcase_create("services");
   tcase_add_checked_fixture(tc, start, end);
+  tcase_add_test(tc, of_a_part_of_a_sum_all_services_are_reported);
   tcase_add_test(tc, it_is_known_whether_the_hierarchy_is_the_machines);
   tcase_add_test(tc, control_groups_of_one_service_add_up);
   tcase_add_test(tc, what_is_in_no_known_control_group_is_other);
