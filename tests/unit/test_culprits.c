@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* culprits.c: against a tree in the shape of /proc. Link with -Wl,--wrap= of
- * getxattr, diag_dump_run and realloc, and of clock_gettime as wrap64.h has it.
- */
+ * getxattr, diag_dump_run, realloc and fgets, and of clock_gettime as wrap64.h
+ * has it. */
 #include "culprits.h"
 
 #include "check_main.h"
@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -73,6 +74,16 @@ int __wrap_diag_dump_run(struct diag_dump *dump,
   if (closed[0] != '\0')
     temp_tree_delete(&proc, closed);
   return dump_error;
+}
+
+static unsigned lines; /* of other namespaces' tables */
+char *__real_fgets(char *line, int size, FILE *file);
+char *__wrap_fgets(char *line, int size, FILE *file);
+char *__wrap_fgets(char *line, int size, FILE *file) {
+  /* The daemon's children must not inherit it. */
+  ck_assert_int_eq(fcntl(fileno(file), F_GETFD), FD_CLOEXEC);
+  lines++;
+  return __real_fgets(line, size, file);
 }
 
 static bool no_memory;
@@ -255,6 +266,7 @@ START_TEST(other_namespaces_are_read_from_proc) {
   ck_assert_int_eq(search.error, 0);
   ck_assert(search.complete);
   ck_assert_uint_eq(search.found, 2);
+  ck_assert_uint_eq(lines, 5 + 3); /* with the end of each table */
   /* Without IPv6. */
   temp_tree_delete(&proc, "/b/tcp6");
   ck_assert_uint_eq(find().found, 3);

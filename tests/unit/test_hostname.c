@@ -22,6 +22,7 @@ static pthread_t caller;
 /* Of the thread that has entered a namespace; a file's text is a host name. */
 static char entered[sizeof(((struct utsname *)0)->nodename)];
 
+ssize_t __real_read(int fd, void *buf, size_t size);
 int __wrap_setns(int fd, int type);
 int __wrap_setns(int fd, int type) {
   ck_assert(!pthread_equal(pthread_self(), caller));
@@ -30,10 +31,19 @@ int __wrap_setns(int fd, int type) {
   errno = setns_errno;
   if (setns_errno != 0)
     return -1;
-  ssize_t len = read(fd, entered, sizeof(entered) - 1);
+  ssize_t len = __real_read(fd, entered, sizeof(entered) - 1);
   ck_assert_int_ge(len, 0);
   entered[len] = '\0';
   return 0;
+}
+
+static unsigned lists; /* of processes that were read */
+ssize_t __wrap_read(int fd, void *buf, size_t size);
+ssize_t __wrap_read(int fd, void *buf, size_t size) {
+  /* The daemon's children must not inherit it. */
+  ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+  lists++;
+  return __real_read(fd, buf, size);
 }
 
 int __wrap_uname(struct utsname *name);
@@ -87,6 +97,7 @@ START_TEST(a_process_of_the_control_group_is_asked) {
   struct hostname_ask ask = answer("/docker/1");
   ck_assert_str_eq(ask.name, "web-1");
   ck_assert_int_eq(ask.error, 0);
+  ck_assert_uint_eq(lists, 1);
 }
 END_TEST
 

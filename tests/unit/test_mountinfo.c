@@ -3,6 +3,7 @@
 #include "mountinfo.h"
 
 #include "check_main.h"
+#include "inherited.h"
 #include "temp_tree.h"
 
 #include <errno.h>
@@ -61,16 +62,19 @@ static struct temp_tree tree;
 static char file[300];
 static char found[4096];
 static int stop_with;
+static int inherited; /* before a table is read */
 
 static void start(void) {
   tree = temp_tree_make();
   snprintf(file, sizeof(file), "%s/mountinfo", tree.root);
+  inherited = inherited_descriptors();
 }
 
 static void end(void) { temp_tree_remove(&tree); }
 
 static int note(uint64_t inode, const char *path, void *data) {
   (void)data;
+  ck_assert_int_eq(inherited_descriptors(), inherited);
   size_t len = strlen(found);
   snprintf(found + len, sizeof(found) - len, "%u %s\n", (unsigned)inode, path);
   return stop_with;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pinned.c: against a tree in the shape of /proc. Link with -Wl,--wrap= of
- * setns and snapshot_read, and see netns_clock.h: a namespace is the file of
- * its path. */
+ * setns, snapshot_read and read, and see netns_clock.h: a namespace is the file
+ * of its path. */
 #include "pinned.h"
 
 #include "check_main.h"
@@ -33,6 +33,16 @@ int __wrap_setns(int fd, int type) {
   inside[len] = '\0';
   errno = setns_errno;
   return setns_errno == 0 ? 0 : -1;
+}
+
+static unsigned reads; /* of mount tables */
+ssize_t __real_read(int fd, void *buf, size_t size);
+ssize_t __wrap_read(int fd, void *buf, size_t size);
+ssize_t __wrap_read(int fd, void *buf, size_t size) {
+  /* The daemon's children must not inherit it. */
+  ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+  reads++;
+  return __real_read(fd, buf, size);
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -146,6 +156,7 @@ START_TEST(process_1_may_have_another_mount_table) {
   temp_tree_file(&proc, "/1/mountinfo", text);
   temp_tree_file(&proc, "/1/root/8", "");
   ck_assert_int_eq(pinned_find(&pinned), 0);
+  ck_assert_uint_eq(reads, 2 + 2 + 2); /* both, their starts, and both ends */
   ck_assert_int_eq(read_all(true), 0);
   ck_assert_int_eq(sum, 9);
 }

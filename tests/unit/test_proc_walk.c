@@ -3,6 +3,7 @@
 #include "proc_walk.h"
 
 #include "check_main.h"
+#include "inherited.h"
 #include "temp_tree.h"
 
 #include <errno.h>
@@ -11,13 +12,19 @@
 
 static struct temp_tree proc;
 
-static void start(void) { proc = temp_tree_make(); }
+static int inherited; /* before there is a walk */
+
+static void start(void) {
+  proc = temp_tree_make();
+  inherited = inherited_descriptors();
+}
 
 static void end(void) { temp_tree_remove(&proc); }
 
 static uint64_t sum;
 static unsigned num;
 static int add(uint32_t pid, void *data) {
+  ck_assert_int_eq(inherited_descriptors(), inherited);
   sum += pid;
   num++;
   return num == *(const unsigned *)data ? -E2BIG : 0;

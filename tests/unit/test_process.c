@@ -45,12 +45,17 @@ void *__wrap_realloc(void *old, size_t size) {
   return no_memory ? NULL : __real_realloc(old, size);
 }
 
-/* After those that are there, this many that have ended are listed. */
-static size_t ended;
+/* Before and after those that are there, this many that have ended are listed.
+ */
+static size_t ended_before, ended;
 int __real_proc_walk(const char *path, proc_walk_cb cb, void *data);
 int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data);
 int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data) {
-  int err = __real_proc_walk(path, cb, data);
+  int err = 0;
+  for (size_t i = 0; err == 0 && i < ended_before; i++)
+    err = cb(2000000 + (uint32_t)i, data);
+  if (err == 0)
+    err = __real_proc_walk(path, cb, data);
   for (size_t i = 0; err == 0 && i < ended; i++)
     err = cb(1000000 + (uint32_t)i, data);
   return err;
@@ -63,8 +68,19 @@ static int count_process(uint32_t pid, void *data) {
 }
 
 /* This call fails so. */
-static enum { NONE, READDIR, READLINKAT, ENDED } failing;
+static enum { NONE, OPENDIR, READDIR, READLINKAT, ENDED } failing;
 static int failure;
+
+/* The first of them. */
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
+DIR *__wrap_opendir(const char *path) {
+  if (failing != OPENDIR)
+    return __real_opendir(path);
+  failing = NONE;
+  errno = failure;
+  return NULL;
+}
 
 /* A descriptor 3 is there this many times more, in each process. */
 static int repeat;
@@ -226,6 +242,18 @@ START_TEST(a_listener_names_its_process) {
 }
 END_TEST
 
+/* Whichever of its descriptors is read last. */
+START_TEST(a_listener_among_other_sockets_names_its_process) {
+  make_process(80, "hang\n", NULL);
+  open_sockets(80, 100, 3);
+  process_sockets_add(&sockets, 101, 1, true);
+  hold(100, 3, 1);
+  search();
+  check_process(1, 0, 80, "hang", 3);
+  ck_assert(found[1].top[0].listens);
+}
+END_TEST
+
 START_TEST(many_processes_are_counted_and_the_first_told) {
   for (unsigned pid = 1000; pid < 1300; pid++) {
     make_process(pid, "many\n", NULL);
@@ -277,6 +305,7 @@ static const struct {
     {"0::/system.slice/api.service\n", "api.service"},
     {"1:name=systemd:/a.service\n0::/b.service/x\n", "b.service"},
     {"0::/\n", "root"},
+    {"1:name=systemd:/a.service\n0::/\n", "root"},
     {"0::/no newline", "no newline"},
     {"1:cpu:/a.service\n", ""},
     {"10::/a.service\n", ""},
@@ -391,6 +420,21 @@ START_TEST(process_whose_descriptors_cannot_be_opened_is_not_complete) {
 }
 END_TEST
 
+START_TEST(without_memory_for_one_process_it_says_so) {
+  for (unsigned pid = 80; pid < 83; pid++) {
+    make_process(pid, "nginx\n", NULL);
+    open_sockets(pid, 100, 1);
+  }
+  hold(100, 1, 0);
+  failing = OPENDIR;
+  failure = ENOMEM;
+  struct process_search result = search();
+  ck_assert_int_eq(result.error, -ENOMEM);
+  ck_assert(!result.complete);
+  ck_assert_uint_eq(found[0].num, 2);
+}
+END_TEST
+
 START_TEST(without_proc_nothing_is_found) {
   hold(100, 1, 0);
   struct process_search result =
@@ -454,6 +498,26 @@ static void make_process_in(unsigned pid, const char *netns,
   temp_tree_link(&proc, path, target);
 }
 
+/* Both have two descriptors of one of the sockets. */
+START_TEST(a_socket_counts_once_in_each_process) {
+  temp_tree_file(&proc, "/here/sockstat", "");
+  temp_tree_link(&proc, "/thread-self/net", "../here");
+  for (unsigned pid = 80; pid < 82; pid++) {
+    make_process_in(pid, "here", "0::/api.service\n");
+    open_sockets(pid, 100, 2);
+    open_fd(pid, 7, "socket:[101]");
+  }
+  hold(100, 2, 0);
+  snprintf(sockets.services[0], SERVICE_NAME_SIZE, "api.service");
+  for (int i = 0; i < 2; i++) {
+    ck_assert_uint_eq(search().found, 4);
+    ck_assert_uint_eq(found[0].num, 2);
+    ck_assert_uint_eq(found[0].top[0].num, 2);
+    ck_assert_uint_eq(found[0].top[1].num, 2);
+  }
+}
+END_TEST
+
 /* This thread is in the namespace "here". */
 static const struct {
   const char *service; /* of the sockets' holder */
@@ -469,6 +533,8 @@ static const struct {
      true},
     {"api.service", "there", "0::/proxy.service\n", "here",
      "0::/heir.service\n", true},
+    /* Services that are not known are not the same. */
+    {"api.service", "there", NULL, "here", "0::/heir.service\n", true},
     {"api.service", "here", NULL, "there", NULL, false},
 };
 
@@ -484,6 +550,7 @@ START_TEST(a_crowd_elsewhere_does_not_hide_the_holder) {
     open_fd(pid, 3, "/dev/null");
   }
   repeat = 60000;
+  ended_before = 20000; /* of these nothing is left that could be read */
   hold(100, 1, 2);
   snprintf(sockets.services[2], SERVICE_NAME_SIZE, "%s", crowds[_i].service);
   ck_assert(!search().complete);
@@ -543,6 +610,8 @@ int main(void) {
   tcase_add_test(tc, the_same_socket_counts_in_each_process_that_has_it);
   tcase_add_test(tc, each_holder_has_its_own_processes);
   tcase_add_test(tc, a_listener_names_its_process);
+  tcase_add_test(tc, a_listener_among_other_sockets_names_its_process);
+  tcase_add_test(tc, a_socket_counts_once_in_each_process);
   tcase_add_test(tc, many_processes_are_counted_and_the_first_told);
   tcase_add_loop_test(tc, what_is_called_like_a_socket_is_none, 0,
                       CASES(no_sockets));
@@ -555,6 +624,7 @@ int main(void) {
                       CASES(failures));
   tcase_add_test(tc,
                  process_whose_descriptors_cannot_be_opened_is_not_complete);
+  tcase_add_test(tc, without_memory_for_one_process_it_says_so);
   tcase_add_test(tc, without_proc_nothing_is_found);
   tcase_add_test(tc, without_memory_nothing_is_looked_for);
   tcase_add_test(tc, beyond_their_bound_sockets_are_not_looked_for);

@@ -225,11 +225,11 @@ START_TEST(a_read_fails_that_has_no_value_because_something_failed) {
     ck_assert_str_eq(plugin.log, reads[_i].log);
   /* What is known is not said again; that it is over is. */
   size_t len = strlen(plugin.log);
-  plugin.read();
+  ck_assert_int_eq(plugin.read(), reads[_i].expected);
   ck_assert_uint_eq(strlen(plugin.log), len);
   found.snapshot = (struct snapshot){.file = NULL};
   plugin.log[0] = '\0';
-  plugin.read();
+  ck_assert_int_eq(plugin.read(), 0);
   char expected[200];
   snprintf(expected, sizeof(expected), "%s%s",
            reads[_i].sockets_error == 0
@@ -239,6 +239,10 @@ START_TEST(a_read_fails_that_has_no_value_because_something_failed) {
                ? ""
                : "info: tcpstates plugin: all files are read again.\n");
   ck_assert_str_eq(plugin.log, expected);
+  /* Values of the reads before do not count. */
+  found.values = 0;
+  found.snapshot.sockets_error = -ENOBUFS;
+  ck_assert_int_eq(plugin.read(), -1);
   ck_assert_int_eq(plugin.shutdown(), 0);
 }
 END_TEST
@@ -270,6 +274,12 @@ START_TEST(what_is_wrong_with_a_file_is_said) {
   plugin.read();
   ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /sys/fs/cgroup: "
                                "errno 5. Its values are missing.\n");
+  /* So is the same one for another file. */
+  plugin.log[0] = '\0';
+  found.snapshot.file = "/proc/x";
+  plugin.read();
+  ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /proc/x: errno 5. "
+                               "Its values are missing.\n");
   plugin.shutdown();
 }
 END_TEST
@@ -297,6 +307,11 @@ START_TEST(a_pattern_that_leads_nowhere_takes_nothing_away) {
     ck_assert_uint_ge(plugin.pattern_values, (size_t)i);
   }
   ck_assert_ptr_null(strstr(plugin.log, "error: "));
+  /* Its values are values of the read. */
+  found.values = 0;
+  found.snapshot.sockets_error = -ENOBUFS;
+  ck_assert_int_eq(plugin.read(), 0);
+  ck_assert_uint_ge(plugin.pattern_values, 4);
   ck_assert_int_eq(plugin.shutdown(), 0);
 }
 END_TEST
