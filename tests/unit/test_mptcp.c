@@ -124,6 +124,9 @@ START_TEST(sockets_are_counted_in_the_groups_of_mptcp) {
 }
 END_TEST
 
+static unsigned generation = 1; /* of the tree */
+static unsigned looked_up;      /* this many times */
+
 /* The paths' control groups have the id 5. */
 int __wrap_cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths,
                            size_t num, struct id_list *ids, char *where,
@@ -132,6 +135,8 @@ int __wrap_cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths,
                            size_t num, struct id_list *ids, char *where,
                            size_t where_size) {
   (void)tree, (void)paths, (void)num, (void)where, (void)where_size;
+  looked_up++;
+  free(ids->ids);
   ids->ids = calloc(1, sizeof(*ids->ids));
   ck_assert_ptr_nonnull(ids->ids);
   ids->ids[0] = 5;
@@ -143,7 +148,7 @@ int __wrap_cgroup_tree_ids(struct cgroup_tree *tree, char *const *paths,
 unsigned __wrap_cgroup_tree_generation(struct cgroup_tree *tree);
 unsigned __wrap_cgroup_tree_generation(struct cgroup_tree *tree) {
   (void)tree;
-  return 1;
+  return generation;
 }
 
 START_TEST(a_filter_for_control_groups_counts_theirs) {
@@ -154,8 +159,16 @@ START_TEST(a_filter_for_control_groups_counts_theirs) {
   add(TCP_ESTABLISHED, 8, 50000, 0)->cgroup_id = 5;
   add(TCP_ESTABLISHED, 9, 50001, 0)->cgroup_id = 6;
   int err = read_all();
+  /* They are looked up again only when the tree has changed. */
+  unsigned times[3] = {looked_up};
+  for (int i = 1; i < 3 && err == 0; i++) {
+    generation = (unsigned)i;
+    err = read_all();
+    times[i] = looked_up;
+  }
   groups[2].filter.cgroups = (struct path_set){NULL, 0};
   ck_assert_int_eq(err, 0);
+  ck_assert(times[0] == 1 && times[1] == 1 && times[2] == 2);
   ck_assert_uint_eq(mptcp.tally.groups[0].state[TCP_ESTABLISHED], 2);
   ck_assert_uint_eq(mptcp.tally.groups[1].state[TCP_ESTABLISHED], 1);
 }

@@ -382,6 +382,28 @@ START_TEST(more_that_hang_than_there_are_threads_leave_those_that_they_can) {
   for (size_t i = 0; i < MANY; i++)
     hang(i, false);
   netns_clock_await_threads(0);
+
+  /* It is not the threads any more that are missing. */
+  netns_start(&set);
+  ck_assert_ptr_null(netns_next(&set, now));
+  for (size_t i = 0; i < MANY; i++)
+    ck_assert_int_eq(netns_missing(&set, &set.netns[i]), -ETIMEDOUT);
+  close_set();
+}
+END_TEST
+
+START_TEST(one_that_was_given_up_at_the_deadline_is_the_next_ones_first) {
+  open_set(3);
+  set.patience = in_an_hour;
+  hang(1, true);
+  netns_start(&set);
+  ck_assert_uint_eq(next_ones(2), 5);
+  ck_assert_ptr_null(netns_next(&set, now));
+  hang(1, false);
+  netns_clock_await_threads(0);
+  netns_start(&set);
+  ck_assert_uint_eq(set.first, 1);
+  ck_assert_uint_eq(next_ones(3), 7);
   close_set();
 }
 END_TEST
@@ -492,6 +514,8 @@ int main(void) {
                  one_that_takes_too_long_is_given_up_before_the_deadline);
   tcase_add_test(
       tcase, more_that_hang_than_there_are_threads_leave_those_that_they_can);
+  tcase_add_test(tcase,
+                 one_that_was_given_up_at_the_deadline_is_the_next_ones_first);
   tcase_add_test(tcase, where_time_is_short_each_has_its_turn);
   tcase_add_loop_test(tcase, the_end_does_not_wait_for_one_that_hangs, 0, 3);
   tcase_add_loop_test(tcase, an_error_has_a_text_that_says_what_to_do, 0,

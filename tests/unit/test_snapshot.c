@@ -500,6 +500,28 @@ START_TEST(a_new_control_group_is_known_whatever_was_before) {
 }
 END_TEST
 
+/* The index is made anew, and programs with it, only where a group changes. */
+START_TEST(only_a_control_group_of_a_filter_changes_the_index) {
+  start_cgroups();
+  cgroups = temp_tree_make();
+  temp_tree_directory(&cgroups, "/a");
+  fake_machine_read_first();
+  const unsigned first = machine.reader.index.generation;
+  fake_machine_read();
+  ck_assert_uint_eq(machine.reader.index.generation, first);
+  temp_tree_directory(&cgroups, "/c");
+  const unsigned tree = cgroup_tree_generation(&machine.cgroups);
+  fake_machine_read();
+  ck_assert_uint_ne(cgroup_tree_generation(&machine.cgroups), tree);
+  ck_assert_uint_eq(machine.reader.index.generation, first);
+  temp_tree_directory(&cgroups, "/a/below");
+  fake_machine_read();
+  ck_assert_uint_eq(machine.reader.index.generation, first + 1);
+  temp_tree_remove(&cgroups);
+  end_cgroups();
+}
+END_TEST
+
 START_TEST(a_group_without_control_group_may_be_before_one_with_it) {
   start_cgroups();
   filter_free(&cgroup_groups[0].filter);
@@ -592,6 +614,7 @@ int main(void) {
       4);
   tcase_add_test(tc, files_that_no_value_needs_are_not_read);
   tcase_add_test(tc, for_a_sum_no_file_is_read_that_it_does_not_need);
+  tcase_add_test(tc, only_a_control_group_of_a_filter_changes_the_index);
   tcase_add_test(tc, a_group_without_control_group_may_be_before_one_with_it);
   tcase_add_test(tc, without_sockets_to_count_the_kernel_is_not_asked);
   tcase_add_loop_test(tc,
