@@ -307,6 +307,65 @@ START_TEST(reads_that_fail_forget_nothing) {
 }
 END_TEST
 
+START_TEST(after_reads_that_fail_one_may_still_miss_a_socket) {
+  struct truth met = {7, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  struct truth missed = {8, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  for (int failed = 0; failed < 4; failed++) {
+    uint64_t now = DAY + (uint64_t)failed * SECOND;
+    start_read(now, true, STUCK_AFTER);
+    meet(&met, now, true);
+    meet(&missed, now, true);
+    ages_finish(&ages);
+    for (int i = 0; i < failed; i++) {
+      start_read(now, true, STUCK_AFTER);
+      meet(&met, now, true);
+    }
+    read_one(&met, now, true);
+    ck_assert_uint_eq(ages.num, 2);
+  }
+}
+END_TEST
+
+/* A socket that moves while the kernel walks may be in a dump twice. */
+START_TEST(one_that_is_met_twice_does_not_keep_another) {
+  struct truth met = {7, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  struct truth gone = {8, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  for (int i = 0; i < 3; i++) {
+    start_read(DAY, true, STUCK_AFTER);
+    meet(&met, DAY, true);
+    meet(i == 0 ? &gone : &met, DAY, true);
+    ages_finish(&ages);
+    ck_assert_uint_eq(ages.num, i < 2 ? 2 : 1);
+  }
+}
+END_TEST
+
+START_TEST(one_that_has_changed_its_state_is_found_with_the_age_of_tcp_info) {
+  struct truth truth = {7, TCP_FIN_WAIT1, DAY, DAY, DAY};
+  read_one(&truth, DAY, true);
+  uint64_t now = DAY + 1000 * SECOND;
+  read_one(&truth, now, true);
+  struct diag_socket socket = tell(&truth, now, true);
+  ck_assert_uint_ge(ages_find(&ages, &socket), 999 * SECOND);
+  truth.state = TCP_FIN_WAIT2;
+  truth.data = truth.ack = now - 5 * SECOND;
+  socket = tell(&truth, now, true);
+  check_age("found", ages_find(&ages, &socket), 5 * SECOND);
+}
+END_TEST
+
+/* When tcp_info's time has wrapped, half a second would be 50 days. */
+START_TEST(a_dump_that_takes_longer_is_not_taken_for_data) {
+  struct truth truth = {7, TCP_CLOSE_WAIT, DAY, DAY, DAY};
+  start_read(DAY + SECOND, true, STUCK_AFTER);
+  struct diag_socket socket = tell(&truth, DAY + SECOND * 3 / 2, true);
+  ages_meet(&ages, &socket);
+  ages_finish(&ages);
+  uint64_t now = DAY + WRAP + 1000 * SECOND;
+  ck_assert_uint_ge(read_one(&truth, now, true), now - DAY - SECOND);
+}
+END_TEST
+
 /* One read of these cookies, first to first + num * step. */
 static void read_many(uint64_t first, uint64_t num, uint64_t step,
                       uint64_t now) {
@@ -596,6 +655,11 @@ int main(void) {
   tcase_add_loop_test(tc, after_49_days_ages_are_right_still, 0, 4);
   tcase_add_test(tc, a_socket_that_one_read_misses_keeps_its_age);
   tcase_add_test(tc, reads_that_fail_forget_nothing);
+  tcase_add_test(tc, after_reads_that_fail_one_may_still_miss_a_socket);
+  tcase_add_test(tc, one_that_is_met_twice_does_not_keep_another);
+  tcase_add_test(
+      tc, one_that_has_changed_its_state_is_found_with_the_age_of_tcp_info);
+  tcase_add_test(tc, a_dump_that_takes_longer_is_not_taken_for_data);
   tcase_add_test(tc, it_takes_24_bytes_a_socket_and_gives_them_back);
   tcase_add_test(tc, a_steady_read_allocates_nothing);
   tcase_add_test(tc, beyond_its_bound_sockets_have_the_age_of_tcp_info);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* culprits.c: against a tree in the shape of /proc. Link with -Wl,--wrap= of
- * getxattr, diag_dump_run, realloc and fgets, and of clock_gettime as wrap64.h
- * has it. */
+ * getxattr, diag_dump_run, realloc and fgets, and of clock_gettime and readdir as
+ * wrap64.h has them. */
 #include "culprits.h"
 
 #include "check_main.h"
@@ -84,6 +84,21 @@ char *__wrap_fgets(char *line, int size, FILE *file) {
   ck_assert_int_eq(fcntl(fileno(file), F_GETFD), FD_CLOEXEC);
   lines++;
   return __real_fgets(line, size, file);
+}
+
+/* A descriptor 3 is there this many times more, in each process. */
+static int repeat;
+struct dirent *REAL_READDIR(DIR *dir);
+struct dirent *WRAP_READDIR(DIR *dir);
+struct dirent *WRAP_READDIR(DIR *dir) {
+  static struct dirent *again;
+  static int repeated;
+  if (again != NULL && repeated++ < repeat)
+    return again;
+  struct dirent *entry = REAL_READDIR(dir);
+  repeated = 0;
+  again = entry != NULL && strcmp(entry->d_name, "3") == 0 ? entry : NULL;
+  return entry;
 }
 
 static bool no_memory;
@@ -329,6 +344,74 @@ START_TEST(other_namespaces_are_read_for_a_bounded_time) {
 }
 END_TEST
 
+/* It takes no place among those that can be told apart. */
+START_TEST(a_namespace_without_tcp_sockets_does_not_count) {
+  add_process(40, "b", "api");
+  add_socket(40, 3, 100);
+  temp_tree_file(&proc, "/b/tcp", HEAD);
+  for (int i = 0; i < 2 * CULPRITS_NAMESPACES; i++) {
+    char name[8], path[32];
+    snprintf(name, sizeof(name), "n%d", i);
+    snprintf(path, sizeof(path), "/%s/sockstat", name);
+    temp_tree_file(&proc, path, "");
+    add_process(100 + i, name, "idle");
+  }
+  add_process(41, "b", "api");
+  add_socket(41, 3, 101);
+  struct process_search search = find();
+  ck_assert(search.complete);
+  ck_assert_uint_eq(search.found, 2);
+}
+END_TEST
+
+START_TEST(a_table_that_breaks_off_makes_it_incomplete) {
+  add_process(40, "b", "api");
+  add_socket(40, 3, 100);
+  temp_tree_file(&proc, "/b/tcp", HEAD);
+  temp_tree_directory(&proc, "/b/tcp6"); /* EISDIR, when it is read */
+  struct process_search search = find();
+  ck_assert_int_eq(search.error, 0);
+  ck_assert(!search.complete);
+  ck_assert_uint_eq(search.found, 0);
+}
+END_TEST
+
+/* Wherever it is in the order. */
+static void add_between(int processes) {
+  add_process(40, "a", "api");
+  add_socket(40, 4, 100);
+  for (int pid = 100; pid < 100 + processes; pid++) {
+    add_process(pid, "a", "many");
+    char path[32];
+    snprintf(path, sizeof(path), "/%d/fd/3", pid);
+    temp_tree_link(&proc, path, "/dev/null");
+  }
+  add_process(41, "a", "web");
+  add_socket(41, 4, 101);
+}
+
+START_TEST(one_process_cannot_hide_the_others) {
+  add_between(1);
+  for (int more = 0; more < 2; more++) {
+    repeat = PROCESS_DESCRIPTORS_EACH - 1 + more;
+    struct process_search search = find();
+    ck_assert_int_eq(search.error, 0);
+    ck_assert_int_eq(search.complete, !more);
+    ck_assert_uint_eq(search.found, 2);
+  }
+}
+END_TEST
+
+START_TEST(beyond_their_bound_descriptors_are_not_read) {
+  add_between(PROCESS_DESCRIPTORS_MAX / 60000 + 1);
+  repeat = 60000;
+  struct process_search search = find();
+  ck_assert_int_eq(search.error, 0);
+  ck_assert(!search.complete);
+  ck_assert_uint_eq(search.found, 1);
+}
+END_TEST
+
 START_TEST(errors_name_nobody) {
   add_process(40, "a", "api");
   add_socket(40, 3, 100);
@@ -360,6 +443,10 @@ int main(void) {
   tcase_add_test(tcase, namespace_that_cannot_be_read_makes_it_incomplete);
   tcase_add_test(tcase, too_many_namespaces_make_it_incomplete);
   tcase_add_test(tcase, other_namespaces_are_read_for_a_bounded_time);
+  tcase_add_test(tcase, a_namespace_without_tcp_sockets_does_not_count);
+  tcase_add_test(tcase, a_table_that_breaks_off_makes_it_incomplete);
+  tcase_add_test(tcase, one_process_cannot_hide_the_others);
+  tcase_add_test(tcase, beyond_their_bound_descriptors_are_not_read);
   tcase_add_test(tcase, errors_name_nobody);
   suite_add_tcase(suite, tcase);
   return check_main_forked(suite);
