@@ -33,7 +33,14 @@ static int64_t cost;             /* ns of CPU time of each read */
 static int64_t search_cost;      /* ns of CPU time of each search */
 static int searches;
 static _Thread_local int here;
-static int reads[2000]; /* by the namespace's number */
+static int reads[2000];                         /* by the namespace's number */
+static bool in_use[NETNS_SLOTS], in_read[2000]; /* slots, namespaces */
+
+/* What a read of the namespace of this number finds wrong. */
+static struct {
+  int number;
+  int sockets_error, file_error;
+} fault;
 
 bool netns_clock_hangs(size_t at) {
   pthread_mutex_lock(&lock);
@@ -50,6 +57,10 @@ int __wrap_setns(int fd, int type) {
   ck_assert_int_ge(pread(fd, text, sizeof(text) - 1, 0), 0);
   if (strcmp(text, "denied") == 0) {
     errno = EPERM;
+    return -1;
+  }
+  if (strcmp(text, "gone") == 0) {
+    errno = ESRCH;
     return -1;
   }
   here = atoi(text);
@@ -78,13 +89,15 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   if (stuck->notices_num > 0)
     ck_assert_str_eq(stuck->notices[0].holder, alarm->holder);
   pthread_mutex_lock(&lock);
+  ck_assert(!in_use[slot] && !in_read[abs(here)]);
+  in_use[slot] = in_read[abs(here)] = true;
   reads[abs(here)]++;
   ++*met;
   while (hangs && here < 0) {
     inside[slot] = true;
     pthread_cond_wait(&released, &lock);
   }
-  inside[slot] = false;
+  inside[slot] = in_use[slot] = in_read[abs(here)] = false;
   pthread_mutex_unlock(&lock);
   netns_clock_cpu += cost;
   *out = (struct snapshot){.index = &reader->index,
@@ -92,6 +105,11 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
                            .sockstat = {.tw = abs(here)},
                            .tcp_fin_timeout = abs(here),
                            .tcp_max_tw_buckets = 1000};
+  if (fault.number != here)
+    return;
+  out->sockets_error = fault.sockets_error;
+  out->file_error = fault.file_error;
+  out->file = fault.file_error == 0 ? NULL : "/proc/x";
 }
 
 bool __real_netns_search(struct netns_pattern *of);
@@ -161,8 +179,11 @@ static struct {
   size_t num;
 } got;
 
+static int64_t value_cost; /* ns of CPU time that each takes */
+
 static void note_value(const struct metric *metric, void *data) {
   (void)data;
+  netns_clock_cpu += value_cost;
   ck_assert_str_eq(metric->plugin_instance, "all");
   got.num++;
   if (strcmp(metric->type, "current_connections") == 0)
@@ -212,8 +233,9 @@ static void assert_sum(double namespaces, double buckets) {
   ck_assert_double_eq(got.buckets, buckets);
 }
 
+static const char *reason; /* of the last error */
+
 static void assert_error(int expected, const char *path) {
-  const char *reason;
   ck_assert_int_eq(netns_pattern_error(&pattern, &reason), expected);
   if (expected == 0)
     return;
@@ -301,6 +323,7 @@ START_TEST(what_does_not_fit_into_the_budget_is_read_in_turn) {
   for (int i = 0; i < READS; i++) {
     all += read_pattern();
     withheld += got.num == 0;
+    ck_assert_uint_le(i > 0 ? 0 : all, 200 / 30 + NETNS_SLOTS);
     if (got.num == 0)
       continue;
     /* Until it is known what each costs, it may be more. */
@@ -405,6 +428,7 @@ START_TEST(one_that_hangs_keeps_its_part_and_nobody_from_being_read) {
     assert_sum(4, 132);
     ck_assert_double_eq(got.age, 10 * i);
     assert_error(-ETIMEDOUT, "/run/hangs");
+    ck_assert_str_eq(reason, "not read in time");
   }
   let_hang(false);
   netns_clock_await_threads(0);
@@ -477,13 +501,15 @@ START_TEST(of_one_that_hung_and_has_ended_nothing_is_said_any_more) {
 END_TEST
 
 START_TEST(as_many_that_hang_as_there_are_slots_stop_the_pattern_only) {
-  char name[32];
+  char name[32], text[16];
+  double sum = 12;
   for (int i = 0; i < NETNS_SLOTS + 2; i++) {
     snprintf(name, sizeof(name), "/run/hangs%d", i);
-    number(name, "-100");
+    snprintf(text, sizeof(text), "-%d", 100 + i);
+    number(name, text);
+    sum += 100 + i;
   }
   read_pattern();
-  double sum = 12 + 100 * (NETNS_SLOTS + 2);
   assert_sum(NETNS_SLOTS + 4, sum);
   let_hang(true);
   for (int i = 0; i < 5; i++) {
@@ -506,6 +532,7 @@ START_TEST(one_that_denies_entry_is_said_and_no_part) {
   read_pattern();
   assert_sum(1, 7);
   assert_error(-EPERM, "/run/a");
+  ck_assert_ptr_eq(strstr(reason, "not allowed to enter it"), reason);
   number("/run/a", "5");
   read_pattern();
   assert_sum(2, 12);
@@ -528,9 +555,89 @@ START_TEST(one_that_denies_entry_is_said_and_no_part) {
   read_pattern();
   assert_sum(2, 12);
   assert_error(-EPERM, "/run/a");
-  now += NETNS_PATTERN_KEEP;
+  now += NETNS_PATTERN_KEEP - 20000;
+  read_pattern();
+  assert_sum(2, 12);
   read_pattern();
   assert_sum(1, 7);
+}
+END_TEST
+
+static const struct {
+  int sockets_error, file_error;
+  int expected;
+  const char *reason; /* what is in it; NULL: it is strerror()'s */
+  bool read;          /* the other values are new */
+} faults[] = {
+    {-ENOENT, 0, -ENOENT, "modprobe tcp_diag", false},
+    {0, -EIO, -EIO, NULL, false},
+    {-ENOENT, -EIO, -ENOENT, "modprobe tcp_diag", false},
+    /* Without control groups. */
+    {0, -ENODEV, -ENODEV, NULL, true},
+};
+
+START_TEST(what_a_read_could_not_read_is_said) {
+  read_pattern();
+  assert_sum(2, 12);
+  fault.number = 5;
+  fault.sockets_error = faults[_i].sockets_error;
+  fault.file_error = faults[_i].file_error;
+  for (int i = 1; i <= 3; i++) {
+    read_pattern();
+    assert_sum(2, 12);
+    ck_assert_double_eq(got.age, faults[_i].read ? 0 : 10 * i);
+    assert_error(faults[_i].expected, "/run/a");
+    if (faults[_i].reason == NULL)
+      ck_assert_ptr_null(reason);
+    else
+      ck_assert_ptr_nonnull(strstr(reason, faults[_i].reason));
+  }
+  fault.number = 0;
+  read_pattern();
+  ck_assert_double_eq(got.age, 0);
+  assert_error(0, "");
+}
+END_TEST
+
+START_TEST(one_that_ends_before_it_is_read_is_no_error) {
+  number("/run/a", "gone");
+  read_pattern();
+  assert_sum(1, 7);
+  assert_error(0, "");
+}
+END_TEST
+
+/* More than two intervals' are not saved. */
+START_TEST(what_was_not_used_is_not_used_all_at_once) {
+  for (int i = 0; i < 18; i++) {
+    char name[32], text[16];
+    snprintf(name, sizeof(name), "/run/ns%d", i);
+    snprintf(text, sizeof(text), "%d", 100 + i);
+    number(name, text);
+  }
+  for (int i = 0; i < 100; i++)
+    ck_assert_uint_eq(read_pattern(), 20);
+  cost = 150000000; /* of 200 ms in each interval */
+  ck_assert_uint_le(read_pattern(), 400 / 150 + 1 + NETNS_SLOTS);
+}
+END_TEST
+
+START_TEST(what_there_was_no_time_for_costs_nothing) {
+  cost = 150000000; /* of 200 ms in each interval, at most 400 */
+  read_pattern();
+  for (int i = 0; i < 8; i++) {
+    for (int k = 0; k < 4 + i; k++)
+      ck_assert_uint_eq(read_pattern_until(0), 0);
+    ck_assert_uint_eq(read_pattern(), 2);
+  }
+}
+END_TEST
+
+START_TEST(what_its_values_take_is_part_of_the_budget) {
+  value_cost = 100000000;
+  ck_assert_uint_eq(read_pattern(), 2);
+  ck_assert_uint_eq(got.num, 4); /* 400 of 200 ms */
+  ck_assert_uint_eq(read_pattern(), 0);
 }
 END_TEST
 
@@ -669,7 +776,6 @@ START_TEST(there_is_a_bound) {
   }
   for (int i = 0; i < 3; i++) {
     read_pattern();
-    const char *reason;
     ck_assert_int_eq(netns_pattern_error(&pattern, &reason), -E2BIG);
     ck_assert_str_eq(reason, "more than 1024 namespaces");
     /* Those that were there before stay. */
@@ -710,6 +816,12 @@ int main(void) {
   tcase_add_test(tcase,
                  as_many_that_hang_as_there_are_slots_stop_the_pattern_only);
   tcase_add_test(tcase, one_that_denies_entry_is_said_and_no_part);
+  tcase_add_loop_test(tcase, what_a_read_could_not_read_is_said, 0,
+                      CASES(faults));
+  tcase_add_test(tcase, one_that_ends_before_it_is_read_is_no_error);
+  tcase_add_test(tcase, what_was_not_used_is_not_used_all_at_once);
+  tcase_add_test(tcase, what_there_was_no_time_for_costs_nothing);
+  tcase_add_test(tcase, what_its_values_take_is_part_of_the_budget);
   tcase_add_test(tcase, a_path_that_cannot_be_followed_is_said);
   tcase_add_test(tcase, what_is_no_namespace_is_said_and_takes_no_place);
   tcase_add_test(tcase, a_single_path_that_cannot_be_followed_is_said);

@@ -24,6 +24,7 @@ static struct pinned pinned;
 
 static _Thread_local char inside[300]; /* the file that was entered */
 static int setns_errno;
+static const char *setns_fails; /* of the path that ends so; NULL: of all */
 int __wrap_setns(int fd, int type);
 int __wrap_setns(int fd, int type) {
   char link[64];
@@ -31,8 +32,11 @@ int __wrap_setns(int fd, int type) {
   ssize_t len = readlink(link, inside, sizeof(inside) - 1);
   ck_assert(len > 0 && type == CLONE_NEWNET);
   inside[len] = '\0';
-  errno = setns_errno;
-  return setns_errno == 0 ? 0 : -1;
+  bool fails =
+      setns_errno != 0 &&
+      (setns_fails == NULL || strcmp(strrchr(inside, '/'), setns_fails) == 0);
+  errno = fails ? setns_errno : 0;
+  return fails ? -1 : 0;
 }
 
 static unsigned reads; /* of mount tables */
@@ -60,6 +64,7 @@ void __wrap_snapshot_read(struct snapshot_reader *reader, struct snapshot *out);
 void __wrap_snapshot_read(struct snapshot_reader *reader,
                           struct snapshot *out) {
   ck_assert_uint_eq(reader->settings->report, REPORT_SUMS);
+  ck_assert(reader->settings->other_namespace);
   pthread_mutex_lock(&lock);
   bool hangs = hang;
   hanging = hanging || hangs;
@@ -133,6 +138,11 @@ START_TEST(those_with_a_process_are_read_in_a_walk_only) {
   ck_assert_int_eq(sum, 10);
   ck_assert_int_eq(read_all(false), 0);
   ck_assert_int_eq(sum, 7);
+  /* Of others it is not known. */
+  set_mounts("self", "5", 10, 14);
+  ck_assert_int_eq(pinned_find(&pinned), 0);
+  ck_assert_int_eq(read_all(false), 0);
+  ck_assert_int_eq(sum, 10 + 11 + 12 + 13);
 }
 END_TEST
 
@@ -173,7 +183,8 @@ START_TEST(configured_ones_count) {
   /* Who may write there could have 1024 files be too many namespaces. */
   temp_tree_link(&proc, "/a/8", "/proc/version");
   temp_tree_file(&proc, "/self/ns/net", "");
-  snprintf(paths[0], 300, "%s/a/[128]", proc.root);
+  snprintf(paths[0], 300, "%s/a/[1238]", proc.root);
+  temp_tree_link(&proc, "/a/3", "nowhere");
   snprintf(paths[1], 300, "%s/a/1", proc.root);
   snprintf(paths[2], 300, "%s/b/9", proc.root);
   snprintf(paths[3], 300, "/proc/[0-9]*/ns/net");
@@ -225,6 +236,20 @@ START_TEST(error_names_the_path) {
   setns_errno = 0;
   sums_error = -EBADMSG;
   ck_assert_int_eq(read_all(true), -EBADMSG);
+}
+END_TEST
+
+/* Wherever it is in the order. */
+START_TEST(error_of_one_is_that_of_the_read_and_the_others_are_read) {
+  set_mounts("self", "5", 1, 4);
+  set_mounts("1", "5", 1, 1);
+  ck_assert_int_eq(pinned_find(&pinned), 0);
+  static const char *const names[] = {"/1", "/2", "/3"};
+  setns_errno = EPERM;
+  setns_fails = names[_i];
+  ck_assert_int_eq(read_all(true), -EPERM);
+  ck_assert_int_eq(sum, 1 + 2 + 3 - (_i + 1));
+  ck_assert_str_eq(strrchr(pinned.failed, '/'), names[_i]);
 }
 END_TEST
 
@@ -287,6 +312,8 @@ int main(void) {
   tcase_add_checked_fixture(tcase, start, end);
   for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
     tcase_add_test(tcase, tests[i]);
+  tcase_add_loop_test(
+      tcase, error_of_one_is_that_of_the_read_and_the_others_are_read, 0, 3);
   suite_add_tcase(suite, tcase);
   return check_main_forked(suite);
 }

@@ -214,15 +214,20 @@ END_TEST
 
 START_TEST(a_file_that_stays_open_is_read_anew) {
   static const size_t lengths[] = {50, 7, 0, 99};
+  char path[PATH_MAX], buf[100];
   struct proc_file file = {0};
   const int next = next_descriptor();
   for (int i = 0; i < CASES(lengths); i++) {
-    char path[PATH_MAX], buf[100] = "#";
+    memset(buf, '#', sizeof(buf));
     make_file(lengths[i], path);
     ck_assert_int_eq(proc_file_reread(&file, path, buf, sizeof(buf)), 0);
     ck_assert_uint_eq(strlen(buf), lengths[i]);
     ck_assert_int_eq(next_descriptor(), next + 1);
   }
+  path_of("file", path);
+  ck_assert_int_eq(unlink(path), 0);
+  ck_assert_int_eq(proc_file_reread(&file, path, buf, sizeof(buf)), 0);
+  ck_assert_uint_eq(strlen(buf), 99);
   proc_file_close(&file);
   ck_assert_int_eq(next_descriptor(), next);
   proc_file_close(&file);

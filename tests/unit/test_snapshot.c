@@ -293,11 +293,38 @@ START_TEST(for_a_sum_no_file_is_read_that_it_does_not_need) {
   fake_machine_spoil(MAX_TW_BUCKETS);
   fake_machine_read();
   check_file(MAX_TW_BUCKETS, -EISDIR);
+  temp_tree_file(&machine.proc, SOCKSTAT,
+                 "TCP: inuse 27 orphan 3 tw 1 alloc 310 mem 52\n");
+  fake_machine_read();
+  check_file(MAX_TW_BUCKETS, -EISDIR);
   temp_tree_file(&machine.proc, SOCKSTAT, SOCKSTAT_INUSE("27"));
   fake_machine_read();
   check_file(NULL, 0);
   ck_assert_int_eq(machine.snapshot.sockstat.tw, 0);
   ck_assert_int_gt(machine.snapshot.tcp_max_tw_buckets, 0);
+}
+END_TEST
+
+START_TEST(in_another_namespace_the_machines_limits_are_not_read) {
+  machine.settings.other_namespace = true;
+  fake_machine_spoil(MAX_ORPHANS);
+  fake_machine_spoil(MEM);
+  fake_machine_read_first();
+  check_file(NULL, 0);
+  ck_assert_int_eq(machine.snapshot.tcp_max_tw_buckets, 65536);
+}
+END_TEST
+
+/* The kernel's own is taken for it, so that a client's port is known. */
+START_TEST(without_the_range_of_ephemeral_ports_it_is_the_usual_one) {
+  machine.settings.notify_stuck = 1;
+  temp_tree_file(&machine.proc, PORT_RANGE, "40000\t40199\n");
+  fake_machine_read_first();
+  const struct port_range *range = &machine.reader.stuck->whose.ephemeral;
+  ck_assert(range->first == 40000 && range->last == 40199);
+  temp_tree_file(&machine.proc, PORT_RANGE, "nonsense\n");
+  fake_machine_read();
+  ck_assert(range->first == 32768 && range->last == 60999);
 }
 END_TEST
 
@@ -614,6 +641,8 @@ int main(void) {
       4);
   tcase_add_test(tc, files_that_no_value_needs_are_not_read);
   tcase_add_test(tc, for_a_sum_no_file_is_read_that_it_does_not_need);
+  tcase_add_test(tc, in_another_namespace_the_machines_limits_are_not_read);
+  tcase_add_test(tc, without_the_range_of_ephemeral_ports_it_is_the_usual_one);
   tcase_add_test(tc, only_a_control_group_of_a_filter_changes_the_index);
   tcase_add_test(tc, a_group_without_control_group_may_be_before_one_with_it);
   tcase_add_test(tc, without_sockets_to_count_the_kernel_is_not_asked);

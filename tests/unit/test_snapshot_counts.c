@@ -157,6 +157,14 @@ START_TEST(sums_need_sockstat6_but_where_there_is_no_ipv6) {
   fake_machine_read_first();
   ck_assert_int_eq(machine.snapshot.sockets_error, 0);
   ck_assert_int_eq(machine.reader.plan.method, known ? PLAN_SUMS : PLAN_ALL);
+  /* For the unhashed sockets. */
+  ck_assert_int_eq(machine.snapshot.sums_error, known ? 0 : -ENODATA);
+  if (known) {
+    ck_assert_int_eq(machine.snapshot.sums.inuse,
+                     1000000 + sockstat6s[_i].inuse6);
+    ck_assert_int_eq(machine.snapshot.sums.alloc, 310);
+    ck_assert_int_eq(machine.snapshot.sums.orphan, 3);
+  }
   /* LISTEN twice and CLOSE_WAIT are full sockets as well. */
   int64_t established = known ? 1000000 + sockstat6s[_i].inuse6 - 3 : 2;
   ck_assert_int_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED],

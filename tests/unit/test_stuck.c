@@ -255,6 +255,43 @@ START_TEST(a_container_is_asked_when_it_is_told) {
 }
 END_TEST
 
+START_TEST(a_container_is_not_asked_when_it_is_over) {
+  fake_cgroups.paths[0] = "/docker/0123456789abcdef0123456789abcdef";
+  add(TCP_CLOSE_WAIT, 1, 12);
+  read_all();
+  read_all();
+  ck_assert_uint_eq(asked, 1);
+  remove_last(12);
+  add(TCP_CLOSE_WAIT, 2, 12);
+  read_all();
+  ck_assert_uint_eq(read_all(), 2);
+  find_notice("0123456789ab", ALARM_OKAY);
+  find_notice("web.service", ALARM_WARNING);
+  ck_assert_uint_eq(asked, 1);
+}
+END_TEST
+
+/* Of all that are told in one read. */
+START_TEST(each_is_told_with_the_ports_of_its_own_sockets) {
+  for (uint64_t id = 3; id < 7; id++) {
+    static const char *const paths[] = {"/a.service", "/b.service",
+                                        "/c.service", "/d.service"};
+    fake_cgroups.paths[id - 1] = paths[id - 3];
+    add(TCP_CLOSE_WAIT, id, 9);
+  }
+  add(TCP_FIN_WAIT2, 2, 11);
+  /* Not longer than StuckAfter, and so not stuck. */
+  add(TCP_FIN_WAIT2, 2, 1);
+  sockets[sockets_num - 1].age = sockets[sockets_num - 1].idle = AFTER * 1000;
+  read_all();
+  ck_assert_uint_eq(read_all(), 2);
+  ck_assert_str_eq(meta(find_notice("all", ALARM_WARNING), "ports"),
+                   "local 443: 36");
+  ck_assert_str_eq(meta(find_notice("web.service", ALARM_WARNING), "ports"),
+                   "local 443: 11");
+}
+END_TEST
+
 START_TEST(each_holder_has_its_own_alarm) {
   add(TCP_CLOSE_WAIT, 1, 12);
   read_all();
@@ -457,7 +494,7 @@ END_TEST
 
 /* Between the dumps of one read sockets vanish, and the second can fail. */
 START_TEST(what_the_second_dump_does_not_have_is_told_by_number) {
-  settings.notify_processes = true;
+  settings.notify_processes = settings.notify_peers = true;
   add(TCP_CLOSE_WAIT, 1, 10);
   read_all();
   ages_start(&ages, true, AFTER * 1000);
@@ -475,6 +512,7 @@ START_TEST(what_the_second_dump_does_not_have_is_told_by_number) {
   const struct notice *notice = find_notice("api.service", ALARM_WARNING);
   ck_assert_str_eq(meta(notice, "processes"), "(none)");
   ck_assert_str_eq(meta(notice, "ports"), "(none)");
+  ck_assert_str_eq(meta(notice, "peers"), "(none)");
 }
 END_TEST
 
@@ -513,6 +551,8 @@ START_TEST(it_is_known_which_names_are_missing) {
   ck_assert_uint_eq(read_all(), 1);
   check_text("443-local", ALARM_WARNING,
              "10 sockets on local port 443 in CLOS");
+  ck_assert_str_eq(meta(find_notice("443-local", ALARM_WARNING), "processes"),
+                   "not all could be read");
   ck_assert(stuck.no_cgroups && stuck.no_processes);
   read_all();
   ck_assert(!stuck.no_cgroups && !stuck.no_processes);
@@ -538,6 +578,8 @@ int main(void) {
   tcase_add_loop_test(tc, a_leak_is_told_in_the_second_read_and_when_it_is_over,
                       0, CASES(states));
   tcase_add_loop_test(tc, a_container_is_asked_when_it_is_told, 0, 2);
+  tcase_add_test(tc, a_container_is_not_asked_when_it_is_over);
+  tcase_add_test(tc, each_is_told_with_the_ports_of_its_own_sockets);
   tcase_add_test(tc, each_holder_has_its_own_alarm);
   tcase_add_test(tc, all_speaks_where_no_holder_has_enough);
   tcase_add_test(tc, all_is_silent_while_a_holder_has_enough);
