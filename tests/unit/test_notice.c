@@ -185,6 +185,53 @@ START_TEST(small_ports_are_others_in_the_text) {
 }
 END_TEST
 
+/* Others are those with a tenth of the sockets or less, those beyond four, and
+ * those that were not counted. */
+START_TEST(a_port_is_one_of_others_from_a_tenth_down) {
+  add_ports(true, 443, 27);
+  add_ports(true, 8443, 3);
+  check_text(TEXT(" Local port 443 (27), others."));
+  start();
+  add_ports(true, 443, 26);
+  add_ports(true, 8443, 4);
+  check_text(TEXT(" Local port 443 (26), 8443 (4)."));
+  evidence.ports.missed = 1;
+  check_text(TEXT(" Local port 443 (26), 8443 (4), others."));
+  start();
+  for (uint16_t port = 1; port <= 5; port++)
+    add_ports(true, port, 6);
+  notice_warning(&notice, &evidence);
+  ck_assert_ptr_nonnull(strstr(notice.text, "4 (6), others."));
+  ck_assert_ptr_null(strstr(notice.text, "5 (6)"));
+}
+END_TEST
+
+START_TEST(ports_of_all_holders_are_told) {
+  snprintf(evidence.name, sizeof(evidence.name), "all");
+  evidence.everyone = true;
+  evidence.holder.service = 0;
+  add_ports(true, 443, 30);
+  check_text("30 sockets in CLOSE_WAIT for more than 60 s (oldest 61 "
+             "s). " CLOSE_WAIT_ENDS " Local port 443 (30).");
+}
+END_TEST
+
+/* Of a port there is no service that it could be another one than. */
+START_TEST(a_process_is_told_with_another_service_than_the_holders) {
+  add_process(4711, "curl", "cron.service", 28);
+  check_text(TEXT(" curl[4711] of cron.service (28)."));
+  evidence.holder.service = 0;
+  evidence.holder.port = 443;
+  evidence.service[0] = '\0';
+  check_text("30 sockets to remote port 443 in CLOSE_WAIT for more than 60 s "
+             "(oldest 61 s). " CLOSE_WAIT_ENDS " curl[4711] (28).");
+  evidence.holder.state = TCP_CLOSE;
+  notice_warning(&notice, &evidence);
+  ck_assert_ptr_nonnull(
+      strstr(notice.text, " ends it. curl[4711] of cron.service (28)."));
+}
+END_TEST
+
 START_TEST(a_hundred_ports_are_many) {
   evidence.holder.num = 120;
   for (uint16_t port = 20000; port < 20120; port++)
@@ -402,6 +449,19 @@ START_TEST(okay_says_of_how_many_it_is_over) {
 }
 END_TEST
 
+START_TEST(okay_of_sockets_in_no_state_says_how_many_there_are) {
+  const struct alarm alarm = {.holder = "machine", .state = TCP_CLOSE};
+  notice_okay(&notice, &alarm, 4, 10);
+  ck_assert_str_eq(
+      notice.text,
+      "4 sockets in no state: fewer than half of 10, for two reads.");
+  notice_okay(&notice, &alarm, 1, 10);
+  ck_assert_str_eq(
+      notice.text,
+      "1 socket in no state: fewer than half of 10, for two reads.");
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("notice");
   TCase *tc = tcase_create("notice");
@@ -414,6 +474,10 @@ int main(void) {
   tcase_add_loop_test(tc, age_is_shown_in_the_unit_that_fits, 0, CASES(ages));
   tcase_add_test(tc, ports_are_told_with_their_numbers);
   tcase_add_test(tc, small_ports_are_others_in_the_text);
+  tcase_add_test(tc, a_port_is_one_of_others_from_a_tenth_down);
+  tcase_add_test(tc, ports_of_all_holders_are_told);
+  tcase_add_test(tc, a_process_is_told_with_another_service_than_the_holders);
+  tcase_add_test(tc, okay_of_sockets_in_no_state_says_how_many_there_are);
   tcase_add_test(tc, a_hundred_ports_are_many);
   tcase_add_test(tc, a_holder_that_is_a_port_is_told_without_ports);
   tcase_add_test(tc, processes_are_told_with_their_numbers);

@@ -408,6 +408,26 @@ START_TEST(of_one_port_among_thousands_few_sockets_are_handed_out) {
 }
 END_TEST
 
+/* The others are on other ports of the group. Before a read without it, it is
+ * only known that it has at least 48 of 100. */
+START_TEST(of_a_port_that_is_left_out_the_number_becomes_known) {
+  reader_add_odd_ports(&reader_add_group(&reader, "odd")->local_ports, 6000);
+  reader_begin(&reader, true);
+  reader.kernel.common = 100;
+  fake_kernel_change(&reader.kernel, &source, 100, 100);
+  for (unsigned i = 0; i < 100; i++)
+    reader.kernel.sockets[i].local_port =
+        i < 74 ? 443 : (uint16_t)(2 * (i - 74) + 1);
+  for (int i = 0; i < 4; i++) {
+    reader_read_at_rest(&reader);
+    reader_check_counts(&reader);
+    ck_assert_int_eq(reader.plan.by_port, i > 0);
+    ck_assert_uint_eq(reader.plan.found.port_share, i == 0 ? 520 : 260);
+    ck_assert_uint_eq(reader.dumped, i == 0 ? 100 : 26);
+  }
+}
+END_TEST
+
 START_TEST(another_port_that_gets_most_sockets_is_found) {
   add_hot(_i);
   reader_begin(&reader, true);
@@ -819,6 +839,7 @@ int main(void) {
   tcase_add_loop_test(chosen,
                       of_one_port_among_thousands_few_sockets_are_handed_out, 0,
                       CASES(hot_ports));
+  tcase_add_test(chosen, of_a_port_that_is_left_out_the_number_becomes_known);
   tcase_add_loop_test(chosen, another_port_that_gets_most_sockets_is_found, 0,
                       CASES(hot_ports));
   tcase_add_loop_test(

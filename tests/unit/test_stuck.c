@@ -261,7 +261,7 @@ START_TEST(a_container_is_not_asked_when_it_is_over) {
   read_all();
   read_all();
   ck_assert_uint_eq(asked, 1);
-  remove_last(12);
+  remove_last(8);
   add(TCP_CLOSE_WAIT, 2, 12);
   read_all();
   ck_assert_uint_eq(read_all(), 2);
