@@ -122,7 +122,8 @@ static void take_snapshot(struct netns_pattern *pattern,
   const struct snapshot *snapshot = &slot->snapshot;
   member->error = slot->error;
   member->strerror = netns_strerror;
-  if (netns_is_gone(slot->error))
+  /* -EINVAL: it was a namespace when it was found. */
+  if (netns_is_gone(slot->error) || slot->error == -EINVAL)
     member->error = 0;
   if (slot->error != 0)
     return;

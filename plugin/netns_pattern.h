@@ -64,13 +64,11 @@ struct netns_pattern {
   bool searched;        /* it is known what there is */
   bool complete; /* all that were there at the start have had their turn */
 
-  bool too_many; /* there are more than NETNS_PATTERN_MAX */
-  /* This search, and the last one, has met a file that is no namespace.
-   * ip-netns(8) has one for a moment before and after a namespace, and so has
-   * Docker: only one that stays is said. */
-  bool met_file, met_file_before;
-  int search_error; /* -errno of stat(2) or glob(3); 0: none */
-  char failed[256]; /* the path of one that could not be read */
+  bool too_many;           /* there are more than NETNS_PATTERN_MAX */
+  ino_t file, file_before; /* that this search and the last one have met, and
+                              that is no namespace; 0: none */
+  int search_error;        /* -errno of stat(2) or glob(3); 0: none */
+  char failed[256];        /* the path of one that could not be read */
 };
 
 /* Makes the pattern of a block; slots are those of the set. It keeps references

@@ -43,6 +43,16 @@ static int add_member(struct netns_pattern *pattern, uint16_t *at, ino_t ino,
   return 0;
 }
 
+/* ip-netns(8) and Docker have a file that is no namespace for a moment before
+ * and after they have one there: only one that stays is said. */
+static void note_file(struct netns_pattern *pattern, ino_t ino,
+                      const char *path) {
+  if (ino == pattern->file_before)
+    search_failed(pattern, path, -EINVAL);
+  if (ino == pattern->file_before || pattern->file == 0)
+    pattern->file = ino;
+}
+
 /* Records which namespace a path leads to. */
 static void note_path(struct netns_pattern *pattern, const struct stat *own,
                       const char *path) {
@@ -54,11 +64,8 @@ static void note_path(struct netns_pattern *pattern, const struct stat *own,
     return;
   }
   /* All namespaces are of one file system. Others' files take no place. */
-  if (status.st_dev != own->st_dev) {
-    pattern->met_file = true;
-    if (pattern->met_file_before)
-      search_failed(pattern, path, -EINVAL);
-  }
+  if (status.st_dev != own->st_dev)
+    note_file(pattern, status.st_ino, path);
   if (status.st_dev != own->st_dev || status.st_ino == own->st_ino)
     return;
   uint16_t *at = find_index(pattern, status.st_ino);
@@ -126,8 +133,8 @@ bool netns_search(struct netns_pattern *pattern) {
   searching = pattern;
   pattern->search_error = 0;
   pattern->too_many = false;
-  pattern->met_file_before = pattern->met_file;
-  pattern->met_file = false;
+  pattern->file_before = pattern->file;
+  pattern->file = 0;
   char path[256];
   snprintf(path, sizeof(path), "%s/self/ns/net", pattern->proc);
   struct stat own;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* culprits.c: against a tree in the shape of /proc. Link with -Wl,--wrap= of
- * getxattr, diag_dump_run, realloc and fgets, and of clock_gettime and readdir as
- * wrap64.h has them. */
+ * getxattr, diag_dump_run, realloc and fgets, and of clock_gettime and readdir
+ * as wrap64.h has them. */
 #include "culprits.h"
 
 #include "check_main.h"

@@ -59,6 +59,10 @@ int __wrap_setns(int fd, int type) {
     errno = EPERM;
     return -1;
   }
+  if (strcmp(text, "none") == 0) {
+    errno = EINVAL;
+    return -1;
+  }
   if (strcmp(text, "gone") == 0) {
     errno = ESRCH;
     return -1;
@@ -667,6 +671,25 @@ START_TEST(a_single_path_that_cannot_be_followed_is_said) {
 }
 END_TEST
 
+/* ip-netns(8) has such a file before and after a namespace. */
+START_TEST(a_file_that_is_no_namespace_for_a_moment_is_not_said) {
+  static const char *const others[] = {"/proc/version", "/proc/uptime",
+                                       "/proc/loadavg"};
+  for (size_t i = 0; i < CASES(others); i++) {
+    temp_tree_link(&tree, "/run/file", others[i]);
+    read_pattern();
+    assert_sum(2, 12);
+    assert_error(0, "");
+    temp_tree_delete(&tree, "/run/file");
+  }
+  /* After the search has found a namespace there. */
+  number("/run/new", "none");
+  read_pattern();
+  assert_sum(2, 12);
+  assert_error(0, "");
+}
+END_TEST
+
 /* Who may write where a pattern leads to could take all places with files. */
 START_TEST(what_is_no_namespace_is_said_and_takes_no_place) {
   temp_tree_link(&tree, "/run/file", "/proc/version");
@@ -674,7 +697,6 @@ START_TEST(what_is_no_namespace_is_said_and_takes_no_place) {
     ck_assert_uint_eq(read_pattern(), 2);
     ck_assert_uint_eq(pattern.num, 2);
     assert_sum(2, 12);
-    /* ip-netns(8) has such a file for a moment before and after a namespace. */
     assert_error(i == 0 ? 0 : -EINVAL, "/run/file");
     if (i == 0)
       continue;
@@ -821,6 +843,7 @@ int main(void) {
   tcase_add_test(tcase, what_there_was_no_time_for_costs_nothing);
   tcase_add_test(tcase, what_its_values_take_is_part_of_the_budget);
   tcase_add_test(tcase, a_path_that_cannot_be_followed_is_said);
+  tcase_add_test(tcase, a_file_that_is_no_namespace_for_a_moment_is_not_said);
   tcase_add_test(tcase, what_is_no_namespace_is_said_and_takes_no_place);
   tcase_add_test(tcase, a_single_path_that_cannot_be_followed_is_said);
   tcase_add_test(tcase, without_descriptors_the_last_counts_stay);

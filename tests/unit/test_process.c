@@ -28,7 +28,12 @@ static void start(void) {
   ck_assert_int_eq(process_sockets_init(&sockets), 0);
 }
 
+/* Before and after those that are there, this many that have ended are listed.
+ */
+static size_t ended_before, ended;
+
 static void end(void) {
+  ended_before = ended = 0;
   process_sockets_free(&sockets);
   temp_tree_remove(&proc);
 }
@@ -45,9 +50,6 @@ void *__wrap_realloc(void *old, size_t size) {
   return no_memory ? NULL : __real_realloc(old, size);
 }
 
-/* Before and after those that are there, this many that have ended are listed.
- */
-static size_t ended_before, ended;
 int __real_proc_walk(const char *path, proc_walk_cb cb, void *data);
 int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data);
 int __wrap_proc_walk(const char *path, proc_walk_cb cb, void *data) {
