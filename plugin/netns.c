@@ -66,8 +66,8 @@ static void *work(void *data) {
     if (!worker->late)
       netns->state = NETNS_ENDED;
     worker->netns = NULL;
-    if (find(set, NETNS_WAITING) ==
-        NULL) /* else it goes on, and nobody need wake */
+    /* Else it goes on, and nobody need wake. */
+    if (find(set, NETNS_WAITING) == NULL)
       pthread_cond_signal(&set->done);
   }
   worker->ended = true;

@@ -29,8 +29,7 @@ struct stuck {
   bool no_cgroups;
   bool no_processes;
   struct process_search search;
-  int64_t
-      search_from; /* clock_ms(); the next one begins then at the earliest */
+  int64_t search_from; /* the next one begins then, of clock_ms() */
 };
 
 /* What it takes to find out more: of the namespace that was read. */
