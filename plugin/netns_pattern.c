@@ -68,11 +68,10 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
         (next == NULL || member->turn < next->turn))
       next = member;
   }
-  int64_t credit = pattern->credit;
   if (next == NULL)
     pattern->searched_for = 0;
-  if (next == NULL || credit <= 0 ||
-      (credit < next->cost && credit < pattern->share))
+  if (next == NULL ||
+      (pattern->credit < next->cost && pattern->credit < pattern->share))
     return;
   pattern->reading[slot] = next;
   exchange(&pattern->slots[slot], &next->past);

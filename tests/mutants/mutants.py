@@ -15,6 +15,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,17 @@ SWAPS = {
 BINARY = {"+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "%": ["/"], "&": ["|"], "|": ["&"]}
 KEYWORDS = {"return", "if", "else", "for", "while", "do", "switch", "case", "default", "goto", "sizeof",
             "struct", "enum", "const", "static", "int", "char", "bool", "double", "unsigned", "void"}
+
+
+def end_session(leader):
+    """Ends what a test has left: check gives each of its children a process group of its own."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            session = int(stat.read_text().rpartition(")")[2].split()[3])
+            if session == leader:
+                os.kill(int(stat.parent.name), signal.SIGKILL)
+        except OSError:
+            pass  # it has ended
 
 
 class Mutant:
@@ -198,12 +210,15 @@ class Build:
         files = tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
         env = dict(os.environ, srcdir=str(TOP), builddir=".", CK_FORK="yes" if fork else "no",
                    CK_DEFAULT_TIMEOUT=str(int(seconds)), TMPDIR=files)
+        test = subprocess.Popen([str(program)], cwd=self.dir, env=env, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, start_new_session=True)
         try:
-            return subprocess.run([str(program)], cwd=self.dir, env=env, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, timeout=seconds, check=False).returncode
+            return test.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             return -1
         finally:
+            end_session(test.pid)
+            test.wait()
             # What a mutant leaves behind may be too deep for shutil.
             subprocess.run(["rm", "-rf", files], check=False)
 

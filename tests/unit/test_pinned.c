@@ -101,6 +101,7 @@ static void start(void) {
 
 static void end(void) {
   ck_assert_uint_eq(pinned_close(&pinned), 0);
+  ck_assert_ptr_null(pinned.pins);
   temp_tree_remove(&proc);
 }
 

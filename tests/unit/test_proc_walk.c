@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* proc_walk.c: against directories made here, and the real /proc. */
+/* proc_walk.c: against directories made here, and the real /proc. Link with
+ * -Wl,--wrap=syscall. */
 #include "proc_walk.h"
 
 #include "check_main.h"
@@ -7,7 +8,9 @@
 #include "temp_tree.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct temp_tree proc;
@@ -19,7 +22,27 @@ static void start(void) {
   inherited = inherited_descriptors();
 }
 
-static void end(void) { temp_tree_remove(&proc); }
+static bool no_lengths;
+
+static void end(void) {
+  no_lengths = false;
+  temp_tree_remove(&proc);
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...) {
+  va_list list;
+  va_start(list, number);
+  int fd = va_arg(list, int);
+  void *buf = va_arg(list, void *);
+  size_t size = va_arg(list, size_t);
+  va_end(list);
+  long len = __real_syscall(number, fd, buf, size);
+  if (no_lengths && len > 0)
+    memset(buf, 0, (size_t)len);
+  return len;
+}
 
 static uint64_t sum;
 static unsigned num;
@@ -61,6 +84,15 @@ START_TEST(all_of_many_are_taken) {
 }
 END_TEST
 
+/* No kernel does that. Nothing comes after it. */
+START_TEST(an_entry_without_a_length_is_an_error) {
+  temp_tree_directory(&proc, "/1");
+  no_lengths = true;
+  ck_assert_int_eq(walk(proc.root, 0), -EBADMSG);
+  ck_assert_uint_eq(num, 0);
+}
+END_TEST
+
 START_TEST(no_directory_is_an_error) {
   temp_tree_file(&proc, "/file", "");
   char path[300];
@@ -89,6 +121,7 @@ int main(void) {
   tcase_add_checked_fixture(tcase, start, end);
   tcase_add_test(tcase, only_processes_are_taken);
   tcase_add_test(tcase, all_of_many_are_taken);
+  tcase_add_test(tcase, an_entry_without_a_length_is_an_error);
   tcase_add_test(tcase, no_directory_is_an_error);
   tcase_add_test(tcase, this_process_is_there);
   suite_add_tcase(suite, tcase);

@@ -452,8 +452,12 @@ END_TEST
 
 START_TEST(the_service_s_own_processes_are_searched_first) {
   settings.notify_processes = true;
-  make_process("80", "nginx\n", 1000, 5);
+  /* In which order they are found is the file system's choice. */
+  if (_i == 0)
+    make_process("80", "nginx\n", 1000, 5);
   make_process("4711", "curl\n", 1005, 5);
+  if (_i == 1)
+    make_process("80", "nginx\n", 1000, 5);
   temp_tree_file(&proc, "/4711/cgroup", "0::/api.service\n");
   add(TCP_CLOSE_WAIT, 1, 10);
   read_all();
@@ -590,7 +594,7 @@ int main(void) {
   tcase_add_test(tc, a_warning_that_names_no_processes_waits_for_no_search);
   tcase_add_test(tc,
                  what_a_read_that_was_given_up_found_is_told_after_the_next);
-  tcase_add_test(tc, the_service_s_own_processes_are_searched_first);
+  tcase_add_loop_test(tc, the_service_s_own_processes_are_searched_first, 0, 2);
   tcase_add_test(tc, of_what_is_not_accepted_the_listener_is_named);
   tcase_add_test(tc, peers_are_told_when_asked_for);
   tcase_add_loop_test(tc, what_the_second_dump_does_not_have_is_told_by_number,

@@ -291,6 +291,27 @@ START_TEST(walks_are_few_however_often_it_rises) {
 }
 END_TEST
 
+/* Returns what is reported when there is twice as much. */
+static int64_t rise(void) {
+  alloc *= 2;
+  set_sums("a", 60, 30);
+  return read_with(90);
+}
+
+START_TEST(a_walk_that_is_due_lets_one_more_rise_be_looked_into) {
+  read_with(90);
+  for (int i = 0; i < UNHASHED_BURST; i++)
+    ck_assert_int_eq(rise(), (int64_t)alloc - 90);
+  for (int i = 0; i < 3; i++) {
+    int64_t known = (int64_t)alloc - 90;
+    ck_assert_int_eq(rise(), known);
+    now += UNHASHED_PATIENCE;
+    ck_assert_int_eq(read_with(90), (int64_t)alloc - 90);
+    ck_assert_int_eq(rise(), (int64_t)alloc - 90);
+  }
+}
+END_TEST
+
 START_TEST(rise_that_may_not_be_looked_into_is_not_reported) {
   read_with(90);
   for (int i = 0; i < UNHASHED_BURST; i++) {
@@ -667,6 +688,7 @@ int main(void) {
       rise_is_looked_into,
       sockets_of_a_new_namespace_are_no_rise,
       walks_are_few_however_often_it_rises,
+      a_walk_that_is_due_lets_one_more_rise_be_looked_into,
       rise_that_may_not_be_looked_into_is_not_reported,
       long_interval_has_a_walk_in_each_read,
       where_there_is_none_no_walk_is_needed,
