@@ -54,7 +54,7 @@ static void release(struct netns_pattern *pattern, size_t slot) {
 static void charge(struct netns_pattern *pattern, size_t slot) {
   struct netns_member *member = pattern->reading[slot];
   pattern->credit += member->cost - pattern->slots[slot].cpu;
-  member->cost = pattern->slots[slot].cpu;
+  member->cost = pattern->cost = pattern->slots[slot].cpu;
 }
 
 /* Chooses the namespace whose turn was the longest ago for a slot. If what is
@@ -68,10 +68,13 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
         (next == NULL || member->turn < next->turn))
       next = member;
   }
-  if (next == NULL)
+  if (next == NULL) {
     pattern->searched_for = 0;
-  if (next == NULL ||
-      (pattern->credit < next->cost && pattern->credit < pattern->share))
+    return;
+  }
+  if (next->turn == 0) /* all share a table, so it will be about the same */
+    next->cost = pattern->cost;
+  if (pattern->credit < next->cost && pattern->credit < pattern->share)
     return;
   pattern->reading[slot] = next;
   exchange(&pattern->slots[slot], &next->past);

@@ -59,6 +59,7 @@ struct netns_pattern {
   int64_t now;          /* ms, when this read began */
   int64_t share;        /* ns of CPU time for each interval */
   int64_t credit;       /* ns of it that may still be used */
+  int64_t cost;         /* ns, of the last read of any namespace */
   int64_t searched_for; /* ns: less of it is left in each interval, and there
                            is a search when none is */
   bool searched;        /* it is known what there is */

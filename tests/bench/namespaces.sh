@@ -107,8 +107,13 @@ patterns_read() {
   all=$ns
   patterns_interval pattern $((ns / 13))
   # All are read for the first time in the first intervals.
-  awk '/all@pods.*duration-namespaces_age/ && $NF + 0 > oldest { oldest = $NF } END { print oldest + 0 }' "$work/measured" >"$work/oldest"
-  sample patterns_age pattern oldest "$(<"$work/oldest")"
+  local oldest
+  oldest=$(awk '/all@pods.*duration-namespaces_age/ && $NF + 0 >= oldest { oldest = $NF } END { print oldest }' "$work/measured")
+  if [[ -n $oldest ]]; then
+    sample patterns_age pattern oldest "$oldest"
+  else
+    text patterns_age 'Of the pattern not known: 130 s are too short for all of them to be read once.'
+  fi
   # What of it is not the pattern's: the host, and reads of this namespace, which has no socket.
   configure "$tcpstates" ''
   cpu_total "$build/plugin_host" --config "$work/host.conf" --reads 13 --values "$tcpstates"
