@@ -46,7 +46,8 @@ static void begin(struct netns_worker *worker, struct netns *netns) {
   netns->state = NETNS_READING;
   worker->set->next = (size_t)(netns - worker->set->netns) + 1;
   worker->netns = netns;
-  worker->begun = clock_ms();
+  worker->begun = worker->seen = clock_ms();
+  worker->cpu = worker->used;
 }
 
 static void *work(void *data) {
@@ -194,16 +195,17 @@ static struct netns_worker *find_free(struct netns_set *set) {
   return NULL;
 }
 
-static int64_t cpu_of(const struct netns_worker *worker) {
+/* Has its read taken next to no CPU time for as long as the set's patience? */
+static bool hangs(struct netns_worker *worker, int64_t now) {
   clockid_t clock;
-  return pthread_getcpuclockid(worker->thread, &clock) == 0 ? clock_ns(clock)
-                                                            : 0;
-}
-
-/* A read that was given up may hang, or it may only be slow. */
-static bool is_slow(const struct netns_worker *worker) {
-  return worker->late && !worker->ended &&
-         cpu_of(worker) - worker->late_cpu > NETNS_QUICK * INT64_C(1000000);
+  int64_t cpu = 0;
+  if (pthread_getcpuclockid(worker->thread, &clock) == 0)
+    cpu = clock_ns(clock);
+  if (cpu - worker->cpu >= NETNS_QUICK * INT64_C(1000000)) {
+    worker->cpu = cpu;
+    worker->seen = now;
+  }
+  return now - worker->seen >= worker->set->patience;
 }
 
 /* Has one more thread read those that wait, unless one that reads is quick; or
@@ -216,12 +218,12 @@ static bool add_workers(struct netns_set *set, int64_t deadline) {
   for (size_t i = 0; i < set->num; i++)
     waiting += set->netns[i].state == NETNS_WAITING;
   for (size_t i = 0; i < NETNS_THREADS; i++) {
-    const struct netns_worker *worker = &set->workers[i];
+    struct netns_worker *worker = &set->workers[i];
     bool usable = worker->joinable && !worker->late;
     bool reads = worker->netns != NULL;
     idle += usable && !reads;
     reading += usable && reads;
-    slow += is_slow(worker);
+    slow += worker->late && !worker->ended && !hangs(worker, now);
     quick = quick || (usable && reads && now - worker->begun < NETNS_QUICK);
   }
   bool hurry = (int64_t)(waiting * NETNS_QUICK) > deadline - now;
@@ -254,7 +256,7 @@ static bool add_workers(struct netns_set *set, int64_t deadline) {
   return reading > 0 || (waiting > 0 && idle + slow > 0);
 }
 
-/* Gives up those that take too long, all at the deadline. Returns when that may
+/* Gives up those that hang, and all at the deadline. Returns when that may
  * happen next, or when it may be time for another thread. */
 static int64_t give_up(struct netns_set *set, int64_t deadline) {
   int64_t now = clock_ms(), next = now + NETNS_QUICK;
@@ -264,13 +266,9 @@ static int64_t give_up(struct netns_set *set, int64_t deadline) {
     struct netns_worker *worker = &set->workers[i];
     if (worker->netns == NULL || worker->late)
       continue;
-    int64_t end = worker->begun + set->patience;
-    worker->late = now >= end || now >= deadline;
-    if (worker->late) {
+    worker->late = now >= deadline || hangs(worker, now);
+    if (worker->late)
       worker->netns->state = NETNS_LATE;
-      worker->late_cpu = cpu_of(worker);
-    } else if (end < next)
-      next = end;
   }
   return next;
 }

@@ -10,8 +10,8 @@
 
 #include <pthread.h>
 
-/* This many are read at a time, those among them that take too long but go on
- * taking CPU time. All namespaces share the kernel's table of
+/* This many are read at a time, those among them that are late and do not hang.
+ * All namespaces share the kernel's table of
  * sockets: more at once would take the machine's cores for as many walks of it,
  * and draw out the time between the kernel's sums and the end of the dump that
  * they belong to. */
@@ -22,8 +22,10 @@
  * socket. */
 #define NETNS_QUICK 20
 
-/* A read that takes longer, in ms, is given up: it is late then, what
- * it finds is dropped, and another one may begin meanwhile. */
+/* A read that hangs for this long, in ms, is given up: it is late then, what it
+ * finds is dropped, and another one may begin meanwhile. One that takes CPU
+ * time, NETNS_QUICK at least, does not hang: on a busy machine with a large
+ * table of sockets it is slow, and has until the deadline. */
 #define NETNS_PATIENCE 5000
 
 /* There are never more threads than this. When all of them hang, no namespace
@@ -66,9 +68,10 @@ struct netns_worker {
   /* The rest is under the set's lock. */
   bool ended;
   bool late;           /* it ends once it has read this one */
-  int64_t late_cpu;    /* ns of CPU time that it had used when it was late */
   struct netns *netns; /* NULL: it waits for one */
   int64_t begun;       /* with this one */
+  int64_t cpu;         /* ns that it had taken when it was last seen to work */
+  int64_t seen;        /* when that was, of clock_ms() */
 };
 
 /* All of them. */
@@ -112,7 +115,7 @@ bool netns_is_late(const struct netns *netns);
 
 /* Waits until another read has ended, and returns its namespace. NULL: there
  * are no more; the rest is given up, because the deadline, of clock_ms(), is
- * past, they have taken longer than the set's patience, or too many threads
+ * past, they have hung for the set's patience, or too many threads
  * hang. */
 struct netns *netns_next(struct netns_set *set, int64_t deadline);
 

@@ -13,8 +13,8 @@ extern struct netns_set *netns_clock_set;
 /* ns of CPU time that this thread has used. */
 extern _Thread_local int64_t netns_clock_cpu;
 
-/* Those that were given up are slow, and take CPU time; else they hang. Time
- * passes even if there is no other read then. */
+/* Reads that hang take CPU time, and are only slow. Time passes even if all of
+ * them were given up then. */
 extern bool netns_clock_slow;
 
 /* The test's own: does the read of this position in the set hang? */

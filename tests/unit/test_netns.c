@@ -288,6 +288,28 @@ START_TEST(as_many_that_hang_do_not_keep_the_others_from_beginning) {
 }
 END_TEST
 
+START_TEST(one_that_is_slow_has_until_the_deadline) {
+  open_set(1);
+  hang(0, true);
+  for (int i = 0; i < 2; i++) {
+    netns_clock_slow = i == 1;
+    netns_start(&set);
+    int64_t begun = clock_ms(), deadline = begun + 4 * NETNS_PATIENCE;
+    ck_assert_ptr_null(netns_next(&set, deadline));
+    ck_assert_int_eq(netns_missing(&set, &set.netns[0]), -ETIMEDOUT);
+    if (netns_clock_slow)
+      ck_assert_int_ge(clock_ms(), deadline);
+    else
+      ck_assert_int_lt(clock_ms(), begun + 2 * NETNS_PATIENCE);
+    hang(0, false);
+    netns_clock_slow = false;
+    netns_clock_await_threads(0);
+    hang(0, true);
+  }
+  close_set();
+}
+END_TEST
+
 START_TEST(late_ones_that_are_slow_are_among_those_that_are_read_at_a_time) {
   const uint64_t others = (UINT64_C(1) << MANY) - (1u << NETNS_PARALLEL);
   open_set(MANY);
@@ -507,6 +529,7 @@ int main(void) {
   tcase_add_test(tcase, few_are_read_at_a_time);
   tcase_add_test(tcase,
                  as_many_that_hang_do_not_keep_the_others_from_beginning);
+  tcase_add_test(tcase, one_that_is_slow_has_until_the_deadline);
   tcase_add_test(
       tcase, late_ones_that_are_slow_are_among_those_that_are_read_at_a_time);
   tcase_add_test(tcase, past_the_deadline_none_begins);
