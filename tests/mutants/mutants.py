@@ -208,6 +208,7 @@ class Build:
     def run(self, program, fork, seconds):
         # In memory: on a disk, the tests that make thousands of directories take minutes.
         files = tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+        os.chmod(files, 0o755)  # a test of control groups goes on as another user
         env = dict(os.environ, srcdir=str(TOP), builddir=".", CK_FORK="yes" if fork else "no",
                    CK_DEFAULT_TIMEOUT=str(int(seconds)), TMPDIR=files)
         test = subprocess.Popen([str(program)], cwd=self.dir, env=env, stdout=subprocess.DEVNULL,
