@@ -787,6 +787,20 @@ START_TEST(without_a_way_to_know_its_own_namespace_nothing_is_counted) {
 }
 END_TEST
 
+START_TEST(that_there_are_too_many_values_is_said) {
+  read_pattern();
+  size_t num = pattern.sum.num;
+  for (int less = 0; less < 2; less++) {
+    pattern.sum.num = NETNS_SUM_MAX + pattern.sum.unused - (size_t)less;
+    ck_assert_int_eq(netns_pattern_error(&pattern, &reason),
+                     less ? 0 : -ENOSPC);
+    if (!less)
+      ck_assert_str_eq(reason, "more than 65536 different values");
+  }
+  pattern.sum.num = num;
+}
+END_TEST
+
 START_TEST(there_is_a_bound) {
   read_pattern();
   for (int i = 0; i < NETNS_PATTERN_MAX; i++) {
@@ -851,6 +865,7 @@ int main(void) {
                  what_is_in_a_directory_that_cannot_be_read_stays_for_a_while);
   tcase_add_test(tcase,
                  without_a_way_to_know_its_own_namespace_nothing_is_counted);
+  tcase_add_test(tcase, that_there_are_too_many_values_is_said);
   tcase_add_test(tcase, there_is_a_bound);
   suite_add_tcase(suite, tcase);
   return check_main_forked(suite);
