@@ -6,7 +6,8 @@
  *   timeout T  set tcp_fin_timeout to T seconds                -> ok
  *   make N     N clients close, N others only shut down        -> epoch, ms
  *   look       how long the orphans of make were there (0: they still are),
- *              how many sockets are held, how long since make  -> MS HELD MS
+ *              how many sockets are held, how long since make,
+ *              when after it orphans were last seen       -> MS HELD MS MS
  *   end        the server closes everything, then the clients  -> ok
  *   close N    N more clients close                            -> CLOSED RESET
  *
@@ -36,6 +37,9 @@ static struct sockets served, held, closing;
 static struct sockaddr_in address = {.sin_family = AF_INET};
 static int listener, num_closed;
 static long long made, gone; /* monotonic, ms; 0: not yet */
+/* When the last reading began that has found orphans: where the machine has
+ * many sockets, it is long until the next one has found none. */
+static long long seen;
 
 static void fail(const char *what) {
   fprintf(stderr, "lab: %s: %s\n", what, strerror(errno));
@@ -124,6 +128,7 @@ static void make(int count) {
   /* Taken before the closes: no orphan can seem to end too early. */
   made = now_ms(CLOCK_MONOTONIC);
   gone = 0;
+  seen = made;
   printf("%lld\n", now_ms(CLOCK_REALTIME));
   sockets_close(&closing);
 }
@@ -131,8 +136,8 @@ static void make(int count) {
 static void look(void) {
   int num_held;
   count_orphaned(&num_held);
-  printf("%lld %d %lld\n", gone == 0 ? 0 : gone - made, num_held,
-         now_ms(CLOCK_MONOTONIC) - made);
+  printf("%lld %d %lld %lld\n", gone == 0 ? 0 : gone - made, num_held,
+         now_ms(CLOCK_MONOTONIC) - made, seen - made);
 }
 
 /* A held socket gets its FIN and goes; closed first, it would be orphaned. */
@@ -189,7 +194,10 @@ int main(void) {
     int num_held;
     /* They may have gone while the table was read, which takes long where the
      * machine has many sockets: the end of that is never too early. */
+    long long begun = now_ms(CLOCK_MONOTONIC);
     if (count_orphaned(&num_held) == 0)
       gone = now_ms(CLOCK_MONOTONIC);
+    else
+      seen = begun;
   }
 }

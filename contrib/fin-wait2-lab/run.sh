@@ -153,7 +153,7 @@ show_reading() {
 }
 
 run_timeout() {
-  local T=$1 rule give_up made lived num_held age awaited text last=
+  local T=$1 rule give_up made lived num_held age seen awaited text last=
   rule=$(rule "$T")
   # The kernel's timer wheel may be late by an eighth.
   give_up=$(((rule + rule / 8 + 5) * 1000))
@@ -165,8 +165,8 @@ run_timeout() {
   while true; do
     show_reading "$made" "$awaited"
     ask look
-    read -r lived num_held age <<<"$answer"
-    if ((lived > 0 ? age >= lived + stay * 1000 : age >= give_up)); then break; fi
+    read -r lived num_held age seen <<<"$answer"
+    if ((lived > 0 ? age >= lived + stay * 1000 : seen >= give_up)); then break; fi
     if ((lived > 0)); then awaited="the server closes at $((lived / 1000 + stay)) s"; fi
   done
   ask end
@@ -184,7 +184,7 @@ run_timeout() {
   show "tcp_fin_timeout $T: $orphaned_said, $held_said after $text s" ""
   begins+=($(((made + 500) / 1000))) ends+=("${stamp%???}")
   results+=("tcp_fin_timeout $T: $picture_said, $held_said after $text s")
-  if ((num_held != count || lived < rule * 1000 || lived > give_up)); then status=4; fi
+  if ((num_held != count || lived < rule * 1000 || seen > give_up)); then status=4; fi
 }
 
 run_timeouts() {

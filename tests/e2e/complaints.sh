@@ -15,6 +15,8 @@ cat >"$work/tcpstates.conf" <<END
   </Namespace>
 </Plugin>
 END
+# A namespace that is not read within it is only said to be late.
+interval=$(patient 10)
 export FAULTS_PROC=$top/tests/unit/fixtures/proc
 
 # said LINE...: what is logged in one read after the other; LINE: see faults_plan() in
@@ -22,7 +24,7 @@ export FAULTS_PROC=$top/tests/unit/fixtures/proc
 said() {
   printf '%s\n' "$@" |
     "$build/faulty_host" --types-db "$(first_file {/usr,/usr/local,/opt/collectd}/share/collectd/types.db)" \
-      --config "$work/tcpstates.conf" --stdin "$build/.libs/tcpstates.so" 2>&1 |
+      --config "$work/tcpstates.conf" --interval "$interval" --stdin "$build/.libs/tcpstates.so" 2>&1 |
     awk '/^(error|warning|info): / && !/: counting: / { said = said "\t" $0 } /^# plan/ { name = $3 } /^done$/ { print name said; said = "" }'
 }
 

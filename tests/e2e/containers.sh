@@ -57,7 +57,7 @@ pattern() {
   echo '</Plugin>'
 } >"$work/namespaces.conf"
 # A namespace that is not read within it is left out.
-interval=$(patient 2)
+interval=$(patient 2 8)
 collectd_configure <"$work/namespaces.conf"
 established() {
   values | sed -n 's/^all@\(.*\) tcp_connections-ESTABLISHED \(.*\)/\1=\2/p' | sort | xargs

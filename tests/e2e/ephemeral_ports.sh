@@ -169,8 +169,8 @@ for held in 30 60; do
   wait_until 60 "$held connections beside" test -e "$work/held-$held"
 done
 if nsenter --net="/proc/${holders[0]}/ns/net" true 2>"$work/nsenter"; then
-  # On a loaded machine half a second is too short for a read of all of them.
-  interval=3 collectd_configure <<END
+  interval=$(patient 3 4)
+  collectd_configure <<END
 LoadPlugin tcpstates
 <Plugin tcpstates>
   RemotePort 18000

@@ -79,7 +79,7 @@ done
 
 # What is allowed, and longer than any file's name: it is counted, and there is none.
 # A namespace that is not read within the interval is only said to be late.
-interval=2
+interval=$(patient 2)
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   {
@@ -102,7 +102,7 @@ ok "a namespace that cannot be is named" grep -qE 'namespace a{63}: /a' <(messag
 collectd_stop
 
 # As many groups as lines, with few values each: a read has to end within its interval.
-interval=10
+interval=$(patient 10)
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   {

@@ -15,8 +15,8 @@ unshare --net sleep 600 &
 beside_pid=$!
 at_end() { kill "$beside_pid"; }
 wait_until 60 "a namespace of a process's own" netns_apart "$beside_pid"
-# On a loaded machine half a second is too short for a read of all of it.
-interval=3 collectd_configure protocols <<END
+interval=$(patient 3 4)
+collectd_configure protocols <<END
 Include "$top/contrib/collectd.conf.d/*.conf"
 <Plugin tcpstates>
   AllPortsSummary true

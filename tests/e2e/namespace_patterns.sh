@@ -52,7 +52,7 @@ options='AllPortsSummary true
       AddressFamily "ipv6"
     </Filter>'
 # What is not read within it is complained about.
-interval=$(patient 5)
+interval=$(patient 5 12)
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   echo '<Plugin tcpstates>'
@@ -105,7 +105,7 @@ is "no setting is reported" "$(awk '$1 ~ /@pods$/ && $2 ~ /tcp_fin_timeout|lifet
 is "nothing is complained about" "$(complaints)" ""
 
 collectd_stop
-interval=$(patient 1)
+interval=$(patient 1 6)
 sed -i "s/^Interval .*/Interval $interval/" "$work/collectd.conf"
 collectd_start
 wait_until 60 "values of the pattern" whole
@@ -191,7 +191,7 @@ ip netns del leak-blue
 # ---- a part that hangs or may not be entered ------------------------------------
 
 mkdir "$work/hang"
-interval=$(patient 1)
+interval=$(patient 1 6)
 collectd_configure <<END
 LoadPlugin tcpstates
 <Plugin tcpstates>

@@ -48,7 +48,7 @@ run svc-c "$container" 'make established ipv4 18003 6' unshare --uts sh -c 'host
 sockets make established ipv4 18000 50 # of collectd's own namespace
 
 # What is not read within it is complained about.
-interval=$(patient 2)
+interval=$(patient 2 10)
 collectd_configure < <(
   echo 'LoadPlugin tcpstates'
   echo '<Plugin tcpstates>'
@@ -126,11 +126,11 @@ notified() {
 }
 tells() { [[ -n $(notified "$@") ]]; }
 echo 'make fin-wait2-held ipv4 18004 9' >&"$leak"
-wait_until 60 "a WARNING" tells WARNING close_wait || true
+wait_until $((60 + 6 * ${interval%.*})) "a WARNING" tells WARNING close_wait || true
 ok "the alarm names the container across the pattern" grep -q '^9 sockets of docker-0123456789ab in CLOSE_WAIT for more than 1 s' <(notified WARNING close_wait)
 is "and no other one is reported" "$(messages 'Notification: ' | grep -vc 'plugin_instance = docker-0123456789ab@pods')" 0
 echo 'release fin-wait2-held ipv4 18004' >&"$leak"
-wait_until 60 "an OKAY" tells OKAY close_wait || true
+wait_until $((60 + 6 * ${interval%.*})) "an OKAY" tells OKAY close_wait || true
 ok "and that it is over" grep -q '^0 stuck in CLOSE_WAIT' <(notified OKAY close_wait)
 is "nothing else is complained about" "$(complaints | grep -v Notification || true)" ""
 collectd_stop

@@ -10,7 +10,7 @@ enter_netns "$@"
 
 prefix="test"
 # A namespace that is not read within it is left out.
-interval=$(patient 2)
+interval=$(patient 2 8)
 mkdir -p /run/netns
 if ! mount -t tmpfs -o mode=755 netns /run/netns 2>"$work/ip" || ! ip netns add try 2>"$work/ip"; then
   skip_all "this user may not make namespaces for setns(2): $(tail -n 1 "$work/ip")"

@@ -9,7 +9,7 @@ enter_netns "$@"
 
 sockets make fin-wait2-held ipv6 18000 3
 # A namespace that is not read within it is only said to be late.
-interval=$(patient 0.5)
+interval=$(patient 0.5 3)
 collectd_configure <<END
 LoadPlugin tcpstates
 <Plugin tcpstates>

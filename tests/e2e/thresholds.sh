@@ -164,9 +164,11 @@ agrees() {
 
 key=tcpstates-all/current_connections-fin_wait2_stuck
 sockets make fin-wait2-held ipv4 18000 20
-sleep 2
+stuck() { awk '$1 == "all" && $2 ~ /(fin_wait2|close_wait)_stuck$/ { print $3 }' "$work/values" | xargs; }
+both_stuck() { values >/dev/null && [[ $(stuck) == "20 20" ]]; }
+wait_until 60 "20 are stuck" both_stuck
 values >/dev/null
-is "20 stuck are not more than 20" "$(awk '$1 == "all" && $2 ~ /(fin_wait2|close_wait)_stuck$/ { print $3 }' "$work/values" | xargs):$(mails $key)" "20 20:"
+is "20 stuck are not more than 20" "$(stuck):$(mails $key)" "20 20:"
 agrees $key OKAY
 sockets release fin-wait2-held ipv4 18000
 sockets make fin-wait2-held ipv4 18000 16
@@ -213,6 +215,7 @@ await $key OKAY "none"
 
 # traffic KIND ARGUMENT...: see tests/fleet/traffic.py; its process id is $traffic.
 traffic() {
+  rm -f -- "$work/traffic" # that of another one is ready
   python3 "$top/tests/fleet/traffic.py" "$@" >"$work/traffic" &
   traffic=$!
   wait_until 60 "$* is ready" grep -q ready "$work/traffic"

@@ -410,11 +410,17 @@ churn_stop() {
 # ---- collectd ---------------------------------------------------------------
 
 interval=0.5 # seconds, that collectd_configure takes
-# patient SECONDS: as long, in whole seconds if it is one or more; and up to ten times as long where the machine has many sockets:
-# each namespace costs a walk of all of them.
+# patient SECONDS [WALKS]: an interval of so many seconds, in which a read walks the table of sockets so often [2]; where the
+# machine has many sockets, as long as that takes here and now, and twice that for others who begin to.
 patient() {
-  awk -v seconds="$1" -v sockets="$(sockstat alloc)" \
-    'BEGIN { slower = 1 + int(sockets / 100000); print seconds * (slower < 10 ? slower : 10) }'
+  local begun=$EPOCHREALTIME
+  if (($(sockstat alloc) < 100000)); then
+    echo "$1"
+    return
+  fi
+  ss -tanH state closing >/dev/null # two walks
+  awk -v seconds="$1" -v walks="${2-2}" -v walk="$(awk -v begun="$begun" -v ended="$EPOCHREALTIME" 'BEGIN { print (ended - begun) / 2 }')" \
+    'BEGIN { least = int(3 * walks * walk) + 1; print (seconds > least ? seconds : least) }'
 }
 as_user=()            # what collectd is started by
 
