@@ -4,6 +4,7 @@
 
 #include "cgroup_walk.h"
 #include "clock.h"
+#include "hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -181,7 +182,7 @@ static uint64_t id_at(const struct cgroup_tree *tree, size_t number) {
 /* The place of the id, or the empty one that it would be put into. There is 1 +
  * the number of its entry, or from CGROUP_NUM_MAX on of one that is gone. */
 static uint16_t *find_place(struct cgroup_tree *tree, uint64_t id) {
-  size_t i = (size_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+  size_t i = hash_id(id);
   while (1) {
     uint16_t *place = &tree->index[i++ & (CGROUP_INDEX_NUM - 1)];
     if (*place == 0 || id_at(tree, *place - 1u) == id)

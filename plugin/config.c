@@ -266,8 +266,9 @@ static int read_namespace(const struct config_option *option, unsigned arg) {
                          "<%s \"%.100s\">: NamespaceBudget is for patterns; "
                          "leave it out: one namespace is read each time",
                          item->key, text);
-  if (namespace->budget == 0)
-  namespace->budget = SETTINGS_NAMESPACE_BUDGET;
+  uint32_t *budget = &namespace->budget;
+  if (*budget == 0)
+    *budget = SETTINGS_NAMESPACE_BUDGET;
   return 0;
 }
 

@@ -260,8 +260,6 @@ static bool add_workers(struct netns_set *set, int64_t deadline) {
  * happen next, or when it may be time for another thread. */
 static int64_t give_up(struct netns_set *set, int64_t deadline) {
   int64_t now = clock_ms(), next = now + NETNS_QUICK;
-  if (next > deadline)
-    next = deadline;
   for (size_t i = 0; i < NETNS_THREADS; i++) {
     struct netns_worker *worker = &set->workers[i];
     if (worker->netns == NULL || worker->late)
@@ -270,7 +268,7 @@ static int64_t give_up(struct netns_set *set, int64_t deadline) {
     if (worker->late)
       worker->netns->state = NETNS_LATE;
   }
-  return next;
+  return next < deadline ? next : deadline;
 }
 
 /* No more begins in this read. The next one's first is the first of this one's

@@ -96,19 +96,20 @@ static bool is_of_process(const char *path) {
 }
 
 /* Is there a namespace? All are of one file system. */
-static bool is_namespace(const struct pinned *pinned, const char *path) {
+static bool is_namespace(const struct pinned *pinned,
+                         const struct stat *status) {
   char own_path[256];
   snprintf(own_path, sizeof(own_path), "%.200s/self/ns/net", pinned->proc);
-  struct stat own, status;
-  return stat(own_path, &own) == 0 && stat(path, &status) == 0 &&
-         status.st_dev == own.st_dev;
+  struct stat own;
+  return stat(own_path, &own) == 0 && status->st_dev == own.st_dev;
 }
 
 static int add_path(struct pinned *pinned, const char *path) {
   struct stat status;
   if (stat(path, &status) == 0)
-    return is_namespace(pinned, path) ? add_pin(pinned, status.st_ino, "", path)
-                                      : 0;
+    return is_namespace(pinned, &status)
+               ? add_pin(pinned, status.st_ino, "", path)
+               : 0;
   int err = -errno;
   return netns_is_gone(err) ? 0 : failed(pinned, path, err);
 }
@@ -176,9 +177,11 @@ static int take(struct pinned *pinned, const struct netns *netns,
     pin->alone = cb(&netns->snapshot.sums, data);
   /* EINVAL: it was unmounted, and the file under it is none. */
   bool may_have_gone = netns_is_gone(err) || err == -EINVAL;
-  return err == 0 || (may_have_gone && !is_namespace(pinned, pin->path))
-             ? 0
-             : failed(pinned, pin->path, err);
+  struct stat status;
+  if (err == 0 || (may_have_gone && (stat(pin->path, &status) != 0 ||
+                                     !is_namespace(pinned, &status))))
+    return 0;
+  return failed(pinned, pin->path, err);
 }
 
 int pinned_read(struct pinned *pinned, bool all, int64_t deadline, pinned_cb cb,

@@ -2,6 +2,8 @@
 /* Names services for holders.c and for people. */
 #include "service.h"
 
+#include "hash.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,18 +85,18 @@ static bool is_reserved(const char *name) {
 struct writer {
   char *name;
   size_t len;
-  uint32_t hash; /* of all of it, FNV-1a */
+  uint32_t hash; /* of all of it */
 };
 
 static void write_char(struct writer *writer, char c) {
   if (writer->len < SERVICE_NAME_SIZE - 1)
     writer->name[writer->len] = c;
   writer->len++;
-  writer->hash = (writer->hash ^ (unsigned char)c) * 16777619u;
+  writer->hash = hash_char(writer->hash, c);
 }
 
 static void write_name(char name[SERVICE_NAME_SIZE], struct part part) {
-  struct writer writer = {.name = name, .hash = 2166136261u};
+  struct writer writer = {.name = name, .hash = HASH_NAME};
   bool unit = is_unit(part);
   if (has_id(part) && ends_with(part, ".scope"))
     part.len -= strlen(".scope");

@@ -3,6 +3,8 @@
  * tally.c and metrics.c. */
 #include "services.h"
 
+#include "hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +23,16 @@ struct services_id {
 
 static size_t find_place(const struct services_id *ids, size_t size,
                          uint64_t id) {
-  size_t i = (size_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+  size_t i = hash_id(id);
   while (ids[i & (size - 1)].id != id && ids[i & (size - 1)].id != 0)
     i++;
   return i & (size - 1);
 }
 
 static uint32_t hash_name(const char *name) {
-  uint32_t hash = 2166136261u; /* FNV-1a */
+  uint32_t hash = HASH_NAME;
   for (; *name != '\0'; name++)
-    hash = (hash ^ (unsigned char)*name) * 16777619u;
+    hash = hash_char(hash, *name);
   return hash;
 }
 

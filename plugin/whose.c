@@ -2,6 +2,8 @@
 /* Names the holders of sockets for holders.c and stuck.c. */
 #include "whose.h"
 
+#include "hash.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +27,7 @@ void whose_start(struct whose *whose) {
 }
 
 static uint64_t find_service(struct whose *whose, uint64_t cgroup_id) {
-  size_t place = (size_t)(cgroup_id * UINT64_C(0x9e3779b97f4a7c15) >> 32) %
-                 WHOSE_KNOWN_NUM;
+  size_t place = hash_id(cgroup_id) % WHOSE_KNOWN_NUM;
   if (whose->known[place].cgroup_id == cgroup_id)
     return whose->known[place].service;
   char path[CGROUP_PATH_SIZE], name[SERVICE_NAME_SIZE];

@@ -413,14 +413,14 @@ interval=0.5 # seconds, that collectd_configure takes
 # patient SECONDS [WALKS]: an interval of so many seconds, in which a read walks the table of sockets so often [2]; where the
 # machine has many sockets, as long as that takes here and now, and twice that for others who begin to.
 patient() {
-  local begun=$EPOCHREALTIME
   if (($(sockstat alloc) < 100000)); then
     echo "$1"
     return
   fi
+  local begun=$EPOCHREALTIME
   ss -tanH state closing >/dev/null # two walks
-  awk -v seconds="$1" -v walks="${2-2}" -v walk="$(awk -v begun="$begun" -v ended="$EPOCHREALTIME" 'BEGIN { print (ended - begun) / 2 }')" \
-    'BEGIN { least = int(3 * walks * walk) + 1; print (seconds > least ? seconds : least) }'
+  awk -v seconds="$1" -v walks="${2-2}" -v begun="$begun" -v ended="$EPOCHREALTIME" \
+    'BEGIN { least = int(3 * walks * (ended - begun) / 2) + 1; print (seconds > least ? seconds : least) }'
 }
 as_user=()            # what collectd is started by
 

@@ -8,11 +8,6 @@ struct netns_set *netns_clock_set;
 _Thread_local int64_t netns_clock_cpu;
 bool netns_clock_slow;
 
-static struct timespec time_of(int64_t ns) {
-  return (struct timespec){.tv_sec = (time_t)(ns / 1000000000),
-                           .tv_nsec = (long)(ns % 1000000000)};
-}
-
 /* Its caller has the set's lock. */
 static bool all_hang(void) {
   bool all = true, any = false;
@@ -27,31 +22,24 @@ static bool all_hang(void) {
   return all && (any || netns_clock_slow);
 }
 
-#ifdef TIME64_NAMES
-/* Those with a 32-bit time_t, such as libcheck, are let through. */
-int __real_clock_gettime(clockid_t clock, void *time);
-int __wrap_clock_gettime(clockid_t clock, void *time);
-int __wrap_clock_gettime(clockid_t clock, void *time) {
-  return __real_clock_gettime(clock, time);
-}
-#endif
+LET_OTHER_CLOCK_GETTIME_THROUGH
 
 int REAL_CLOCK_GETTIME(clockid_t clock, struct timespec *time);
 int WRAP_CLOCK_GETTIME(clockid_t clock, struct timespec *time);
 int WRAP_CLOCK_GETTIME(clockid_t clock, struct timespec *time) {
   static int64_t ms = 1000, of_others;
   if (clock == CLOCK_THREAD_CPUTIME_ID) {
-    *time = time_of(netns_clock_cpu);
+    *time = timespec_of(netns_clock_cpu);
     return 0;
   }
   if (clock < 0) { /* of pthread_getcpuclockid() */
     of_others += netns_clock_slow ? 1000000000 : 0;
-    *time = time_of(of_others);
+    *time = timespec_of(of_others);
     return 0;
   }
   if (netns_clock_set != NULL && netns_clock_set->num > 0 && all_hang())
     ms += NETNS_PATIENCE / 8; /* another thread may begin before */
-  *time = time_of(ms * 1000000);
+  *time = timespec_of(ms * 1000000);
   return 0;
 }
 
@@ -66,7 +54,7 @@ int WRAP_TIMEDWAIT(pthread_cond_t *cond, pthread_mutex_t *lock,
   (void)until;
   struct timespec now;
   REAL_CLOCK_GETTIME(CLOCK_MONOTONIC, &now);
-  now = time_of((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + 2000000);
+  now = timespec_of((int64_t)now.tv_sec * 1000000000 + now.tv_nsec + 2000000);
   return REAL_TIMEDWAIT(cond, lock, &now);
 }
 

@@ -110,14 +110,7 @@ void *__wrap_realloc(void *old, size_t size) {
 
 static int64_t cpu_time, line_takes; /* ns */
 
-#ifdef TIME64_NAMES
-/* Those with a 32-bit time_t, such as libcheck, are let through. */
-int __real_clock_gettime(clockid_t clock, void *time);
-int __wrap_clock_gettime(clockid_t clock, void *time);
-int __wrap_clock_gettime(clockid_t clock, void *time) {
-  return __real_clock_gettime(clock, time);
-}
-#endif
+LET_OTHER_CLOCK_GETTIME_THROUGH
 
 int REAL_CLOCK_GETTIME(clockid_t clock, struct timespec *time);
 int WRAP_CLOCK_GETTIME(clockid_t clock, struct timespec *time);
@@ -125,8 +118,7 @@ int WRAP_CLOCK_GETTIME(clockid_t clock, struct timespec *time) {
   if (clock != CLOCK_THREAD_CPUTIME_ID)
     return REAL_CLOCK_GETTIME(clock, time);
   cpu_time += line_takes;
-  *time = (struct timespec){.tv_sec = (time_t)(cpu_time / 1000000000),
-                            .tv_nsec = (long)(cpu_time % 1000000000)};
+  *time = timespec_of(cpu_time);
   return 0;
 }
 
@@ -301,15 +293,22 @@ START_TEST(namespace_that_cannot_be_read_makes_it_incomplete) {
 }
 END_TEST
 
+/* One more, with a table unless it is NULL, and a process of its own: 100 + i.
+ */
+static void add_namespace(int i, const char *table, const char *service) {
+  char name[8], path[32];
+  snprintf(name, sizeof(name), "n%d", i);
+  snprintf(path, sizeof(path), "/%s/sockstat", name);
+  temp_tree_file(&proc, path, "");
+  snprintf(path, sizeof(path), "/%s/tcp", name);
+  if (table != NULL)
+    temp_tree_file(&proc, path, table);
+  add_process(100 + i, name, service);
+}
+
 START_TEST(too_many_namespaces_make_it_incomplete) {
   for (int i = 0; i < CULPRITS_NAMESPACES; i++) {
-    char name[8], path[32];
-    snprintf(name, sizeof(name), "n%d", i);
-    snprintf(path, sizeof(path), "/%s/sockstat", name);
-    temp_tree_file(&proc, path, "");
-    snprintf(path, sizeof(path), "/%s/tcp", name);
-    temp_tree_file(&proc, path, HEAD);
-    add_process(100 + i, name, "api");
+    add_namespace(i, HEAD, "api");
     add_socket(100 + i, 3, 100u + (unsigned)i);
   }
   struct process_search search = find();
@@ -324,13 +323,7 @@ END_TEST
 START_TEST(other_namespaces_are_read_for_a_bounded_time) {
   enum { NUM = 10 };
   for (int i = 0; i < NUM; i++) {
-    char name[8], path[32];
-    snprintf(name, sizeof(name), "n%d", i);
-    snprintf(path, sizeof(path), "/%s/sockstat", name);
-    temp_tree_file(&proc, path, "");
-    snprintf(path, sizeof(path), "/%s/tcp", name);
-    temp_tree_file(&proc, path, HEAD LINE("7") LINE("8"));
-    add_process(100 + i, name, "api");
+    add_namespace(i, HEAD LINE("7") LINE("8"), "api");
     add_socket(100 + i, 3, 100u + (unsigned)i);
   }
   ck_assert_uint_eq(find().found, NUM);
@@ -350,11 +343,7 @@ START_TEST(a_namespace_without_tcp_sockets_does_not_count) {
   add_socket(40, 3, 100);
   temp_tree_file(&proc, "/b/tcp", HEAD);
   for (int i = 0; i < 2 * CULPRITS_NAMESPACES; i++) {
-    char name[8], path[32];
-    snprintf(name, sizeof(name), "n%d", i);
-    snprintf(path, sizeof(path), "/%s/sockstat", name);
-    temp_tree_file(&proc, path, "");
-    add_process(100 + i, name, "idle");
+    add_namespace(i, NULL, "idle");
   }
   add_process(41, "b", "api");
   add_socket(41, 3, 101);
