@@ -65,6 +65,7 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
   for (size_t i = 0; i < pattern->num; i++) {
     struct netns_member *member = pattern->members[i];
     if (!member->busy && member->turn <= pattern->first_turn &&
+        (!member->empty || pattern->empty > 0) &&
         (next == NULL || member->turn < next->turn))
       next = member;
   }
@@ -80,9 +81,20 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
   exchange(&pattern->slots[slot], &next->past);
   next->busy = true;
   next->turn = ++pattern->turn;
+  if (next->empty)
+    pattern->empty--;
   pattern->credit -= next->cost;
   pattern->slots[slot].path = next->path;
   netns_add(set, &pattern->slots[slot]);
+}
+
+/* So many empty ones are read in this read. */
+static size_t may_be_empty(const struct netns_pattern *pattern) {
+  size_t empty = 0;
+  for (size_t i = 0; i < pattern->num; i++)
+    empty += pattern->members[i]->empty;
+  size_t third = (empty + 2) / 3;
+  return third < NETNS_PATTERN_EMPTY ? NETNS_PATTERN_EMPTY : third;
 }
 
 static void search(struct netns_pattern *pattern, netns_over_cb over,
@@ -113,6 +125,7 @@ void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
     return;
   if (pattern->searched_for <= 0)
     search(pattern, over, data);
+  pattern->empty = may_be_empty(pattern);
   for (size_t i = 0; i < NETNS_SLOTS; i++)
     if (pattern->reading[i] == NULL)
       choose(pattern, set, i);
@@ -124,6 +137,7 @@ static void take_snapshot(struct netns_pattern *pattern,
   const struct snapshot *snapshot = &slot->snapshot;
   member->error = slot->error;
   member->strerror = netns_strerror;
+  member->empty = false;
   /* -EINVAL: it was a namespace when it was found. */
   if (netns_is_gone(slot->error) || slot->error == -EINVAL)
     member->error = 0;
@@ -143,6 +157,8 @@ static void take_snapshot(struct netns_pattern *pattern,
   if (err != 0)
     member->error = err;
   member->read = err == 0 ? pattern->now : 0;
+  member->empty = snapshot->sums_error == 0 && snapshot->sums.inuse == 0 &&
+                  snapshot->sockstat.tw == 0;
 }
 
 void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,

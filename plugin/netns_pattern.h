@@ -14,6 +14,11 @@
  * users who are allowed to make namespaces can make many. */
 #define NETNS_PATTERN_MAX 1024
 
+/* Of those that had no socket when they were read last, a third is read each
+ * time, and this many at least: a machine can have hundreds of idle ones, and
+ * to enter one takes ten times as long as to read its sums. */
+#define NETNS_PATTERN_EMPTY 16
+
 /* What a namespace has said last stays in the sum for this many ms while it is
  * there and cannot be read. */
 #define NETNS_PATTERN_KEEP 300000
@@ -32,6 +37,7 @@ struct netns_member {
   char *path;    /* that leads to it */
   bool found;    /* in the last search */
   bool busy;     /* a read of it goes on, perhaps late */
+  bool empty;    /* its last read has found no socket */
   uint64_t turn; /* the number of its last one; 0: it had none yet */
   int64_t cost;  /* ns of CPU time, of its last read */
   int64_t read;  /* ms, when it said what is in its part; 0: not yet */
@@ -56,6 +62,7 @@ struct netns_pattern {
   struct netns_sum sum;
   uint64_t turn;        /* the last number */
   uint64_t first_turn;  /* the last before this read */
+  size_t empty;         /* so many empty ones may still be read in this read */
   int64_t now;          /* ms, when this read began */
   int64_t share;        /* ns of CPU time for each interval */
   int64_t credit;       /* ns of it that may still be used */

@@ -34,6 +34,7 @@ static int64_t search_cost;      /* ns of CPU time of each search */
 static int searches;
 static _Thread_local int here;
 static int reads[2000];                         /* by the namespace's number */
+static bool empty[2000];                        /* it has no socket */
 static bool in_use[NETNS_SLOTS], in_read[2000]; /* slots, namespaces */
 
 /* What a read of the namespace of this number finds wrong. */
@@ -106,7 +107,7 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   netns_clock_cpu += cost;
   *out = (struct snapshot){.index = &reader->index,
                            .tally = &reader->tally,
-                           .sockstat = {.tw = abs(here)},
+                           .sockstat = {.tw = empty[abs(here)] ? 0 : abs(here)},
                            .tcp_fin_timeout = abs(here),
                            .tcp_max_tw_buckets = 1000};
   if (fault.number != here)
@@ -346,6 +347,68 @@ START_TEST(what_does_not_fit_into_the_budget_is_read_in_turn) {
     int number = i < NAMESPACES - 2 ? 100 + i : i == NAMESPACES - 2 ? 5 : 7;
     ck_assert_int_le(abs(reads[number] - each), 1);
   }
+}
+END_TEST
+
+static void add_empty(int first, int num) {
+  for (int i = first; i < first + num; i++) {
+    char name[32], text[16];
+    snprintf(name, sizeof(name), "/run/empty%d", i);
+    snprintf(text, sizeof(text), "%d", i);
+    number(name, text);
+    empty[i] = true;
+  }
+}
+
+START_TEST(of_many_empty_ones_a_third_is_read_each_time) {
+  enum { FIRST = 1000, EMPTY = 100, READS = 30 };
+  add_empty(FIRST, EMPTY);
+  ck_assert_uint_eq(read_pattern(), EMPTY + 2);
+  for (int i = 0; i < READS; i++) {
+    ck_assert_uint_eq(read_pattern(), (EMPTY + 2) / 3 + 2);
+    assert_sum(EMPTY + 2, 12);
+    ck_assert_double_le(got.age, 20);
+  }
+  for (int i = FIRST; i < FIRST + EMPTY; i++)
+    ck_assert_int_ge(reads[i], READS / 3);
+  ck_assert_int_eq(reads[5], READS + 1);
+
+  /* One that has a socket is seen three reads later, and each time then. */
+  empty[FIRST + 50] = false;
+  for (int i = 0; i < 3; i++)
+    read_pattern();
+  assert_sum(EMPTY + 2, 12 + FIRST + 50);
+  int before = reads[FIRST + 50];
+  for (int i = 0; i < READS; i++)
+    read_pattern();
+  ck_assert_int_eq(reads[FIRST + 50], before + READS);
+  ck_assert_int_eq(reads[7], 2 * READS + 4);
+}
+END_TEST
+
+START_TEST(few_empty_ones_are_read_each_time) {
+  add_empty(1000, NETNS_PATTERN_EMPTY);
+  for (int i = 0; i < 10; i++) {
+    ck_assert_uint_eq(read_pattern(), NETNS_PATTERN_EMPTY + 2);
+    ck_assert_double_eq(got.age, 0);
+  }
+}
+END_TEST
+
+/* What it has is not known: it may be as far from empty as it was before. */
+START_TEST(one_that_cannot_be_read_is_not_taken_for_empty) {
+  add_empty(1000, 100);
+  empty[5] = true;
+  for (int i = 0; i < 4; i++)
+    read_pattern();
+  fault.number = 5;
+  fault.sockets_error = -ENOENT;
+  for (int i = 0; i < 3; i++)
+    read_pattern();
+  int before = reads[5];
+  for (int i = 0; i < 10; i++)
+    read_pattern();
+  ck_assert_int_eq(reads[5], before + 10);
 }
 END_TEST
 
@@ -832,6 +895,9 @@ int main(void) {
   tcase_add_test(tcase, they_come_and_go);
   tcase_add_test(tcase, a_path_that_leads_to_another_one_is_another_part);
   tcase_add_test(tcase, what_does_not_fit_into_the_budget_is_read_in_turn);
+  tcase_add_test(tcase, of_many_empty_ones_a_third_is_read_each_time);
+  tcase_add_test(tcase, few_empty_ones_are_read_each_time);
+  tcase_add_test(tcase, one_that_cannot_be_read_is_not_taken_for_empty);
   tcase_add_test(tcase,
                  one_that_costs_more_than_the_budget_is_read_when_it_is_saved);
   tcase_add_loop_test(tcase,
