@@ -324,4 +324,5 @@ def main():
     sys.exit(1 if alive else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
