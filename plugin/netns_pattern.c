@@ -165,10 +165,12 @@ void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,
                         struct netns *slot) {
   size_t at = (size_t)(slot - pattern->slots);
   struct netns_member *member = pattern->reading[at];
+  int64_t begun = clock_cpu_ns();
   charge(pattern, at);
   take_snapshot(pattern, member, slot);
   release(pattern, at);
   choose(pattern, set, at);
+  pattern->credit -= clock_cpu_ns() - begun;
 }
 
 static bool is_in_sum(const struct netns_pattern *pattern,

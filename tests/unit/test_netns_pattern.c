@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* netns_pattern.c, with netns.c and netns_sum.c: files with a number stand for
  * namespaces with this many time-wait buckets. Link with -Wl,--wrap=setns,
- * --wrap=snapshot_read, --wrap=netns_search, and see netns_clock.h. */
+ * --wrap=snapshot_read, --wrap=netns_search, --wrap=netns_sum_take, and see
+ * netns_clock.h. */
 #include "netns_pattern.h"
 
 #include "check_main.h"
@@ -32,6 +33,7 @@ static bool inside[NETNS_SLOTS]; /* the slot's read has come to where it does */
 static int64_t cost;             /* ns of CPU time of each read */
 static int64_t search_cost;      /* ns of CPU time of each search */
 static int searches;
+static int64_t take_cost; /* ns of CPU time to take what each has found */
 static _Thread_local int here;
 static int reads[2000];                         /* by the namespace's number */
 static bool empty[2000];                        /* it has no socket */
@@ -123,6 +125,19 @@ bool __wrap_netns_search(struct netns_pattern *of) {
   searches++;
   netns_clock_cpu += search_cost;
   return __real_netns_search(of);
+}
+
+int __real_netns_sum_take(struct netns_sum *sum, struct netns_part *part,
+                          const struct settings *from,
+                          const struct snapshot *snapshot);
+int __wrap_netns_sum_take(struct netns_sum *sum, struct netns_part *part,
+                          const struct settings *from,
+                          const struct snapshot *snapshot);
+int __wrap_netns_sum_take(struct netns_sum *sum, struct netns_part *part,
+                          const struct settings *from,
+                          const struct snapshot *snapshot) {
+  netns_clock_cpu += take_cost;
+  return __real_netns_sum_take(sum, part, from, snapshot);
 }
 
 static void let_hang(bool let) {
@@ -708,6 +723,16 @@ START_TEST(what_its_values_take_is_part_of_the_budget) {
 }
 END_TEST
 
+START_TEST(what_it_takes_to_remember_them_is_part_of_the_budget) {
+  take_cost = 200000000; /* of 200 ms in each interval */
+  size_t all = 0;
+  for (int i = 0; i < 100; i++)
+    all += read_pattern();
+  ck_assert_uint_le(all, 100 + 2);
+  ck_assert_uint_ge(all, 100 - 2);
+}
+END_TEST
+
 START_TEST(a_path_that_cannot_be_followed_is_said) {
   temp_tree_link(&tree, "/run/loop", "loop");
   read_pattern();
@@ -922,6 +947,7 @@ int main(void) {
   tcase_add_test(tcase, what_was_not_used_is_not_used_all_at_once);
   tcase_add_test(tcase, what_there_was_no_time_for_costs_nothing);
   tcase_add_test(tcase, what_its_values_take_is_part_of_the_budget);
+  tcase_add_test(tcase, what_it_takes_to_remember_them_is_part_of_the_budget);
   tcase_add_test(tcase, a_path_that_cannot_be_followed_is_said);
   tcase_add_test(tcase, a_file_that_is_no_namespace_for_a_moment_is_not_said);
   tcase_add_test(tcase, what_is_no_namespace_is_said_and_takes_no_place);
