@@ -9,20 +9,29 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static int enter(const char *path) {
+/* Is it the namespace that was found there? */
+static bool is_same(int fd, ino_t ino) {
+  struct stat status;
+  return ino == 0 || (fstat(fd, &status) == 0 && status.st_ino == ino);
+}
+
+static int enter(const struct netns *netns) {
   /* O_NONBLOCK: what is at the path may be a FIFO. */
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = open(netns->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return -errno;
-  int err = setns(fd, CLONE_NEWNET) == 0 ? 0 : -errno;
+  int err = -ENOENT;
+  if (is_same(fd, netns->ino))
+    err = setns(fd, CLONE_NEWNET) == 0 ? 0 : -errno;
   close(fd);
   return err;
 }
 
 static void read_inside(struct netns_worker *worker, struct netns *netns) {
-  netns->error = enter(netns->path);
+  netns->error = enter(netns);
   if (netns->error == 0)
     snapshot_read(&netns->reader, &netns->snapshot);
   /* An open netlink socket would keep the namespace after its deletion. */

@@ -18,7 +18,7 @@
 #define NETNS_PARALLEL 4
 
 /* One thread reads those that take less than this, in ms, one after the other:
- * to hand each to another thread costs a third of a read of one without a
+ * to pass each to another thread costs a third of a read of one without a
  * socket. */
 #define NETNS_QUICK 20
 
@@ -49,6 +49,7 @@ struct netns {
   size_t block;     /* the position of its block in the settings */
   bool slot;        /* of a pattern: it is read when netns_add() says so */
   const char *path; /* of a file that setns(2) takes */
+  ino_t ino; /* its number, if another one may be there meanwhile; else 0 */
   struct snapshot_reader reader;
   struct snapshot snapshot; /* what the last read has found */
   int error;   /* 0: there is a snapshot; -errno of open(2), setns(2),

@@ -7,6 +7,7 @@
 #include "netns_search.h"
 #include "number.h"
 #include "printable.h"
+#include "remarks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +32,10 @@ static void exchange(struct netns *slot, struct netns_past *past) {
   const struct netns_past other = *past;
   past->ages = reader->ages;
   reader->ages = other.ages;
+  if (reader->mptcp != NULL) {
+    past->mptcp_ages = reader->mptcp->ages;
+    reader->mptcp->ages = other.mptcp_ages;
+  }
   if (reader->stuck == NULL)
     return;
   struct stuck *stuck = reader->stuck;
@@ -57,20 +62,28 @@ static void charge(struct netns_pattern *pattern, size_t slot) {
   member->cost = pattern->cost = pattern->slots[slot].cpu;
 }
 
+static bool is_idle(const struct netns_member *member) {
+  return member->idle == NETNS_PATTERN_IDLE;
+}
+
 /* Chooses the namespace whose turn was the longest ago for a slot. If what is
  * left is too little for it, that is kept for the next interval. */
 static void choose(struct netns_pattern *pattern, struct netns_set *set,
                    size_t slot) {
   struct netns_member *next = NULL;
+  bool passed_over = false;
   for (size_t i = 0; i < pattern->num; i++) {
     struct netns_member *member = pattern->members[i];
-    if (!member->busy && member->turn <= pattern->first_turn &&
-        (!member->empty || pattern->empty > 0) &&
-        (next == NULL || member->turn < next->turn))
+    if (member->busy || member->turn > pattern->first_turn)
+      continue;
+    if (is_idle(member) && pattern->idle == 0)
+      passed_over = true;
+    else if (next == NULL || member->turn < next->turn)
       next = member;
   }
   if (next == NULL) {
-    pattern->searched_for = 0;
+    if (!passed_over)
+      pattern->searched_for = 0;
     return;
   }
   if (next->turn == 0) /* all share a table, so it will be about the same */
@@ -80,21 +93,22 @@ static void choose(struct netns_pattern *pattern, struct netns_set *set,
   pattern->reading[slot] = next;
   exchange(&pattern->slots[slot], &next->past);
   next->busy = true;
+  next->turn_before = next->turn;
   next->turn = ++pattern->turn;
-  if (next->empty)
-    pattern->empty--;
+  pattern->idle -= is_idle(next);
   pattern->credit -= next->cost;
   pattern->slots[slot].path = next->path;
+  pattern->slots[slot].ino = next->ino;
   netns_add(set, &pattern->slots[slot]);
 }
 
-/* So many empty ones are read in this read. */
-static size_t may_be_empty(const struct netns_pattern *pattern) {
-  size_t empty = 0;
+/* This many idle ones are read in this read. */
+static size_t may_be_idle(const struct netns_pattern *pattern) {
+  size_t idle = 0;
   for (size_t i = 0; i < pattern->num; i++)
-    empty += pattern->members[i]->empty;
-  size_t third = (empty + 2) / 3;
-  return third < NETNS_PATTERN_EMPTY ? NETNS_PATTERN_EMPTY : third;
+    idle += is_idle(pattern->members[i]);
+  size_t third = (idle + 2) / 3;
+  return third < NETNS_PATTERN_LEAST ? NETNS_PATTERN_LEAST : third;
 }
 
 static void search(struct netns_pattern *pattern, netns_over_cb over,
@@ -112,20 +126,20 @@ void netns_pattern_start(struct netns_pattern *pattern, struct netns_set *set,
   pattern->share = interval / 100 * pattern->block->budget;
   pattern->now = now;
   pattern->first_turn = pattern->turn;
-  pattern->credit += pattern->share;
-  if (pattern->credit > 2 * pattern->share)
-    pattern->credit = 2 * pattern->share;
   for (size_t i = 0; i < NETNS_SLOTS; i++)
     if (pattern->reading[i] != NULL && !netns_is_late(&pattern->slots[i])) {
       charge(pattern, i); /* it was late, and has ended since */
       release(pattern, i);
     }
+  pattern->credit += pattern->share;
+  if (pattern->credit > 2 * pattern->share)
+    pattern->credit = 2 * pattern->share;
   pattern->searched_for -= pattern->share / 2;
   if (pattern->credit <= 0)
     return;
   if (pattern->searched_for <= 0)
     search(pattern, over, data);
-  pattern->empty = may_be_empty(pattern);
+  pattern->idle = may_be_idle(pattern);
   for (size_t i = 0; i < NETNS_SLOTS; i++)
     if (pattern->reading[i] == NULL)
       choose(pattern, set, i);
@@ -135,9 +149,11 @@ static void take_snapshot(struct netns_pattern *pattern,
                           struct netns_member *member,
                           const struct netns *slot) {
   const struct snapshot *snapshot = &slot->snapshot;
+  member->stale = true;
+  unsigned idle = member->idle;
+  member->idle = 0;
   member->error = slot->error;
   member->strerror = netns_strerror;
-  member->empty = false;
   /* -EINVAL: it was a namespace when it was found. */
   if (netns_is_gone(slot->error) || slot->error == -EINVAL)
     member->error = 0;
@@ -147,18 +163,17 @@ static void take_snapshot(struct netns_pattern *pattern,
   member->strerror = diag_dump_strerror;
   if (member->error == 0 && snapshot->file != NULL) {
     member->error = snapshot->file_error;
-    member->strerror = NULL;
+    member->strerror = remarks_file_strerror;
   }
-  /* Without control groups there are still all the other values. */
-  if (member->error != 0 && member->error != -ENODEV)
+  if (member->error != 0)
     return;
-  int err = netns_sum_take(&pattern->sum, &member->part,
-                           &pattern->block->settings, snapshot);
-  if (err != 0)
-    member->error = err;
-  member->read = err == 0 ? pattern->now : 0;
-  member->empty = snapshot->sums_error == 0 && snapshot->sums.inuse == 0 &&
-                  snapshot->sockstat.tw == 0;
+  member->error = netns_sum_take(&pattern->sum, &member->part,
+                                 &pattern->block->settings, snapshot);
+  member->stale = member->error != 0;
+  member->read = member->stale ? 0 : pattern->now;
+  if (!member->stale && snapshot->sums_error == 0 &&
+      snapshot->sums.inuse == 0 && snapshot->sockstat.tw == 0)
+    member->idle = idle < NETNS_PATTERN_IDLE ? idle + 1 : idle;
 }
 
 void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,
@@ -176,8 +191,7 @@ void netns_pattern_take(struct netns_pattern *pattern, struct netns_set *set,
 static bool is_in_sum(const struct netns_pattern *pattern,
                       const struct netns_member *member) {
   return member->read > 0 &&
-         (member->error == 0 || member->error == -ENODEV ||
-          pattern->now - member->read <= NETNS_PATTERN_KEEP);
+         (!member->stale || pattern->now - member->read <= NETNS_PATTERN_KEEP);
 }
 
 /* What a read that has ended has left in the slots. */
@@ -189,10 +203,12 @@ static void clear_slots(struct netns_pattern *pattern) {
     if (netns_is_late(&pattern->slots[i])) {
       member->error = -ETIMEDOUT;
       member->strerror = netns_strerror;
+      member->stale = true;
+      member->idle = 0;
       continue;
     }
-    /* There was no time for it: next time it is the first. */
-    member->turn = 0;
+    /* There was no time for it: it is one of the first next time. */
+    member->turn = member->turn_before;
     pattern->credit += member->cost;
     release(pattern, i);
   }
@@ -226,7 +242,8 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
                         (double)(pattern->now - oldest) / 1000},
        data);
   size_t values = 1 + (num > 0) + netns_sum_each(&pattern->sum, cb, data);
-  pattern->credit -= clock_cpu_ns() - begun;
+  int64_t used = clock_cpu_ns() - begun;
+  pattern->credit -= used < pattern->share / 2 ? used : pattern->share / 2;
   return values;
 }
 

@@ -14,10 +14,11 @@
  * users who are allowed to make namespaces can make many. */
 #define NETNS_PATTERN_MAX 1024
 
-/* Of those that had no socket when they were read last, a third is read each
- * time, and this many at least: a machine can have hundreds of idle ones, and
- * to enter one takes ten times as long as to read its sums. */
-#define NETNS_PATTERN_EMPTY 16
+/* Of those that had no socket in this many reads, a third is read each time,
+ * and so many at least: a machine can have hundreds of idle ones, and to enter
+ * one takes ten times as long as to read its sums. */
+#define NETNS_PATTERN_IDLE 3
+#define NETNS_PATTERN_LEAST 16
 
 /* What a namespace has said last stays in the sum for this many ms while it is
  * there and cannot be read. */
@@ -26,7 +27,7 @@
 /* What is remembered of one namespace from one read of it to the next. Zero-
  * initialised it is nothing. */
 struct netns_past {
-  struct ages ages;
+  struct ages ages, mptcp_ages;
   struct alarms alarms;
   struct notice *notices; /* of a read that was given up: to be said later */
   size_t notices_num;
@@ -37,11 +38,13 @@ struct netns_member {
   char *path;    /* that leads to it */
   bool found;    /* in the last search */
   bool busy;     /* a read of it goes on, perhaps late */
-  bool empty;    /* its last read has found no socket */
+  bool stale;    /* its last read has brought nothing for its part */
+  unsigned idle; /* reads, up to NETNS_PATTERN_IDLE, since one found a socket */
   uint64_t turn; /* the number of its last one; 0: it had none yet */
-  int64_t cost;  /* ns of CPU time, of its last read */
-  int64_t read;  /* ms, when it said what is in its part; 0: not yet */
-  int error;     /* of its last read; -errno */
+  uint64_t turn_before; /* if there was no time for that one */
+  int64_t cost;         /* ns of CPU time, of its last read */
+  int64_t read;         /* ms, when it said what is in its part; 0: not yet */
+  int error;            /* of its last read; -errno */
   const char *(*strerror)(int error); /* says what it means; NULL: the C library
                                          alone does */
   struct netns_part part;
@@ -62,7 +65,7 @@ struct netns_pattern {
   struct netns_sum sum;
   uint64_t turn;        /* the last number */
   uint64_t first_turn;  /* the last before this read */
-  size_t empty;         /* so many empty ones may still be read in this read */
+  size_t idle;          /* this many idle ones may still be read in this one */
   int64_t now;          /* ms, when this read began */
   int64_t share;        /* ns of CPU time for each interval */
   int64_t credit;       /* ns of it that may still be used */

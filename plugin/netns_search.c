@@ -159,6 +159,7 @@ void netns_search_free(struct netns_pattern *pattern,
                        struct netns_member *member) {
   netns_sum_drop(&pattern->sum, &member->part);
   ages_free(&member->past.ages);
+  ages_free(&member->past.mptcp_ages);
   free(member->past.notices);
   free(member->path);
   free(member);

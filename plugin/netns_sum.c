@@ -22,10 +22,8 @@ static enum netns_sum_how how_to_add(const struct metric *metric) {
 
 /* Is it the group of a service, except "other"? */
 static bool is_service(const struct settings *settings, const char *instance) {
-  for (size_t i = 0; i < settings->groups_num; i++)
-    if (strcmp(settings->groups[i].name, instance) == 0)
-      return false;
-  return settings->services && service_is_one(instance);
+  return settings->services && service_is_one(instance) &&
+         !settings_has_group(settings, instance);
 }
 
 static bool counts_sockets(const struct settings *settings,

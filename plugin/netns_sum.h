@@ -44,7 +44,6 @@ struct netns_sum {
   uint32_t *slots; /* hash table of the values' positions + 1; 0: empty */
   size_t slots_num;
   uint64_t seed; /* of the hash: others choose names */
-  bool lost;     /* a part has had a value too many since the last sum */
   struct netns_part *filling;
   const struct settings *settings; /* of what fills it */
   int error;

@@ -110,9 +110,8 @@ static int note_cgroup(uint64_t id, const char *path, void *data) {
 }
 
 static bool is_taken(const struct settings *settings, const char *name) {
-  for (size_t i = 0; i < settings->groups_num; i++)
-    if (strcmp(settings->groups[i].name, name) == 0)
-      return true;
+  if (settings_has_group(settings, name))
+    return true;
   for (size_t i = 0; i < settings->namespaces_num; i++)
     if (is_taken(&settings->namespaces[i].settings, name))
       return true;

@@ -36,13 +36,6 @@ static uint32_t hash_name(const char *name) {
   return hash;
 }
 
-static bool is_taken(const struct services *services, const char *name) {
-  for (size_t i = 0; i < services->settings->groups_num; i++)
-    if (strcmp(services->settings->groups[i].name, name) == 0)
-      return true;
-  return false;
-}
-
 /* The number of the group with this name; a new one where there is room. */
 static uint32_t name_group(struct services *services, const char *name) {
   uint32_t hash = hash_name(name);
@@ -68,8 +61,8 @@ static uint32_t name_group(struct services *services, const char *name) {
     services->size = size;
   }
   struct services_group *group = &services->groups[free_place];
-  *group =
-      (struct services_group){.hash = hash, .taken = is_taken(services, name)};
+  *group = (struct services_group){
+      .hash = hash, .taken = settings_has_group(services->settings, name)};
   memcpy(group->name, name, strlen(name) + 1);
   if (free_place == services->num)
     services->num++;

@@ -92,6 +92,9 @@ void settings_init(struct settings *settings);
  */
 bool settings_need_ages(const struct settings *settings);
 
+/* Is a configured group called so, of TCP's or MPTCP's? */
+bool settings_has_group(const struct settings *settings, const char *name);
+
 /* Do values or notifications need the number of unhashed sockets? Only those of
  * the daemon's namespace can. */
 bool settings_need_unhashed(const struct settings *settings);

@@ -71,6 +71,17 @@ static int count_once(struct snapshot_reader *reader, struct snapshot *s,
   return 0;
 }
 
+/* Keeps that this is not known of the control groups, unless something was not
+ * before. */
+static void cgroups_failed(struct snapshot *s, const char *what, int err,
+                           bool in_part) {
+  if (s->cgroups != NULL)
+    return;
+  s->cgroups = what;
+  s->cgroups_error = err;
+  s->cgroups_in_part = in_part;
+}
+
 /* Returns whether sockets can be told apart by service. */
 static bool find_services(struct snapshot_reader *reader, struct snapshot *s,
                           int *err) {
@@ -79,17 +90,14 @@ static bool find_services(struct snapshot_reader *reader, struct snapshot *s,
   *err = services_update(&reader->services, reader->cgroups);
   if (*err != -ENODEV)
     return true;
-  snapshot_file_failed(s, "/sys/fs/cgroup, of Services", *err);
+  cgroups_failed(s, "/sys/fs/cgroup, of Services", *err, false);
   *err = 0;
   return false;
 }
 
 static void note_filter_ids(struct snapshot *s, const struct filter_ids *ids) {
-  if (ids->error == 0)
-    return;
-  if (s->file == NULL)
-    s->file_in_part = ids->in_part;
-  snapshot_file_failed(s, ids->file, ids->error);
+  if (ids->error != 0)
+    cgroups_failed(s, ids->file, ids->error, ids->in_part);
 }
 
 static int count_sockets(struct snapshot_reader *reader, struct snapshot *s,

@@ -44,11 +44,16 @@ struct snapshot {
 
   /* The first file that is there and could not be read; NULL: none */
   const char *file;
-  bool file_in_part; /* it is a directory, what is below it is not counted, and
-                        the values that it is for are those of the rest */
-  int file_error; /* -errno; -EBADMSG: its text is not understood; -ENODEV: no
-                     cgroup v2 hierarchy is mounted there, or this kernel's
-                     sockets do not carry their control group */
+  int file_error; /* -errno; -EBADMSG: its text is not understood */
+
+  /* The first directory of the machine's control groups for which this is so */
+  const char *cgroups;
+  bool cgroups_in_part; /* what is below it is not counted, and the values that
+                           it is for are those of the rest; else they are
+                           missing */
+  int cgroups_error;    /* -errno; -ENODEV: no cgroup v2 hierarchy is mounted
+                           there,    or this kernel's sockets do not carry their
+                           control    group */
 };
 
 /* Those that are read in each reading. */

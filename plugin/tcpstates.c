@@ -123,7 +123,8 @@ static void submit(const struct snapshot *snapshot, struct view *view) {
   metrics_each(view->settings, snapshot, submit_value, &submission);
   notify(snapshot, view);
   reading.values += submission.values;
-  if (snapshot->sockets_error != 0 || snapshot->file != NULL)
+  if (snapshot->sockets_error != 0 || snapshot->file != NULL ||
+      snapshot->cgroups != NULL)
     reading.failed = true;
 }
 
@@ -187,6 +188,7 @@ static void read_namespaces(int64_t deadline) {
     }
     if (netns->error == 0) {
       view_log_mptcp(view, &netns->snapshot);
+      view_log_cgroups(view, &netns->snapshot);
       notify(&netns->snapshot, view);
     }
     netns_pattern_take(view->pattern, &netns_set, netns);

@@ -13,6 +13,19 @@ void view_log_mptcp(struct view *view, const struct snapshot *snapshot) {
                     "MPTCP's sockets are counted again.");
 }
 
+void view_log_cgroups(struct view *view, const struct snapshot *snapshot) {
+  int err = snapshot->cgroups_error;
+  if (snapshot->cgroups != NULL)
+    trouble_complain(&view->no_cgroups, LOG_WARNING, view->label,
+                     snapshot->cgroups, remarks_file_strerror(err), err,
+                     snapshot->cgroups_in_part
+                         ? "What is in there is not counted."
+                         : "Its values are missing.");
+  else
+    trouble_release(&view->no_cgroups, view->label,
+                    "the control groups are known again.");
+}
+
 void view_log(struct view *view, const struct snapshot *snapshot) {
   int err = snapshot->sockets_error;
   if (err != 0)
@@ -24,12 +37,12 @@ void view_log(struct view *view, const struct snapshot *snapshot) {
                     "the sockets are counted again.");
 
   view_log_mptcp(view, snapshot);
+  view_log_cgroups(view, snapshot);
   err = snapshot->file_error;
   if (snapshot->file != NULL)
     trouble_complain(&view->no_file, LOG_WARNING, view->label, snapshot->file,
                      remarks_file_strerror(err), err,
-                     snapshot->file_in_part ? "What is in there is not counted."
-                                            : "Its values are missing.");
+                     "Its values are missing.");
   else
     trouble_release(&view->no_file, view->label, "all files are read again.");
 

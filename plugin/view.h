@@ -17,6 +17,7 @@ struct view {
   struct trouble no_sockets;
   struct trouble no_mptcp;
   struct trouble no_file;
+  struct trouble no_cgroups;
   struct trouble no_group;
   struct trouble no_unhashed;
   struct netns_pattern *pattern; /* NULL: it is one namespace */
@@ -25,7 +26,10 @@ struct view {
 /* Logs how the dump of MPTCP went, when that is news. */
 void view_log_mptcp(struct view *view, const struct snapshot *snapshot);
 
-/* Logs how a whole read went, when that is news: MPTCP's dump, too. */
+/* Logs what is not known of the machine's control groups, when that is news. */
+void view_log_cgroups(struct view *view, const struct snapshot *snapshot);
+
+/* Logs how a whole read went, when that is news: both of these, too. */
 void view_log(struct view *view, const struct snapshot *snapshot);
 
 /* Says why there are no values of another namespace; error: as in struct netns.

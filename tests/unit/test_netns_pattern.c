@@ -33,6 +33,8 @@ static bool inside[NETNS_SLOTS]; /* the slot's read has come to where it does */
 static int64_t cost;             /* ns of CPU time of each read */
 static int64_t search_cost;      /* ns of CPU time of each search */
 static int searches;
+static bool take_fails; /* there is no memory for what one has found */
+static void (*after_search)(void);
 static int64_t take_cost; /* ns of CPU time to take what each has found */
 static _Thread_local int here;
 static int reads[2000];                         /* by the namespace's number */
@@ -42,7 +44,7 @@ static bool in_use[NETNS_SLOTS], in_read[2000]; /* slots, namespaces */
 /* What a read of the namespace of this number finds wrong. */
 static struct {
   int number;
-  int sockets_error, file_error;
+  int sockets_error, file_error, cgroups_error;
 } fault;
 
 bool netns_clock_hangs(size_t at) {
@@ -82,7 +84,8 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
     slot++;
   /* What it remembers is this namespace's. */
   struct alarm *alarm = &reader->stuck->alarms.alarm[0];
-  uint32_t *met = &reader->ages.lost;
+  uint32_t *met = &reader->ages.lost, *met_mptcp = &reader->mptcp->ages.lost;
+  ck_assert_uint_eq(*met_mptcp, *met);
   ck_assert_uint_eq(alarm->said, *met > 0 ? (uint32_t)abs(here) : 0);
   snprintf(alarm->holder, sizeof(alarm->holder), "holder%d", abs(here));
   alarm->said = (uint32_t)abs(here);
@@ -100,6 +103,7 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   in_use[slot] = in_read[abs(here)] = true;
   reads[abs(here)]++;
   ++*met;
+  ++*met_mptcp;
   while (hangs && here < 0) {
     inside[slot] = true;
     pthread_cond_wait(&released, &lock);
@@ -117,6 +121,8 @@ void __wrap_snapshot_read(struct snapshot_reader *reader,
   out->sockets_error = fault.sockets_error;
   out->file_error = fault.file_error;
   out->file = fault.file_error == 0 ? NULL : "/proc/x";
+  out->cgroups = fault.cgroups_error == 0 ? NULL : "/sys/fs/cgroup/x";
+  out->cgroups_error = fault.cgroups_error;
 }
 
 bool __real_netns_search(struct netns_pattern *of);
@@ -124,7 +130,10 @@ bool __wrap_netns_search(struct netns_pattern *of);
 bool __wrap_netns_search(struct netns_pattern *of) {
   searches++;
   netns_clock_cpu += search_cost;
-  return __real_netns_search(of);
+  bool whole = __real_netns_search(of);
+  if (after_search != NULL)
+    after_search();
+  return whole;
 }
 
 int __real_netns_sum_take(struct netns_sum *sum, struct netns_part *part,
@@ -137,6 +146,10 @@ int __wrap_netns_sum_take(struct netns_sum *sum, struct netns_part *part,
                           const struct settings *from,
                           const struct snapshot *snapshot) {
   netns_clock_cpu += take_cost;
+  if (take_fails) {
+    netns_sum_drop(sum, part);
+    return -ENOMEM;
+  }
   return __real_netns_sum_take(sum, part, from, snapshot);
 }
 
@@ -173,8 +186,13 @@ static void set_up(void) {
   settings_init(&block.settings);
   block.settings.other_namespace = true;
   block.settings.all_ports_summary = CHOICE_FALSE;
-  block.settings.report = REPORT_LIMITS | REPORT_FIN_TIMEOUT;
+  block.settings.report = REPORT_LIMITS | REPORT_FIN_TIMEOUT | REPORT_BY_STATE;
   block.settings.notify_stuck = 1;
+  static char mptcp_name[] = "mptcp";
+  static struct group mptcp = {.name = mptcp_name,
+                               .filter = {.protocol = FILTER_MPTCP}};
+  block.settings.groups = &mptcp;
+  block.settings.mptcp_num = 1;
   number("/proc/self/ns/net", "500");
   number("/run/a", "5");
   number("/run/b", "7");
@@ -224,6 +242,8 @@ static void note_over(const struct alarm *alarm, void *data) {
            alarm->holder, alarm->said);
 }
 
+static size_t in_time = SIZE_MAX; /* after so many the time is over */
+
 /* Returns how many were read by then. */
 static size_t read_pattern_until(int64_t deadline) {
   now += 10000;
@@ -232,7 +252,7 @@ static size_t read_pattern_until(int64_t deadline) {
   size_t ended = 0;
   struct netns *netns;
   told[0] = '\0';
-  while ((netns = netns_next(&set, deadline)) != NULL) {
+  while ((netns = netns_next(&set, ended < in_time ? deadline : 0)) != NULL) {
     struct stuck *stuck = netns->reader.stuck;
     if (stuck->notices_num > 0)
       snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s\n",
@@ -375,18 +395,25 @@ static void add_empty(int first, int num) {
   }
 }
 
-START_TEST(of_many_empty_ones_a_third_is_read_each_time) {
+/* Reads until those that have no socket are known as idle. */
+static void read_until_idle(void) {
+  for (int i = 0; i < NETNS_PATTERN_IDLE; i++)
+    read_pattern();
+}
+
+START_TEST(of_many_idle_ones_a_third_is_read_each_time) {
   enum { FIRST = 1000, EMPTY = 100, READS = 30 };
   add_empty(FIRST, EMPTY);
-  ck_assert_uint_eq(read_pattern(), EMPTY + 2);
+  for (int i = 0; i < NETNS_PATTERN_IDLE; i++)
+    ck_assert_uint_eq(read_pattern(), EMPTY + 2);
   for (int i = 0; i < READS; i++) {
     ck_assert_uint_eq(read_pattern(), (EMPTY + 2) / 3 + 2);
     assert_sum(EMPTY + 2, 12);
     ck_assert_double_le(got.age, 20);
   }
   for (int i = FIRST; i < FIRST + EMPTY; i++)
-    ck_assert_int_ge(reads[i], READS / 3);
-  ck_assert_int_eq(reads[5], READS + 1);
+    ck_assert_int_ge(reads[i], NETNS_PATTERN_IDLE + READS / 3);
+  ck_assert_int_eq(reads[5], NETNS_PATTERN_IDLE + READS);
 
   /* One that has a socket is seen three reads later, and each time then. */
   empty[FIRST + 50] = false;
@@ -397,25 +424,31 @@ START_TEST(of_many_empty_ones_a_third_is_read_each_time) {
   for (int i = 0; i < READS; i++)
     read_pattern();
   ck_assert_int_eq(reads[FIRST + 50], before + READS);
-  ck_assert_int_eq(reads[7], 2 * READS + 4);
+  ck_assert_int_eq(reads[7], NETNS_PATTERN_IDLE + 2 * READS + 3);
+
+  /* It is idle only after three reads in a row. */
+  for (int i = 0; i < READS; i++) {
+    empty[FIRST + 50] = i % NETNS_PATTERN_IDLE != 0;
+    read_pattern();
+  }
+  ck_assert_int_eq(reads[FIRST + 50], before + 2 * READS);
 }
 END_TEST
 
-START_TEST(few_empty_ones_are_read_each_time) {
-  add_empty(1000, NETNS_PATTERN_EMPTY);
+START_TEST(few_idle_ones_are_read_each_time) {
+  add_empty(1000, NETNS_PATTERN_LEAST);
   for (int i = 0; i < 10; i++) {
-    ck_assert_uint_eq(read_pattern(), NETNS_PATTERN_EMPTY + 2);
+    ck_assert_uint_eq(read_pattern(), NETNS_PATTERN_LEAST + 2);
     ck_assert_double_eq(got.age, 0);
   }
 }
 END_TEST
 
-/* What it has is not known: it may be as far from empty as it was before. */
-START_TEST(one_that_cannot_be_read_is_not_taken_for_empty) {
+/* What it has is not known: it may be as far from idle as it was before. */
+START_TEST(one_that_cannot_be_read_is_not_idle) {
   add_empty(1000, 100);
   empty[5] = true;
-  for (int i = 0; i < 4; i++)
-    read_pattern();
+  read_until_idle();
   fault.number = 5;
   fault.sockets_error = -ENOENT;
   for (int i = 0; i < 3; i++)
@@ -424,6 +457,36 @@ START_TEST(one_that_cannot_be_read_is_not_taken_for_empty) {
   for (int i = 0; i < 10; i++)
     read_pattern();
   ck_assert_int_eq(reads[5], before + 10);
+}
+END_TEST
+
+START_TEST(one_that_hung_is_not_idle) {
+  add_empty(1000, 100);
+  number("/run/hangs", "-100");
+  empty[100] = true;
+  read_until_idle();
+  let_hang(true);
+  for (int i = 0; i < 3; i++)
+    read_pattern();
+  assert_error(-ETIMEDOUT, "/run/hangs");
+  let_hang(false);
+  netns_clock_await_threads(0);
+  int before = reads[100];
+  read_pattern();
+  ck_assert_int_eq(reads[100], before + 1);
+  assert_error(0, "");
+}
+END_TEST
+
+START_TEST(a_search_that_costs_much_delays_no_idle_one) {
+  enum { FIRST = 1000, EMPTY = 100, READS = 300 };
+  add_empty(FIRST, EMPTY);
+  search_cost = 300000000; /* of 200 ms in each interval, half of it for this */
+  for (int i = 0; i < READS; i++)
+    read_pattern();
+  ck_assert_int_le(searches, READS / 3 + 2);
+  for (int i = FIRST; i < FIRST + EMPTY; i++)
+    ck_assert_int_ge(reads[i], READS / 3 * 3 / 4);
 }
 END_TEST
 
@@ -649,13 +712,16 @@ static const struct {
   int sockets_error, file_error;
   int expected;
   const char *reason; /* what is in it; NULL: it is strerror()'s */
-  bool read;          /* the other values are new */
+  int cgroups_error;
 } faults[] = {
-    {-ENOENT, 0, -ENOENT, "modprobe tcp_diag", false},
-    {0, -EACCES, -EACCES, NULL, false},
-    {-ENOENT, -EIO, -ENOENT, "modprobe tcp_diag", false},
-    /* Without control groups. */
-    {0, -ENODEV, -ENODEV, NULL, true},
+    {-ENOENT, 0, -ENOENT, "modprobe tcp_diag", 0},
+    {0, -EACCES, -EACCES, NULL, 0},
+    {0, -EBADMSG, -EBADMSG, "not understood", 0},
+    {-ENOENT, -EIO, -ENOENT, "modprobe tcp_diag", 0},
+    {-ENOENT, 0, -ENOENT, "modprobe tcp_diag", -EOVERFLOW},
+    /* The other values are new. The control groups are the machine's. */
+    {0, 0, 0, NULL, -ENODEV},
+    {0, 0, 0, NULL, -EOVERFLOW},
 };
 
 START_TEST(what_a_read_could_not_read_is_said) {
@@ -664,10 +730,11 @@ START_TEST(what_a_read_could_not_read_is_said) {
   fault.number = 5;
   fault.sockets_error = faults[_i].sockets_error;
   fault.file_error = faults[_i].file_error;
+  fault.cgroups_error = faults[_i].cgroups_error;
   for (int i = 1; i <= 3; i++) {
     read_pattern();
     assert_sum(2, 12);
-    ck_assert_double_eq(got.age, faults[_i].read ? 0 : 10 * i);
+    ck_assert_double_eq(got.age, faults[_i].expected == 0 ? 0 : 10 * i);
     assert_error(faults[_i].expected, "/run/a");
     if (faults[_i].reason == NULL)
       ck_assert_ptr_null(reason);
@@ -677,6 +744,19 @@ START_TEST(what_a_read_could_not_read_is_said) {
   fault.number = 0;
   read_pattern();
   ck_assert_double_eq(got.age, 0);
+  assert_error(0, "");
+}
+END_TEST
+
+START_TEST(without_memory_for_its_part_it_is_not_counted) {
+  read_pattern();
+  take_fails = true;
+  read_pattern();
+  assert_sum(0, 0);
+  ck_assert_int_eq(netns_pattern_error(&pattern, &reason), -ENOMEM);
+  take_fails = false;
+  read_pattern();
+  assert_sum(2, 12);
   assert_error(0, "");
 }
 END_TEST
@@ -715,11 +795,60 @@ START_TEST(what_there_was_no_time_for_costs_nothing) {
 }
 END_TEST
 
-START_TEST(what_its_values_take_is_part_of_the_budget) {
-  value_cost = 100000000;
+/* Containers choose for which ports and services there are values. */
+START_TEST(what_its_values_take_is_part_of_the_budget_up_to_half_of_it) {
+  enum { READS = 100 };
+  cost = 50000000;
+  value_cost = 100000000; /* four values: 400 of 200 ms in each interval */
+  size_t all = 0;
+  for (int i = 0; i < READS; i++)
+    all += read_pattern();
+  ck_assert_uint_le(all * 50, READS * 100 + 200);
+  ck_assert_uint_ge(all * 50, READS * 100 - 200);
+}
+END_TEST
+
+/* Single namespaces that are read before it can take up the interval. */
+START_TEST(what_waits_at_the_end_of_each_read_withholds_no_sum) {
+  enum { NAMESPACES = 20 };
+  double sum = 12;
+  for (int i = 0; i < NAMESPACES - 2; i++) {
+    char name[32], text[16];
+    snprintf(name, sizeof(name), "/run/ns%d", i);
+    snprintf(text, sizeof(text), "%d", 100 + i);
+    number(name, text);
+    sum += 100 + i;
+  }
+  in_time = 1;
+  for (int i = 0; i < 10; i++) {
+    ck_assert_uint_le(read_pattern(), NETNS_SLOTS);
+    if (i * NETNS_SLOTS >= NAMESPACES)
+      assert_sum(NAMESPACES, sum);
+  }
+  for (int i = 0; i < NAMESPACES - 2; i++)
+    ck_assert_int_ge(reads[100 + i], 10 * NETNS_SLOTS / NAMESPACES - 1);
+}
+END_TEST
+
+/* A process's number, and the name of a namespace, can be given anew. */
+static void replace_by_own(void) {
+  temp_tree_delete(&tree, "/run/a");
+  also("/run/a", "/proc/self/ns/net");
+}
+
+START_TEST(another_namespace_at_the_path_by_then_is_not_read) {
+  read_pattern();
+  assert_sum(2, 12);
+  after_search = replace_by_own;
   ck_assert_uint_eq(read_pattern(), 2);
-  ck_assert_uint_eq(got.num, 4); /* 400 of 200 ms */
-  ck_assert_uint_eq(read_pattern(), 0);
+  assert_sum(2, 12);
+  ck_assert_double_eq(got.age, 10);
+  assert_error(0, "");
+  ck_assert_int_eq(reads[500], 0);
+  after_search = NULL;
+  read_pattern();
+  assert_sum(1, 7);
+  ck_assert_str_eq(over, "holder5 5\n");
 }
 END_TEST
 
@@ -920,9 +1049,11 @@ int main(void) {
   tcase_add_test(tcase, they_come_and_go);
   tcase_add_test(tcase, a_path_that_leads_to_another_one_is_another_part);
   tcase_add_test(tcase, what_does_not_fit_into_the_budget_is_read_in_turn);
-  tcase_add_test(tcase, of_many_empty_ones_a_third_is_read_each_time);
-  tcase_add_test(tcase, few_empty_ones_are_read_each_time);
-  tcase_add_test(tcase, one_that_cannot_be_read_is_not_taken_for_empty);
+  tcase_add_test(tcase, of_many_idle_ones_a_third_is_read_each_time);
+  tcase_add_test(tcase, few_idle_ones_are_read_each_time);
+  tcase_add_test(tcase, one_that_cannot_be_read_is_not_idle);
+  tcase_add_test(tcase, one_that_hung_is_not_idle);
+  tcase_add_test(tcase, a_search_that_costs_much_delays_no_idle_one);
   tcase_add_test(tcase,
                  one_that_costs_more_than_the_budget_is_read_when_it_is_saved);
   tcase_add_loop_test(tcase,
@@ -943,10 +1074,14 @@ int main(void) {
   tcase_add_test(tcase, one_that_denies_entry_is_said_and_no_part);
   tcase_add_loop_test(tcase, what_a_read_could_not_read_is_said, 0,
                       CASES(faults));
+  tcase_add_test(tcase, without_memory_for_its_part_it_is_not_counted);
   tcase_add_test(tcase, one_that_ends_before_it_is_read_is_no_error);
   tcase_add_test(tcase, what_was_not_used_is_not_used_all_at_once);
   tcase_add_test(tcase, what_there_was_no_time_for_costs_nothing);
-  tcase_add_test(tcase, what_its_values_take_is_part_of_the_budget);
+  tcase_add_test(tcase,
+                 what_its_values_take_is_part_of_the_budget_up_to_half_of_it);
+  tcase_add_test(tcase, what_waits_at_the_end_of_each_read_withholds_no_sum);
+  tcase_add_test(tcase, another_namespace_at_the_path_by_then_is_not_read);
   tcase_add_test(tcase, what_it_takes_to_remember_them_is_part_of_the_budget);
   tcase_add_test(tcase, a_path_that_cannot_be_followed_is_said);
   tcase_add_test(tcase, a_file_that_is_no_namespace_for_a_moment_is_not_said);

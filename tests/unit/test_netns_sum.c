@@ -55,8 +55,10 @@ static void say(const char *instance, const char *type, const char *name,
   said[said_num++] = (struct metric){instance, type, name, value};
 }
 
-static struct group filter = {.name = (char[]){"db"}};
-static struct settings settings = {.groups = &filter, .groups_num = 1};
+static struct group filters[] = {{.name = (char[]){"db"}},
+                                 {.name = (char[]){"mptcp"}}};
+static struct settings settings = {
+    .groups = filters, .groups_num = 1, .mptcp_num = 1};
 
 static int take(size_t part) {
   int err = netns_sum_take(&sum, &parts[part], &settings, NULL);
@@ -295,6 +297,20 @@ START_TEST(the_largest_services_of_all_namespaces_have_a_group) {
 }
 END_TEST
 
+START_TEST(a_filter_of_mptcp_is_no_service) {
+  start_services();
+  settings.services_max = 1;
+  said_num = 0;
+  say("a.service", "tcp_connections", "ESTABLISHED", 2);
+  say("b.service", "tcp_connections", "ESTABLISHED", 3);
+  say("mptcp", "tcp_connections", "ESTABLISHED", 1);
+  ck_assert_int_eq(take(0), 0);
+  assert_sums("b.service/tcp_connections-ESTABLISHED 3\n"
+              "mptcp/tcp_connections-ESTABLISHED 1\n"
+              "other/tcp_connections-ESTABLISHED 2\n");
+}
+END_TEST
+
 START_TEST(services_that_have_ended_leave_their_place) {
   start_services();
   say_service("a.service", 10, 0, 0);
@@ -366,6 +382,7 @@ int main(void) {
   tcase_add_test(tcase, what_has_ended_does_not_fill_it);
   tcase_add_test(tcase, without_memory_a_part_says_nothing);
   tcase_add_test(tcase, the_largest_services_of_all_namespaces_have_a_group);
+  tcase_add_test(tcase, a_filter_of_mptcp_is_no_service);
   tcase_add_test(tcase, services_that_have_ended_leave_their_place);
   tcase_add_test(tcase, without_states_other_values_say_which_are_the_largest);
   tcase_add_test(tcase, without_memory_services_stay_as_they_were);

@@ -18,7 +18,8 @@
 static struct temp_tree hierarchy;
 static struct cgroup_tree cgroups;
 static struct settings settings;
-static struct group filter = {.name = (char[]){"db"}};
+static struct group filters[] = {{.name = (char[]){"db"}},
+                                 {.name = (char[]){"mptcp"}}};
 static struct service_names names;
 
 /* What containers answer, by path; and what was asked. */
@@ -60,8 +61,8 @@ static void start(void) {
   cgroup_tree_init(&cgroups);
   settings_init(&settings);
   settings.host_names = settings.services = true;
-  settings.groups = &filter;
-  settings.groups_num = 1;
+  settings.groups = filters;
+  settings.groups_num = settings.mptcp_num = 1;
   ck_assert_int_eq(service_names_init(&names, &settings), 0);
   cgroups.names = &names;
 }
@@ -175,7 +176,7 @@ START_TEST(what_is_gone_keeps_its_name) {
 END_TEST
 
 START_TEST(a_filters_name_is_not_taken) {
-  container(0, DOCKER_1, "db");
+  container(0, DOCKER_1, filters[_i].name);
   refresh(0);
   check(DOCKER_1, "111111111111");
 }
@@ -291,7 +292,7 @@ int main(void) {
   tcase_add_test(tc, a_name_that_comes_later_is_a_change_of_the_tree);
   tcase_add_test(tc, another_container_at_the_path_is_asked_anew);
   tcase_add_test(tc, what_is_gone_keeps_its_name);
-  tcase_add_test(tc, a_filters_name_is_not_taken);
+  tcase_add_loop_test(tc, a_filters_name_is_not_taken, 0, CASES(filters));
   tcase_add_test(tc, what_is_wrong_is_said_once);
   tcase_add_test(tc, without_memory_all_is_as_before);
   tcase_add_test(tc, many_are_asked_read_by_read);

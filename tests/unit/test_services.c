@@ -315,18 +315,20 @@ START_TEST(the_largest_is_known_by_its_control_groups) {
 }
 END_TEST
 
+/* Of TCP's or MPTCP's. */
 START_TEST(a_filters_name_is_the_filters) {
   filters[0].name = (char[]){"x"};
   filters[1].name = (char[]){"a.service"};
   settings.groups = filters;
-  settings.groups_num = 2;
+  settings.groups_num = 2 - (size_t)_i;
+  settings.mptcp_num = (size_t)_i;
   uint64_t a = make("/a.service"), b = make("/b.service");
   begin();
   add(a, 5);
   add(b, 2);
   ck_assert_str_eq(services.taken, "a.service");
   expect("b.service 2, other 5");
-  settings.groups_num = 0;
+  settings.groups_num = settings.mptcp_num = 0;
 }
 END_TEST
 
@@ -458,7 +460,7 @@ int main(void) {
   tcase_add_test(tc, a_service_that_restarts_goes_on);
   tcase_add_test(tc, zeros_make_room_for_sockets);
   tcase_add_test(tc, the_largest_is_known_by_its_control_groups);
-  tcase_add_test(tc, a_filters_name_is_the_filters);
+  tcase_add_loop_test(tc, a_filters_name_is_the_filters, 0, 2);
   tcase_add_test(tc, short_lived_ones_cost_bounded_memory_and_bounded_groups);
   tcase_add_test(tc, at_rest_nothing_is_allocated);
   tcase_add_test(tc, without_memory_it_is_tried_again);

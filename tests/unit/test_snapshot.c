@@ -415,8 +415,8 @@ START_TEST(without_cgroup_v2_only_the_counts_of_control_groups_are_missing) {
   fake_machine_read_first();
   ck_assert_int_eq(machine.snapshot.sockets_error, 0);
   ck_assert(!is_known(0) && !is_known(1));
-  ck_assert_str_eq(machine.snapshot.file, "/sys/fs/cgroup, of Filter \"a\"");
-  ck_assert_int_eq(machine.snapshot.file_error, -ENODEV);
+  ck_assert_str_eq(machine.snapshot.cgroups, "/sys/fs/cgroup, of Filter \"a\"");
+  ck_assert_int_eq(machine.snapshot.cgroups_error, -ENODEV);
   ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED], 2);
   end_cgroups();
 }
@@ -427,8 +427,8 @@ START_TEST(without_cgroup_v2_no_socket_is_counted_for_a_service) {
   fake_machine_read_first();
   ck_assert_int_eq(machine.snapshot.sockets_error, 0);
   ck_assert_ptr_null(machine.snapshot.services);
-  ck_assert_str_eq(machine.snapshot.file, "/sys/fs/cgroup, of Services");
-  ck_assert_int_eq(machine.snapshot.file_error, -ENODEV);
+  ck_assert_str_eq(machine.snapshot.cgroups, "/sys/fs/cgroup, of Services");
+  ck_assert_int_eq(machine.snapshot.cgroups_error, -ENODEV);
   /* The sums less LISTEN twice and CLOSE_WAIT. */
   ck_assert_uint_eq(machine.snapshot.tally->all.state[TCP_ESTABLISHED],
                     27 + 14 - 3);
@@ -594,9 +594,10 @@ START_TEST(a_filter_that_cannot_know_its_control_group_is_named) {
   fake_machine_read_first();
   for (int i = 0; i < 3; i++) {
     ck_assert(is_known(0) && is_known(1));
-    ck_assert_ptr_nonnull(strstr(machine.snapshot.file, "/b/d/d"));
-    ck_assert_ptr_nonnull(strstr(machine.snapshot.file, ", of Filter \"b\""));
-    ck_assert_int_eq(machine.snapshot.file_error, -EOVERFLOW);
+    ck_assert_ptr_nonnull(strstr(machine.snapshot.cgroups, "/b/d/d"));
+    ck_assert_ptr_nonnull(
+        strstr(machine.snapshot.cgroups, ", of Filter \"b\""));
+    ck_assert_int_eq(machine.snapshot.cgroups_error, -EOVERFLOW);
     const struct tally_counts *counts = machine.snapshot.tally->groups;
     ck_assert_uint_eq(counts[0].state[TCP_ESTABLISHED], 1);
     ck_assert_uint_eq(counts[1].state[TCP_ESTABLISHED], 1);
@@ -616,7 +617,7 @@ START_TEST(control_characters_in_a_directory_are_not_said) {
     memcpy(deep + len, "/d", 3);
   temp_tree_directory(&cgroups, deep);
   fake_machine_read_first();
-  ck_assert_ptr_nonnull(strstr(machine.snapshot.file, "/b/?[31m/d/d"));
+  ck_assert_ptr_nonnull(strstr(machine.snapshot.cgroups, "/b/?[31m/d/d"));
   temp_tree_remove(&cgroups);
   end_cgroups();
 }

@@ -259,27 +259,73 @@ static const struct {
 START_TEST(what_is_wrong_with_a_file_is_said) {
   start(NULL);
   found.values = 1;
-  found.snapshot = (struct snapshot){.file = "/sys/fs/cgroup",
-                                     .file_error = file_errors[_i].error};
+  found.snapshot =
+      (struct snapshot){.file = "/proc/y", .file_error = file_errors[_i].error};
   ck_assert_int_eq(plugin.read(), 0);
   char expected[200];
   snprintf(expected, sizeof(expected),
-           "warning: tcpstates plugin: /sys/fs/cgroup: %s. Its values are "
-           "missing.\n",
+           "warning: tcpstates plugin: /proc/y: %s. Its values are missing.\n",
            file_errors[_i].reason);
   ck_assert_str_eq(plugin.log, expected);
   /* Another reason for the same file is news. */
   plugin.log[0] = '\0';
   found.snapshot.file_error = -EIO;
   plugin.read();
-  ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /sys/fs/cgroup: "
-                               "errno 5. Its values are missing.\n");
+  ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /proc/y: errno 5. "
+                               "Its values are missing.\n");
   /* So is the same one for another file. */
   plugin.log[0] = '\0';
   found.snapshot.file = "/proc/x";
   plugin.read();
   ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /proc/x: errno 5. "
                                "Its values are missing.\n");
+  plugin.shutdown();
+}
+END_TEST
+
+static const struct {
+  int error;
+  bool in_part;
+  const char *text;
+} cgroups_errors[] = {
+    {-ENODEV, false,
+     "no cgroup v2 with Linux 5.8 or later here. Its values are missing."},
+    {-EOVERFLOW, true,
+     "too many control groups, or too deep. What is in there is not counted."},
+    {-EACCES, false, "errno 13. Its values are missing."},
+};
+
+START_TEST(what_is_not_known_of_control_groups_is_said) {
+  start(NULL);
+  found.values = 1;
+  found.snapshot =
+      (struct snapshot){.cgroups = "/sys/fs/cgroup",
+                        .cgroups_error = cgroups_errors[_i].error,
+                        .cgroups_in_part = cgroups_errors[_i].in_part};
+  ck_assert_int_eq(plugin.read(), 0);
+  char expected[200];
+  snprintf(expected, sizeof(expected),
+           "warning: tcpstates plugin: /sys/fs/cgroup: %s\n",
+           cgroups_errors[_i].text);
+  ck_assert_str_eq(plugin.log, expected);
+  /* A file that cannot be read is said besides. */
+  plugin.log[0] = '\0';
+  found.snapshot.file = "/proc/x";
+  found.snapshot.file_error = -EIO;
+  plugin.read();
+  ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /proc/x: errno 5. "
+                               "Its values are missing.\n");
+  plugin.log[0] = '\0';
+  found.snapshot = (struct snapshot){.file = NULL};
+  plugin.read();
+  ck_assert_str_eq(plugin.log,
+                   "info: tcpstates plugin: the control groups are known "
+                   "again.\n"
+                   "info: tcpstates plugin: all files are read again.\n");
+  /* Without a value the read has failed. */
+  found.snapshot.cgroups = "/sys/fs/cgroup";
+  found.values = 0;
+  ck_assert_int_eq(plugin.read(), -1);
   plugin.shutdown();
 }
 END_TEST
@@ -348,6 +394,8 @@ int main(void) {
   tcase_add_loop_test(tcase,
                       a_read_fails_that_has_no_value_because_something_failed,
                       0, CASES(reads));
+  tcase_add_loop_test(tcase, what_is_not_known_of_control_groups_is_said, 0,
+                      CASES(cgroups_errors));
   tcase_add_loop_test(tcase, what_is_wrong_with_a_file_is_said, 0,
                       CASES(file_errors));
   tcase_add_test(tcase, a_pattern_that_leads_nowhere_takes_nothing_away);
