@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's audit follows every operation's "yes", and each "no" must lead
+/* Builds inet_diag's programs, for bytecode.c.
+ *
+ * The kernel's audit follows every operation's "yes", and each "no" must lead
  * to an operation on that path, which is followed again from the first
  * operation for each "no". So "yes" always is the next operation, only "no"
  * jumps, and a jump costs the audit a step for each operation before its

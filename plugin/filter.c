@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The conditions' memory; config.c fills them. */
+/* The conditions' memory; config_groups.c fills them. */
 #include "filter.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks up the filters' control groups in the tree, for snapshot.c. */
+/* Finds the filters' control groups in the tree, for snapshot.c. */
 #include "filter_ids.h"
 
 #include "printable.h"

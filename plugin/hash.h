@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What several tables of ours hash by. */
+/* The hash functions that the plugin's tables share. */
 #ifndef TCPSTATES_HASH_H
 #define TCPSTATES_HASH_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Counts what is most frequent, for holders.c and ephemeral.c. When there is no
- * place for a new thing, one of each is dropped together with the new one: as
- * those are max + 1 different ones, that happens at most once in max + 1. */
+ * place for a new thing, it is dropped, and one is subtracted from every count.
+ * These are max + 1 different things, so each loses at most 1 in max + 1. */
 #include "hitters.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks for the holders of sockets under /proc; stuck.c says whose. */
+/* Finds the processes that hold sockets, in /proc; stuck.c says which. */
 #include "process.h"
 
 #include "hash.h"
@@ -327,7 +327,8 @@ void process_explain(const struct process_search *search, char *text,
   else if (search->refused > 0)
     snprintf(text, size,
              "NotifyProcesses: not allowed to inspect %u process%s: collectd "
-             "needs CAP_SYS_PTRACE, or has to run as their user",
+             "needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or has to run as "
+             "their user",
              search->refused, search->refused == 1 ? "" : "es");
   else
     snprintf(

@@ -74,7 +74,7 @@ void process_sockets_free(struct process_sockets *sockets);
  * them. Those in this thread's network namespace and those of the holders'
  * services are searched first, those that are both before all others. proc is
  * where procfs is mounted. Needs the right to inspect the
- * processes (CAP_SYS_PTRACE, or the same user). */
+ * processes (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or the same user). */
 struct process_search process_find(const char *proc,
                                    const struct process_sockets *sockets,
                                    struct processes *holders, size_t num);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The names of services and containers where ServiceNames is "hostname": each
- * new container is asked once for its host name. */
+/* The names of services and containers where ServiceNames is "hostname": a
+ * new container is asked for its host name, at most three times. */
 #ifndef TCPSTATES_SERVICE_NAMES_H
 #define TCPSTATES_SERVICE_NAMES_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Complains, for tcpstates.c. */
+/* Logs what is wrong, at growing intervals, and once when it is over; for
+ * tcpstates.c. */
 #include "trouble.h"
 
 #include "utils/common/common.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How many TCP sockets of the machine are in no state: never connected, bound
  * only, or reset, while a program still holds them. The kernel's alloc counts
- * them, and no namespace's inuse does: the number is alloc less inuse of all
+ * them, and no namespace's inuse does: the number is alloc minus inuse of all
  * network namespaces. They are found through the processes, and through mounts,
  * and what cannot be found makes the number unknown. Source: net/ipv4/tcp.c,
  * tcp_init_sock(); net/ipv4/inet_hashtables.c, inet_unhash(). */

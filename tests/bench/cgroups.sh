@@ -78,5 +78,5 @@ cgroups_finish() {
   done
   target 1.2 'a Filter with a ControlGroup: of a LocalPort' "$(tabbed "${few[@]}")"
   target 1.2 'while control groups come and go: of that while none does' "$(tabbed "${churn[@]}")"
-  target 1.2 'the same, each as a multiple of a read without a Filter' "$(tabbed "${own[@]}")"
+  target 1.2 'while they come and go, each of a read without a Filter' "$(tabbed "${own[@]}")"
 }

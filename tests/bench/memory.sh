@@ -28,7 +28,7 @@ host_read() {
   done
 }
 
-# VmRSS is some 256 KiB behind.
+# VmRSS lags by some 256 KiB.
 host_kib() {
   awk '$1 == "Rss:" { print $2 }' "/proc/$host_pid/smaps_rollup"
 }
@@ -62,7 +62,6 @@ memory_alone() {
     host_read 20
     after=$(host_kib)
     sample memory host 'after it' "$after"
-    sample memory host 'at its peak' "$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$host_pid/status")"
     # 95 % of them, and 60 of those in rare states, are in an aged state.
     sample leak bytes 'a leaked socket' "$(awk -v kib=$((during - before)) -v num=$((leaked * 95 / 100)) 'BEGIN { print kib * 1024 / num }')"
     sample leak left KiB $((after - before))

@@ -188,6 +188,6 @@ NamespaceBudget 2
 patterns_finish() {
   target 2 '100 namespaces at Interval 10: percent of a core' 'patterns_share:budget:of a core'
   target 60 'their oldest part, seconds' 'patterns_age:pattern:oldest'
-  target 1.05 'one of them: of the bare walk' 'patterns_each:pattern:a namespace/patterns_each:walk:a namespace'
+  target 1.05 'a namespace of a pattern: of the bare walk' 'patterns_each:pattern:a namespace/patterns_each:walk:a namespace'
   target 1.2 '100 empty namespaces: of none' 'patterns_empty:pattern:a read/patterns_empty:none:a read'
 }
