@@ -320,6 +320,17 @@ END
   </Namespace>
 END
   done
+  if ((${#namespaces[@]} > 0)); then
+    cat <<END
+  <Namespace "$prefix-*">
+    Name "pods"
+    AllPortsSummary true
+    ListeningPorts true
+    NotifyStuck 5
+    NamespaceBudget 100
+  </Namespace>
+END
+  fi
   echo '</Plugin>'
 }
 
@@ -392,6 +403,10 @@ soak() {
     is "soak $mode: with what was made there" "$(states "$port-remote@n$i" | grep -E 'ESTAB|FIN_WAIT2')" \
       "tcp_connections-ESTABLISHED $((i + 2))"$'\n'"tcp_connections-FIN_WAIT2 $((i + 3))"
   done
+  if ((${#namespaces[@]} > 0)); then
+    is "soak $mode: and all of them together" "$(states all@pods)" \
+      "$(for i in "${namespaces[@]}"; do ip netns exec "$prefix-$i" ss -tanH; done | ss_states)"
+  fi
   after=$(descriptors_and_threads)
   is "soak $mode: descriptors and threads are as before" "$after" "$before"
 
@@ -411,7 +426,7 @@ soak() {
   is "soak $mode: no value is negative or no number" \
     "$(awk '$1 == "PUTVAL" && $2 ~ /\/tcpstates-/ && $4 !~ /^[0-9.]+:[0-9.]+$/' "$work/output" | head -n 5)" ""
   is "soak $mode: nothing else is complained about" \
-    "$(complaints | grep -vE 'namespace n[0-9]: .*(there is no such namespace|this file is not a network namespace|not read in time)' | head -n 5)" ""
+    "$(complaints | grep -vE 'namespace (n[0-9]|pods): .*(there is no such namespace|this file is not a network namespace|not read in time)' | head -n 5)" ""
   local num gap late
   num=$(reads_so_far)
   late=$(messages 'above its read interval' | wc -l)
