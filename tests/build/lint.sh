@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Scripts pass shellcheck; C is as clang-format has it.
+# Scripts pass shellcheck; C is as clang-format has it; each source file says its licence.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../support/lib.sh"
 
 cd "$top"
@@ -24,6 +24,20 @@ printf '%s\n' '. ../support/lib.sh' 'echo "$work" "$wrk"' 'interval=3' 'interval
 is "shellcheck finds what is nobody's" "$(shell --shell=bash --format=gcc "$work/stub/beside/wrong.sh" | grep -oE '(wrk|intervall|work|interval) .*\[SC.*')" \
   "wrk is referenced but not assigned (did you mean 'work'?). [SC2154]
 intervall appears unused. Verify use (or export if used externally). [SC2034]"
+# unlicensed PATH...: the source files there without the line near their top. Not by git: a
+# tarball has none. What npm has put there is not ours.
+unlicensed() {
+  local file
+  find "$@" -name node_modules -prune -o -type f -regextype egrep \
+    -regex '.*\.(c|h|sh|py|awk|pl|pm|mjs|ts|pp|am|ac)' -print | sort | while read -r file; do
+    head -n 3 -- "$file" | grep -qE '^(/\*|//|#|dnl) SPDX-License-Identifier: MIT( \*/)?$' || echo "$file"
+  done
+}
+is "each source file says its licence" "$(unlicensed plugin contrib tests configure.ac Makefile.am)" ""
+mkdir "$work/licence"
+printf '%s\n' '#!/bin/sh' '# SPDX-License-Identifier: MIT' >"$work/licence/with.sh"
+printf '%s\n' '#!/bin/sh' >"$work/licence/without.sh"
+is "and it is seen when one does not" "$(unlicensed "$work/licence")" "$work/licence/without.sh"
 if python3 -c 'import tomllib' 2>/dev/null; then
   ok "the dashboards are what their source gives" contrib/dashboards/generate --check
 else

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # puppet apply --modulepath=MODULES site.pp, or in the manifest of a server.
 class { 'tcpstates':
   options => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A dashboard of ours, put together from Grafana's types.
 import type * as bargauge from "@grafana/grafana-foundation-sdk/bargauge";
 import type * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Makes unions of the enums in the types below a directory, so that the plain strings of JSON are of them.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+
 # @summary The lines of a block of collectd's configuration
 # @param options
 #   From names to a value or an array of values, or for blocks from their names to options.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+
 # @summary collectd with the plugin tcpstates
 #
 # @param options
