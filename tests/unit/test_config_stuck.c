@@ -34,6 +34,7 @@ START_TEST(by_default_stuck_sockets_are_reported_and_nothing_more) {
   config_finish(&settings);
   ck_assert_uint_eq(settings.stuck_after, 60);
   ck_assert_uint_eq(settings.notify_stuck, 0);
+  ck_assert_uint_eq(settings.notify_unhashed, 0);
   ck_assert(!settings.notify_processes);
   ck_assert(settings.report & REPORT_STUCK);
   ck_assert(!(settings.report & REPORT_ACCEPT_QUEUE));
@@ -45,6 +46,7 @@ static const struct {
   oconfig_item_t option;
   uint32_t stuck_after;
   uint32_t notify_stuck;
+  uint32_t notify_unhashed;
 } numbers[] = {
     {OPTION("StuckAfter", NUMBER(1)), 1, 0},
     {OPTION("StuckAfter", NUMBER(60)), 60, 0},
@@ -62,6 +64,11 @@ static const struct {
     {OPTION("NotifyStuck", TEXT("100")), 60, 100},
     {OPTION("NotifyStuck", TEXT("4294967295")), 60, UINT32_MAX},
     {OPTION("NOTIFYSTUCK", TEXT("7")), 60, 7},
+    {OPTION("NotifyUnhashed", NUMBER(0)), 60, 0, 0},
+    {OPTION("NotifyUnhashed", NUMBER(1)), 60, 0, 1},
+    {OPTION("NotifyUnhashed", NUMBER(4294967295.0)), 60, 0, UINT32_MAX},
+    {OPTION("NotifyUnhashed", TEXT("0")), 60, 0, 0},
+    {OPTION("notifyunhashed", TEXT("1000")), 60, 0, 1000},
 };
 
 START_TEST(a_number_is_taken_with_and_without_quotes) {
@@ -69,6 +76,7 @@ START_TEST(a_number_is_taken_with_and_without_quotes) {
   ck_assert_msg(err == 0, "%.640s", error.text);
   ck_assert_uint_eq(settings.stuck_after, numbers[_i].stuck_after);
   ck_assert_uint_eq(settings.notify_stuck, numbers[_i].notify_stuck);
+  ck_assert_uint_eq(settings.notify_unhashed, numbers[_i].notify_unhashed);
   ck_assert(!settings.notify_processes);
 }
 END_TEST
@@ -106,6 +114,7 @@ START_TEST(a_switch_changes_its_own_setting_and_no_other) {
       ck_assert_uint_eq(settings.report, on ? all | report : all & ~report);
       ck_assert_int_eq(settings.notify_processes, report == 0 ? on : before);
       ck_assert_uint_eq(settings.notify_stuck, 0);
+      ck_assert_uint_eq(settings.notify_unhashed, 0);
     }
 }
 END_TEST
@@ -174,6 +183,13 @@ static const struct {
     {OPTION("NotifyStuck", NUMBER(1), TEXT("2")),
      "NotifyStuck: takes one value; " NOTIFY_HELP},
 
+    {OPTION("NotifyUnhashed", NUMBER(-1)), "NotifyUnhashed -1: " NOTIFY_HELP},
+    {OPTION("NotifyUnhashed", NUMBER(4294967296.0)),
+     "NotifyUnhashed 4294967296: " NOTIFY_HELP},
+    {OPTION("NotifyUnhashed", TEXT("4294967296")),
+     "NotifyUnhashed \"4294967296\": " NOTIFY_HELP},
+    {OPTION("NotifyUnhashed"), "NotifyUnhashed: takes one value; " NOTIFY_HELP},
+
     {OPTION("NotifyProcesses"), "NotifyProcesses" ONE_BOOLEAN},
     {OPTION("NotifyProcesses", BOOLEAN(true), BOOLEAN(true)),
      "NotifyProcesses" ONE_BOOLEAN},
@@ -199,9 +215,9 @@ START_TEST(a_wrong_value_is_refused_with_what_to_write_instead) {
 END_TEST
 
 START_TEST(a_filter_has_none_of_these_options) {
-  static const char *const keys[] = {"StuckAfter", "NotifyStuck",
-                                     "NotifyProcesses", "ReportStuck",
-                                     "ReportAcceptQueue"};
+  static const char *const keys[] = {"StuckAfter",     "NotifyStuck",
+                                     "NotifyUnhashed", "NotifyProcesses",
+                                     "ReportStuck",    "ReportAcceptQueue"};
   for (int i = 0; i < CASES(keys); i++) {
     char key[32], expected[256];
     oconfig_value_t value = NUMBER(1);
@@ -224,16 +240,20 @@ END_TEST
 START_TEST(the_last_of_several_lines_counts) {
   const oconfig_item_t first = PLUGIN(
       OPTION("StuckAfter", NUMBER(60)), OPTION("NotifyStuck", NUMBER(5)),
+      OPTION("NotifyUnhashed", NUMBER(6)),
       OPTION("NotifyProcesses", BOOLEAN(true)),
       OPTION("ReportStuck", BOOLEAN(false)), OPTION("StuckAfter", NUMBER(70)));
   const oconfig_item_t second = PLUGIN(OPTION("NotifyStuck", TEXT("0")),
+                                       OPTION("NotifyUnhashed", NUMBER(0)),
                                        OPTION("ReportStuck", BOOLEAN(true)));
   ck_assert_int_eq(config_block(&settings, &first, &error), 0);
   ck_assert_uint_eq(settings.notify_stuck, 5);
+  ck_assert_uint_eq(settings.notify_unhashed, 6);
   ck_assert(!(settings.report & REPORT_STUCK));
   ck_assert_int_eq(config_block(&settings, &second, &error), 0);
   ck_assert_uint_eq(settings.stuck_after, 70);
   ck_assert_uint_eq(settings.notify_stuck, 0);
+  ck_assert_uint_eq(settings.notify_unhashed, 0);
   ck_assert(settings.notify_processes);
   ck_assert(settings.report & REPORT_STUCK);
 }
