@@ -880,6 +880,8 @@ START_TEST(the_kernel_tells_what_changes_and_no_watch_outlives_its_directory) {
   enum { NUM = 300 };
   mounted = real_group;
   ck_assert_int_eq(refresh(), 1);
+  /* A daemon's children, such as those of exec, do not get it. */
+  ck_assert_int_eq(fcntl(cgroups.inotify, F_GETFD), FD_CLOEXEC);
   for (int i = 0; i < 3; i++) {
     each_real(NUM, make_directory);
     ck_assert_int_eq(refresh(), 1);
