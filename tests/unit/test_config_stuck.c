@@ -259,6 +259,28 @@ START_TEST(the_last_of_several_lines_counts) {
 }
 END_TEST
 
+static const struct {
+  unsigned report;
+  uint32_t notify_unhashed;
+  bool other_namespace;
+  bool needed;
+} unhashed[] = {
+    {0, 0, false, false},
+    {~(unsigned)REPORT_UNHASHED, 0, false, false},
+    {REPORT_UNHASHED, 0, false, true},
+    {0, 1, false, true},
+    {REPORT_UNHASHED, 1, false, true},
+    {REPORT_UNHASHED, 1, true, false},
+};
+
+START_TEST(either_a_value_or_a_notification_needs_the_unhashed_sockets) {
+  settings.report = unhashed[_i].report;
+  settings.notify_unhashed = unhashed[_i].notify_unhashed;
+  settings.other_namespace = unhashed[_i].other_namespace;
+  ck_assert_int_eq(settings_need_unhashed(&settings), unhashed[_i].needed);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("config_stuck");
   TCase *tc = tcase_create("config_stuck");
@@ -272,6 +294,9 @@ int main(void) {
                       0, CASES(refused));
   tcase_add_test(tc, a_filter_has_none_of_these_options);
   tcase_add_test(tc, the_last_of_several_lines_counts);
+  tcase_add_loop_test(
+      tc, either_a_value_or_a_notification_needs_the_unhashed_sockets, 0,
+      CASES(unhashed));
   suite_add_tcase(suite, tc);
   return check_main(suite);
 }
