@@ -29,11 +29,18 @@ struct bench {
 /* Why this machine cannot do it; NULL: it can. */
 const char *bench_obstacle(void);
 
+/* What bench_make() leaves out here, of enum bench_missing. */
+enum bench_missing {
+  BENCH_NO_IPV6 = 1 << 0, /* neither IPv6 nor v4-mapped */
+  BENCH_NO_FAST_OPEN = 1 << 1
+};
+unsigned bench_missing(void);
+
 /* Takes the process into a namespace of its own. */
 void bench_start(struct bench *bench);
 
-/* Makes sockets of every kind, IPv4, v4-mapped and, where there is it, IPv6;
- * the servers' ports are first to first + 7. */
+/* Makes sockets of every kind, IPv4, v4-mapped and IPv6, except those that
+ * bench_missing() names; the servers' ports are first to first + 7. */
 void bench_make(struct bench *bench, uint16_t first);
 
 /* Finds all sockets, and makes the pool of them. */

@@ -258,6 +258,13 @@ int main(void) {
                obstacle, nothing_to_do);
   else
     tcase_add_test(tcase, the_kernel_lets_through_what_the_control_groups_mean);
+  unsigned missing = bench_missing();
+  if (missing & BENCH_NO_IPV6)
+    check_skip(suite, "sockets of IPv6 and v4-mapped ones",
+               "there is no IPv6 here", nothing_to_do);
+  if (missing & BENCH_NO_FAST_OPEN)
+    check_skip(suite, "sockets of Fast Open",
+               "tcp_fastopen cannot be written here", nothing_to_do);
   int status = check_main(suite);
   remove_cgroups();
   return status;
