@@ -50,10 +50,18 @@ is "no process either" "$(find /proc/[0-9]*/cwd /proc/[0-9]*/exe -maxdepth 0 -ln
 status=0
 "$lab" 0 >/dev/null 2>"$work/progress" || status=$?
 is "wrong usage has exit status 2" "$status" 2
-if ((status == 2)) && [[ -r /proc/sys/net/ipv4/tcp_max_orphans ]] && (($(</proc/sys/net/ipv4/tcp_max_orphans) > 4096)); then
+large="--orphans is not done where the limit is large"
+limit=$(cat /proc/sys/net/ipv4/tcp_max_orphans 2>/dev/null || true)
+if ((status != 2)); then
+  skip "$large" "it does not even refuse wrong usage"
+elif [[ -z $limit ]]; then
+  skip "$large" "there is no tcp_max_orphans here to read"
+elif ((limit <= 4096)); then
+  skip "$large" "tcp_max_orphans is $limit here: it would be done"
+else
   status=0
   "$lab" --orphans >"$work/said" 2>"$work/progress" || status=$?
-  is "--orphans is not done where the limit is large" "$status" 5
-  ok "and says why" grep -q "tcp_max_orphans is $(</proc/sys/net/ipv4/tcp_max_orphans), and belongs to the whole machine" "$work/said"
+  is "$large" "$status" 5
+  ok "and says why" grep -q "tcp_max_orphans is $limit, and belongs to the whole machine" "$work/said"
 fi
 done_testing
