@@ -5,7 +5,13 @@
 Each mutant is one change of one file: another operator, a number that is one off, a
 condition negated, a statement gone. Only that file is compiled, and only the tests that
 link it are linked and run, its own first, until one fails. What the compiler turns into
-the same code as before is no mutant.
+the same code as before is no mutant. The inline functions of headers are not changed: a
+test has its own copy of them, so most of the programs would have to be compiled anew for
+each mutant.
+
+Exit status: 0 none is alive; 1 one is, or something could not be measured: a test fails
+without any change, the compiler or the linker fails for a reason that is not the mutant's,
+or an entry of equivalent.txt is of no mutant.
 """
 import argparse
 import concurrent.futures
@@ -54,6 +60,17 @@ def end_session(leader):
                 os.kill(int(stat.parent.name), signal.SIGKILL)
         except OSError:
             pass  # it has ended
+
+
+class Broken(Exception):
+    """The compiler or the linker has failed for another reason than the mutant."""
+
+
+def check_failure(done, pattern):
+    """Raises Broken, unless what it said is that the code is wrong: a disk may be full, for one."""
+    said = done.stderr.decode(errors="replace")
+    if not re.search(pattern, said):
+        raise Broken(f"{shlex.join(done.args)}: exit status {done.returncode}: {said.strip()[-2000:]}")
 
 
 class Mutant:
@@ -150,6 +167,7 @@ class Build:
     def __init__(self, directory, names):
         self.dir = directory
         self.tests = {}
+        self.left_out = []
         log = directory / "build.log"
         directory.mkdir(parents=True, exist_ok=True)
         if not (directory / "Makefile").exists():
@@ -191,7 +209,11 @@ class Build:
         argv = [arg for arg in argv if arg not in ("-MD", "-MP")]
         done = subprocess.run(argv, cwd=self.dir, input=f'#line 1 "{name}"\n{text}'.encode(), capture_output=True,
                               check=False)
-        return out.read_bytes() if done.returncode == 0 else None
+        if done.returncode == 0:
+            return out.read_bytes()
+        # A fatal error is of a file, not of the code in it.
+        check_failure(done, r"(?m)^\S+\.[ch]:[0-9:]+ error: ")
+        return None
 
     def link(self, program, out, name=None, mutant=None):
         """Returns whether it can be linked. out with ".map" appended becomes the linker's map."""
@@ -203,7 +225,10 @@ class Build:
             # What is there already is not taken from the library.
             argv[own[0] if own else first:own[0] + 1 if own else first] = [str(mutant)]
         argv.append(f"-Wl,-Map={out}.map")
-        return subprocess.run(argv, cwd=self.dir, capture_output=True, check=False).returncode == 0
+        done = subprocess.run(argv, cwd=self.dir, capture_output=True, check=False)
+        if done.returncode != 0:
+            check_failure(done, "undefined reference to|multiple definition of")
+        return done.returncode == 0
 
     def run(self, program, fork, seconds):
         # In memory: on a disk, the tests that make thousands of directories take minutes.
@@ -224,7 +249,7 @@ class Build:
             subprocess.run(["rm", "-rf", files], check=False)
 
     def measure(self, only):
-        """What each test program links, and how long it takes; those that fail or skip are left out."""
+        """What each test program links, and how long it takes; those that fail are left out."""
         for program in self.links:
             if only and not any(part in program for part in only):
                 continue
@@ -240,6 +265,7 @@ class Build:
                     self.tests[program] = (time.monotonic() - begin, fork, names)
                     break
             else:
+                self.left_out.append(program)
                 print(f"left out, as it fails without any change: {program}", flush=True)
 
     def tests_of(self, name):
@@ -271,35 +297,8 @@ class Build:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("mutants"), help="where to build [%(default)s]")
-    parser.add_argument("--sample", type=int, default=0, help="how many mutants; 0: all [%(default)s]")
-    parser.add_argument("--seed", default="1", help="which ones are in the sample [%(default)s]")
-    parser.add_argument("--jobs", type=int, default=2, help="how many at once [%(default)s]")
-    parser.add_argument("--only", action="append", default=[], metavar="TEST", help="run only these tests; for trying")
-    parser.add_argument("--verbose", action="store_true", help="print what becomes of each")
-    parser.add_argument("files", nargs="*", help="plugin/X.c; none: all")
-    args = parser.parse_args()
-    names = args.files or sorted(str(p.relative_to(TOP)) for p in TOP.glob("plugin/*.c"))
-
-    equivalent = {}
-    for line in EQUIVALENT.read_text().splitlines():
-        if line and not line.startswith("#"):
-            file, before, after, reason = line.split("\t")
-            equivalent["\t".join((file, before, after))] = reason
-
-    mutants = [m for name in names for m in find_mutants(name, (TOP / name).read_text())]
-    # By a hash of what it is: a change elsewhere leaves the sample as it is.
-    mutants.sort(key=lambda m: hashlib.sha256(f"{args.seed}\t{m.key}".encode()).digest())
-    total = len(mutants)
-    if args.sample:
-        mutants = mutants[:args.sample]
-    listed = [m for m in mutants if m.key in equivalent]
-    mutants = [m for m in mutants if m.key not in equivalent]
-
-    build = Build(args.build.resolve(), names)
-    build.measure(args.only)
+def judge_all(build, mutants, listed, equivalent, total, args):
+    """Returns those that are alive."""
     print(f"{len(mutants) + len(listed)} of {total} mutants, {len(build.tests)} test programs", flush=True)
     counts, alive, begun = {}, [], time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
@@ -321,7 +320,47 @@ def main():
     print(f"{counts.get('killed', 0)} killed, {len(listed)} equivalent, {len(alive)} alive; "
           f"{counts.get('not compiled', 0)} did not compile, {counts.get('the same code', 0)} were the same code; "
           f"{time.monotonic() - begun:.0f} s")
-    sys.exit(1 if alive else 0)
+    return alive
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("mutants"), help="where to build [%(default)s]")
+    parser.add_argument("--sample", type=int, default=0, help="how many mutants; 0: all [%(default)s]")
+    parser.add_argument("--seed", default="1", help="which ones are in the sample [%(default)s]")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at once [%(default)s]")
+    parser.add_argument("--only", action="append", default=[], metavar="TEST", help="run only these tests; for trying")
+    parser.add_argument("--verbose", action="store_true", help="print what becomes of each")
+    parser.add_argument("files", nargs="*", help="plugin/X.c; none: all")
+    args = parser.parse_args()
+    names = args.files or sorted(str(p.relative_to(TOP)) for p in TOP.glob("plugin/*.c"))
+
+    equivalent = {}
+    for line in EQUIVALENT.read_text().splitlines():
+        if line and not line.startswith("#"):
+            file, before, after, reason = line.split("\t")
+            equivalent["\t".join((file, before, after))] = reason
+
+    mutants = [m for name in names for m in find_mutants(name, (TOP / name).read_text())]
+    keys = {m.key for m in mutants}
+    unmatched = [key for key in equivalent if key not in keys and (not args.files or key.split("\t")[0] in names)]
+    for key in unmatched:
+        print(f"no mutant is this entry of {EQUIVALENT.name}: {key}", flush=True)
+    # By a hash of what it is: a change elsewhere leaves the sample as it is.
+    mutants.sort(key=lambda m: hashlib.sha256(f"{args.seed}\t{m.key}".encode()).digest())
+    total = len(mutants)
+    if args.sample:
+        mutants = mutants[:args.sample]
+    listed = [m for m in mutants if m.key in equivalent]
+    mutants = [m for m in mutants if m.key not in equivalent]
+
+    try:
+        build = Build(args.build.resolve(), names)
+        build.measure(args.only)
+        alive = judge_all(build, mutants, listed, equivalent, total, args)
+    except Broken as error:
+        sys.exit(f"this is not the mutant's fault: {error}")
+    sys.exit(1 if alive or build.left_out or unmatched else 0)
 
 
 if __name__ == "__main__":
