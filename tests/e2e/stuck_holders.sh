@@ -130,11 +130,13 @@ program few few.service "make fin-wait2-held ipv4 18101 9" "make fin-wait2-held 
 says "12 in one service" WARNING few.service close_wait_stuck '^12 sockets of few.service'
 program many many.service "make fin-wait2-held ipv4 18103 300"
 says "and then 300 in another" WARNING many.service close_wait_stuck '^300 sockets of many.service'
+# all_stuck NUMBER: a read has seen it, of all services.
+all_stuck() { values >/dev/null && [[ $(value all current_connections-close_wait_stuck) == "$1" ]]; }
 for ((i = 0; i < 2; i++)); do
   tell few release fin-wait2-held ipv4 18102
-  sleep 1.2
+  wait_until 60 "9 are stuck" all_stuck $((600 + 9 + 300)) || fail "9 are stuck"
   tell few make fin-wait2-held ipv4 18102 3
-  sleep 2.2
+  wait_until 60 "12 are stuck" all_stuck $((600 + 12 + 300)) || fail "12 are stuck"
 done
 is "9 and 12 in turn are reported once" "$(notifications | grep -c '^[A-Z]* few.service close_wait_stuck')" 1
 tell few make fin-wait2-held ipv4 18104 12
@@ -203,6 +205,7 @@ is "one line says why, of control groups" "$(messages . | grep -c 'control group
 is "and one of processes" "$(messages . | grep -c 'NotifyProcesses: no process here has the stuck sockets open (does collectd have its own PID namespace?)')" 1
 # Signals are for what unshare has started.
 kill -TERM "$(pgrep -P "$collectd_pid")"
+wait_until 60 "collectd ends" has_ended "$collectd_pid" || kill -KILL "$collectd_pid"
 wait "$collectd_pid" || true
 collectd_pid=
 done_testing
