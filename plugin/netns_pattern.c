@@ -242,8 +242,8 @@ size_t netns_pattern_end(struct netns_pattern *pattern, metric_cb cb,
                         (double)(pattern->now - oldest) / 1000},
        data);
   size_t values = 1 + (num > 0) + netns_sum_each(&pattern->sum, cb, data);
-  int64_t used = clock_cpu_ns() - begun;
-  pattern->credit -= used < pattern->share / 2 ? used : pattern->share / 2;
+  int64_t used = clock_cpu_ns() - begun, most = pattern->share / 2;
+  pattern->credit -= used < most ? used : most;
   return values;
 }
 
