@@ -23,14 +23,6 @@
   "write a path in the cgroup v2 hierarchy such as "                           \
   "\"/system.slice/nginx.service\""
 
-static struct group *find_group(const struct settings *settings,
-                                const char *name) {
-  for (size_t i = 0; i < settings->groups_num; i++)
-    if (strcmp(settings->groups[i].name, name) == 0)
-      return &settings->groups[i];
-  return NULL;
-}
-
 /* Adds a group without conditions. Returns NULL when out of memory. */
 static struct group *add_group(struct settings *settings, const char *name) {
   struct group *groups =
@@ -56,7 +48,7 @@ static int add_port_group(const struct config_option *option,
     snprintf(name, sizeof(name), "%u-%s", range.first, side);
   else
     snprintf(name, sizeof(name), "%u-%u-%s", range.first, range.last, side);
-  if (find_group(option->settings, name) != NULL)
+  if (settings_find_group(option->settings, name) != NULL)
     return 0;
 
   struct group *group = add_group(option->settings, name);
@@ -280,8 +272,9 @@ static const char *find_fault(const struct settings *settings,
   if (strcmp(name, "all") == 0 || strcmp(name, "machine") == 0 ||
       config_is_port_name(name))
     return "belongs to a group that the plugin makes itself";
-  return find_group(settings, name) == NULL ? NULL
-                                            : "belongs to another Filter";
+  return settings_find_group(settings, name) == NULL
+             ? NULL
+             : "belongs to another Filter";
 }
 
 static bool has_condition(const struct filter *filter) {

@@ -15,8 +15,8 @@
 #define NETNS_PATTERN_MAX 1024
 
 /* Of those that had no socket in this many reads, a third is read each time,
- * and so many at least: a machine can have hundreds of idle ones, and to enter
- * one takes ten times as long as to read its sums. */
+ * but at least this many: a machine can have hundreds of idle ones, and
+ * entering one takes ten times as long as reading its sums. */
 #define NETNS_PATTERN_IDLE 3
 #define NETNS_PATTERN_LEAST 16
 

@@ -23,7 +23,7 @@ static enum netns_sum_how how_to_add(const struct metric *metric) {
 /* Is it the group of a service, except "other"? */
 static bool is_service(const struct settings *settings, const char *instance) {
   return settings->services && service_is_one(instance) &&
-         !settings_has_group(settings, instance);
+         settings_find_group(settings, instance) == NULL;
 }
 
 static bool counts_sockets(const struct settings *settings,

@@ -110,7 +110,7 @@ static int note_cgroup(uint64_t id, const char *path, void *data) {
 }
 
 static bool is_taken(const struct settings *settings, const char *name) {
-  if (settings_has_group(settings, name))
+  if (settings_find_group(settings, name) != NULL)
     return true;
   for (size_t i = 0; i < settings->namespaces_num; i++)
     if (is_taken(&settings->namespaces[i].settings, name))

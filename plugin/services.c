@@ -62,7 +62,8 @@ static uint32_t name_group(struct services *services, const char *name) {
   }
   struct services_group *group = &services->groups[free_place];
   *group = (struct services_group){
-      .hash = hash, .taken = settings_has_group(services->settings, name)};
+      .hash = hash,
+      .taken = settings_find_group(services->settings, name) != NULL};
   memcpy(group->name, name, strlen(name) + 1);
   if (free_place == services->num)
     services->num++;

@@ -19,12 +19,13 @@ bool settings_need_ages(const struct settings *settings) {
   return settings->report & REPORT_STUCK || settings->notify_stuck > 0;
 }
 
-bool settings_has_group(const struct settings *settings, const char *name) {
+struct group *settings_find_group(const struct settings *settings,
+                                  const char *name) {
   size_t num = settings->groups_num + settings->mptcp_num;
   for (size_t i = 0; i < num; i++)
     if (strcmp(settings->groups[i].name, name) == 0)
-      return true;
-  return false;
+      return &settings->groups[i];
+  return NULL;
 }
 
 bool settings_need_unhashed(const struct settings *settings) {

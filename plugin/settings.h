@@ -92,8 +92,10 @@ void settings_init(struct settings *settings);
  */
 bool settings_need_ages(const struct settings *settings);
 
-/* Is a configured group called so, of TCP's or MPTCP's? */
-bool settings_has_group(const struct settings *settings, const char *name);
+/* The configured group with this name, of TCP's or MPTCP's; NULL: there is
+ * none. */
+struct group *settings_find_group(const struct settings *settings,
+                                  const char *name);
 
 /* Do values or notifications need the number of unhashed sockets? Only those of
  * the daemon's namespace can. */

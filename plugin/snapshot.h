@@ -52,8 +52,8 @@ struct snapshot {
                            it is for are those of the rest; else they are
                            missing */
   int cgroups_error;    /* -errno; -ENODEV: no cgroup v2 hierarchy is mounted
-                           there,    or this kernel's sockets do not carry their
-                           control    group */
+                           there, or this kernel's sockets do not carry their
+                           control group */
 };
 
 /* Those that are read in each reading. */

@@ -347,16 +347,22 @@ START_TEST(a_path_that_leads_to_another_one_is_another_part) {
 }
 END_TEST
 
-START_TEST(what_does_not_fit_into_the_budget_is_read_in_turn) {
-  enum { NAMESPACES = 20, READS = 300 };
-  double sum = 12;
-  for (int i = 0; i < NAMESPACES - 2; i++) {
+/* With these numbers. Returns their sum. */
+static double add_namespaces(int first, int num) {
+  double sum = 0;
+  for (int i = first; i < first + num; i++) {
     char name[32], text[16];
     snprintf(name, sizeof(name), "/run/ns%d", i);
-    snprintf(text, sizeof(text), "%d", 100 + i);
+    snprintf(text, sizeof(text), "%d", i);
     number(name, text);
-    sum += 100 + i;
+    sum += i;
   }
+  return sum;
+}
+
+START_TEST(what_does_not_fit_into_the_budget_is_read_in_turn) {
+  enum { NAMESPACES = 20, READS = 300 };
+  double sum = 12 + add_namespaces(100, NAMESPACES - 2);
   cost = 30000000; /* of 200 ms in each interval */
   size_t all = 0;
   int withheld = 0;
@@ -386,13 +392,9 @@ START_TEST(what_does_not_fit_into_the_budget_is_read_in_turn) {
 END_TEST
 
 static void add_empty(int first, int num) {
-  for (int i = first; i < first + num; i++) {
-    char name[32], text[16];
-    snprintf(name, sizeof(name), "/run/empty%d", i);
-    snprintf(text, sizeof(text), "%d", i);
-    number(name, text);
+  add_namespaces(first, num);
+  for (int i = first; i < first + num; i++)
     empty[i] = true;
-  }
 }
 
 /* Reads until those that have no socket are known as idle. */
@@ -543,11 +545,7 @@ END_TEST
 
 START_TEST(half_of_the_budget_is_for_reads) {
   enum { NAMESPACES = 50, READS = 400 };
-  for (int i = 0; i < NAMESPACES - 2; i++) {
-    char name[32];
-    snprintf(name, sizeof(name), "/run/ns%d", i);
-    number(name, "1");
-  }
+  double sum = 12 + add_namespaces(100, NAMESPACES - 2);
   search_cost = 300000000; /* of 200 ms in each interval */
   cost = 30000000;
   size_t all = 0;
@@ -555,7 +553,7 @@ START_TEST(half_of_the_budget_is_for_reads) {
     all += read_pattern();
   ck_assert_uint_ge(all * 30, READS * 200 / 2 - 1000);
   ck_assert_int_ge(searches * 300, READS * 200 / 2 - 1000);
-  assert_sum(NAMESPACES, 12 + NAMESPACES - 2);
+  assert_sum(NAMESPACES, sum);
 }
 END_TEST
 
@@ -783,12 +781,7 @@ END_TEST
 
 /* More than two intervals' are not saved. */
 START_TEST(what_was_not_used_is_not_used_all_at_once) {
-  for (int i = 0; i < 18; i++) {
-    char name[32], text[16];
-    snprintf(name, sizeof(name), "/run/ns%d", i);
-    snprintf(text, sizeof(text), "%d", 100 + i);
-    number(name, text);
-  }
+  add_namespaces(100, 18);
   for (int i = 0; i < 100; i++)
     ck_assert_uint_eq(read_pattern(), 20);
   cost = 150000000; /* of 200 ms in each interval */
@@ -823,14 +816,7 @@ END_TEST
 /* Single namespaces that are read before it can take up the interval. */
 START_TEST(what_waits_at_the_end_of_each_read_withholds_no_sum) {
   enum { NAMESPACES = 20 };
-  double sum = 12;
-  for (int i = 0; i < NAMESPACES - 2; i++) {
-    char name[32], text[16];
-    snprintf(name, sizeof(name), "/run/ns%d", i);
-    snprintf(text, sizeof(text), "%d", 100 + i);
-    number(name, text);
-    sum += 100 + i;
-  }
+  double sum = 12 + add_namespaces(100, NAMESPACES - 2);
   in_time = 1;
   for (int i = 0; i < 10; i++) {
     ck_assert_uint_le(read_pattern(), NETNS_SLOTS);

@@ -256,29 +256,31 @@ static const struct {
     {-EACCES, "errno 13"},
 };
 
+/* Values there are. */
+static void assert_read_says(const char *text) {
+  plugin.log[0] = '\0';
+  ck_assert_int_eq(plugin.read(), 0);
+  ck_assert_str_eq(plugin.log, text);
+}
+
 START_TEST(what_is_wrong_with_a_file_is_said) {
   start(NULL);
   found.values = 1;
   found.snapshot =
       (struct snapshot){.file = "/proc/y", .file_error = file_errors[_i].error};
-  ck_assert_int_eq(plugin.read(), 0);
   char expected[200];
   snprintf(expected, sizeof(expected),
            "warning: tcpstates plugin: /proc/y: %s. Its values are missing.\n",
            file_errors[_i].reason);
-  ck_assert_str_eq(plugin.log, expected);
+  assert_read_says(expected);
   /* Another reason for the same file is news. */
-  plugin.log[0] = '\0';
   found.snapshot.file_error = -EIO;
-  plugin.read();
-  ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /proc/y: errno 5. "
-                               "Its values are missing.\n");
+  assert_read_says("warning: tcpstates plugin: /proc/y: errno 5. "
+                   "Its values are missing.\n");
   /* So is the same one for another file. */
-  plugin.log[0] = '\0';
   found.snapshot.file = "/proc/x";
-  plugin.read();
-  ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /proc/x: errno 5. "
-                               "Its values are missing.\n");
+  assert_read_says("warning: tcpstates plugin: /proc/x: errno 5. "
+                   "Its values are missing.\n");
   plugin.shutdown();
 }
 END_TEST
@@ -302,24 +304,18 @@ START_TEST(what_is_not_known_of_control_groups_is_said) {
       (struct snapshot){.cgroups = "/sys/fs/cgroup",
                         .cgroups_error = cgroups_errors[_i].error,
                         .cgroups_in_part = cgroups_errors[_i].in_part};
-  ck_assert_int_eq(plugin.read(), 0);
   char expected[200];
   snprintf(expected, sizeof(expected),
            "warning: tcpstates plugin: /sys/fs/cgroup: %s\n",
            cgroups_errors[_i].text);
-  ck_assert_str_eq(plugin.log, expected);
+  assert_read_says(expected);
   /* A file that cannot be read is said besides. */
-  plugin.log[0] = '\0';
   found.snapshot.file = "/proc/x";
   found.snapshot.file_error = -EIO;
-  plugin.read();
-  ck_assert_str_eq(plugin.log, "warning: tcpstates plugin: /proc/x: errno 5. "
-                               "Its values are missing.\n");
-  plugin.log[0] = '\0';
+  assert_read_says("warning: tcpstates plugin: /proc/x: errno 5. "
+                   "Its values are missing.\n");
   found.snapshot = (struct snapshot){.file = NULL};
-  plugin.read();
-  ck_assert_str_eq(plugin.log,
-                   "info: tcpstates plugin: the control groups are known "
+  assert_read_says("info: tcpstates plugin: the control groups are known "
                    "again.\n"
                    "info: tcpstates plugin: all files are read again.\n");
   /* Without a value the read has failed. */
